@@ -1,0 +1,1 @@
+"""Bellwether's own package, shared by every function: domain, use cases, ports and adapters."""
