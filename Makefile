@@ -1,0 +1,105 @@
+# `make` alone prints what there is. Every target sets up what it needs; nothing but Python with pip and make is asked for.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+UV_VERSION := 0.13.8
+UV := .venvs/uv/bin/uv
+BIN := .venv/bin
+SAM := PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 .venvs/sam/bin/sam
+LOCK := uv.lock pyproject.toml
+TEMPLATES := template.yaml stacks/foundation.yaml stacks/operations.yaml stacks/models.yaml
+
+# --- for everyone ----------------------------------------------------------------------------------------------------
+
+.PHONY: help
+help: ## print this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: cloud ## run the whole system on this machine: FRED files in, an approved model's prediction out
+	$(BIN)/bellwether demo
+
+.PHONY: up down reset
+up: cloud ## start the embedded cloud and deploy the stack into it
+	$(BIN)/bellwether up
+down: cloud ## stop the embedded cloud, keeping its state
+	$(BIN)/bellwether down
+reset: cloud ## stop the embedded cloud and forget its state
+	$(BIN)/bellwether reset --yes
+
+# --- for developers --------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: lint test-jobs ## lint and run every test, the end-to-end tests on the embedded cloud included
+	$(BIN)/python -m pytest
+
+.PHONY: test-fast
+test-fast: dev ## run the tests that need no embedded cloud
+	$(BIN)/python -m pytest -m "not aws"
+
+.PHONY: test-jobs
+test-jobs: sagemaker ## run the training job's tests with the SageMaker container's library versions
+	.venvs/sagemaker/bin/python -m pytest tests/model
+
+.PHONY: test-containers
+test-containers: cloud dev build ## run every function with its sample events in real containers (needs Docker)
+	$(BIN)/python -m tests.containers.run
+
+.PHONY: lint
+lint: dev sam ## ruff, mypy strict, import rules, template validation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	for template in $(TEMPLATES); do $(SAM) validate --lint --region us-east-1 --template $$template; done
+
+.PHONY: format
+format: dev ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: build
+build: dev sam ## sam build, then print the unzipped sizes against Lambda's limit
+	$(SAM) build --cached --parallel
+	$(BIN)/python -m bench.lambda_sizes
+
+.PHONY: bench-macro
+bench-macro: dev ## UNRATE forecasts beside random walk and AR in one run
+	$(BIN)/python -m bench.macro
+
+.PHONY: layer-requirements
+layer-requirements: $(UV) ## export the Lambda layer's requirements from uv.lock
+	$(UV) export --quiet --frozen --only-group layer --no-hashes --no-header --no-annotate \
+		$(addprefix --no-emit-package ,botocore jmespath python-dateutil six urllib3 tzdata) \
+		| sed -E 's/ ;.*//' > layers/powertools/requirements.txt
+
+.PHONY: clean
+clean: ## remove environments and everything built (not the embedded cloud's state)
+	rm -rf .venv .venvs .aws-sam build
+
+# --- environments: one lock, apart where pins clash ------------------------------------------------------------------
+
+.PHONY: cloud dev sagemaker sam
+cloud: .venvs/cli.stamp .venvs/runtime.stamp .venvs/sagemaker.stamp .venvs/sam.stamp .venvs/ministack.stamp
+dev: .venvs/dev.stamp
+sagemaker: .venvs/sagemaker.stamp
+sam: .venvs/sam.stamp
+test test-fast: cloud dev
+
+$(UV):
+	python3 -m venv .venvs/uv
+	.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venvs/cli.stamp: $(LOCK) | $(UV)
+	$(UV) sync --quiet --frozen --inexact --no-default-groups --group cli
+	touch $@
+
+.venvs/dev.stamp: $(LOCK) | $(UV)
+	$(UV) sync --quiet --frozen
+	touch $@ .venvs/cli.stamp
+
+.venvs/%.stamp: $(LOCK) | $(UV)
+	UV_PROJECT_ENVIRONMENT=.venvs/$* $(UV) sync --quiet --frozen --only-group $*
+	touch $@
