@@ -1,6 +1,7 @@
 """Logs, metrics and traces, the same for every function (Powertools)."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -19,5 +20,18 @@ Handler = Callable[[dict[str, Any], LambdaContext], Any]
 def observed(handler: Handler) -> Handler:
     """Give a handler structured logs with its request id, EMF metrics flushed at the end, and a trace segment."""
     traced = tracer.capture_lambda_handler(handler, capture_response=False)  # payloads don't belong into traces
-    measured = metrics.log_metrics(traced)
-    return logger.inject_lambda_context(measured, clear_state=True)
+    return logger.inject_lambda_context(_flushing_metrics(traced), clear_state=True)
+
+
+def _flushing_metrics(handler: Handler) -> Handler:
+    """Publish what the handler measured, also when it raises; Powertools' own decorator warns when that was nothing."""
+
+    @wraps(handler)
+    def measured(event: dict[str, Any], context: LambdaContext) -> Any:
+        try:
+            return handler(event, context)
+        finally:
+            if metrics.provider.metric_set:
+                metrics.flush_metrics()
+
+    return measured
