@@ -1,0 +1,47 @@
+"""Pictures for the terminal's commands."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402  (the backend has to be chosen first)
+
+
+@dataclass(frozen=True)
+class BacktestPoint:
+    """One forecast of the backtest, in the target's unit, with its 80% interval and what came true."""
+
+    target_month: date
+    actual: float
+    prediction: float
+    lower: float
+    upper: float
+
+
+def draw_backtest(points: list[BacktestPoint], *, title: str, path: Path, unit: str = "percent") -> Path:
+    """Draw forecast against actual with the interval as a band; returns the PNG's path."""
+    months = [point.target_month for point in points]
+    figure, axes = plt.subplots(figsize=(10, 4.5), dpi=120, layout="constrained")
+    axes.fill_between(
+        months,  # type: ignore[arg-type]  # matplotlib converts dates
+        [point.lower for point in points],
+        [point.upper for point in points],
+        color="#4c78a8",
+        alpha=0.2,
+        linewidth=0,
+        label="80% interval",
+    )
+    axes.plot(months, [point.prediction for point in points], color="#4c78a8", linewidth=1.4, label="forecast")  # type: ignore[arg-type]
+    axes.plot(months, [point.actual for point in points], color="#222222", linewidth=1.2, label="actual")  # type: ignore[arg-type]
+    axes.set_title(title, loc="left")
+    axes.set_ylabel(unit)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, ncols=3)
+    figure.savefig(path)
+    plt.close(figure)
+    return path

@@ -1,0 +1,278 @@
+"""What the lifecycle commands do, apart from asking and printing."""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from bellwether.domain.catalogue import ModelSpec, model_spec
+from bellwether.domain.errors import InvalidInputError
+from cli import executions
+from cli.problems import CommandError
+from cli.target import Target
+
+__all__ = ["Target"]
+
+INBOX_PREFIX = "fred-data/inbox/"
+EVENT_WAIT_SECONDS = 120
+
+
+def spec_of(model: str) -> ModelSpec:
+    """The model's catalogue entry; an unknown name is a CommandError that lists the known ones."""
+    try:
+        return model_spec(model)
+    except InvalidInputError as error:
+        raise CommandError(str(error)) from error
+
+
+# --- ingestion -------------------------------------------------------------------------------------------------------
+
+
+def csv_files(paths: Iterable[Path]) -> list[Path]:
+    """CSV files among the paths and directly below the folders among them, sorted by name."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise CommandError(f"{path} does not exist")
+        found.extend(sorted(path.glob("*.csv")) if path.is_dir() else [path])
+    if not found:
+        raise CommandError(f"No CSV file in {', '.join(str(path) for path in paths)}")
+    return found
+
+
+def upload_pack(target: Target, files: Iterable[Path], *, folder: str = "") -> None:
+    """Drop files into the inbox, below `folder` where one is given."""
+    s3, bucket = target.client("s3"), target.output("DataBucketName")
+    for path in files:
+        s3.upload_file(str(path), bucket, f"{INBOX_PREFIX}{folder}{path.name}")
+
+
+def ingest(target: Target, *, source: str | None) -> dict[str, Any]:
+    """Run the ingestion now; returns its summary."""
+    return target.invoke(target.output("IngestSeriesFunctionName"), {} if source is None else {"source": source})
+
+
+def ingest_table(summary: dict[str, Any]) -> Table:
+    """What came in, what was set aside."""
+    table = Table(title="Ingested", caption=f"{len(summary['quarantined'])} findings in quarantine")
+    for column in ("series", "rows", "vintage"):
+        table.add_column(column)
+    for entry in summary["ingested"]:
+        table.add_row(entry["series"], str(entry["rows"]), str(entry["vintage"]) + ("" if entry["new"] else " (known)"))
+    return table
+
+
+# --- training --------------------------------------------------------------------------------------------------------
+
+
+def start_training(target: Target, model: str, hyperparameters: dict[str, str]) -> str:
+    """Start the training state machine; returns the execution's ARN."""
+    return executions.start(
+        target,
+        target.output("TrainModelStateMachineArn"),
+        {"model": spec_of(model).name, "trigger": "manual", "requested_by": "bellwether train", "hyperparameters": hyperparameters},
+    )
+
+
+def training_message(output: dict[str, Any]) -> str:
+    """The text that approvers get, or why there is none."""
+    if output.get("outcome") == "already_running":
+        return "The same training is running already; this one started nothing."
+    return str(output.get("message", json.dumps(output, indent=2)))
+
+
+# --- versions --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model package."""
+
+    number: int
+    arn: str
+    status: str
+    created: str
+    serves: bool
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The version as plain JSON values."""
+        return asdict(self)
+
+
+def versions(target: Target, model: str) -> list[Version]:
+    """All versions in the model's group, newest first."""
+    sagemaker = target.client("sagemaker")
+    serving = current(target, model).get("version")
+    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=spec_of(model).group)
+    listed = [package for page in pages for package in page["ModelPackageSummaryList"]]
+    found = []
+    for package in sorted(listed, key=lambda each: each["ModelPackageVersion"], reverse=True):
+        details = sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
+        found.append(
+            Version(
+                number=package["ModelPackageVersion"],
+                arn=package["ModelPackageArn"],
+                status=details["ModelApprovalStatus"],
+                created=f"{package['CreationTime']:%Y-%m-%d %H:%M}",
+                serves=package["ModelPackageVersion"] == serving,
+                metadata=details.get("CustomerMetadataProperties", {}),
+            )
+        )
+    return found
+
+
+def current(target: Target, model: str) -> dict[str, Any]:
+    """The pointer to the version that serves; empty when none was ever deployed."""
+    ssm = target.client("ssm")
+    try:
+        value = ssm.get_parameter(Name=f"/bellwether/{target.output('Env')}/{spec_of(model).name}/current")["Parameter"]["Value"]
+    except ssm.exceptions.ParameterNotFound:
+        return {}
+    pointer: dict[str, Any] = json.loads(value)
+    return pointer
+
+
+def pending_version(target: Target, model: str, number: int | None) -> Version:
+    """The named version, or the newest that waits for approval."""
+    known = versions(target, model)
+    if number is None:
+        waiting = [version for version in known if version.status == "PendingManualApproval"]
+        if not waiting:
+            raise CommandError(f"No version of {model} waits for approval; 'bellwether models {model}' lists them")
+        return waiting[0]
+    return _numbered(known, model, number)
+
+
+def rollback_version(target: Target, model: str, number: int | None) -> Version:
+    """The named version, or the one that served before the current one."""
+    pointer = current(target, model)
+    if not pointer:
+        raise CommandError(f"{model} was never deployed: there is nothing to roll back")
+    wanted = number if number is not None else pointer.get("previous_version")
+    if wanted is None:
+        raise CommandError(f"{model} version {pointer['version']} is the first that served: there is none before it")
+    chosen = _numbered(versions(target, model), model, int(wanted))
+    if chosen.status != "Approved":
+        raise CommandError(f"{model} version {chosen.number} is {chosen.status}; only an approved version can serve")
+    return chosen
+
+
+def _numbered(known: list[Version], model: str, number: int) -> Version:
+    for version in known:
+        if version.number == number:
+            return version
+    raise CommandError(f"{model} has no version {number}; it has {', '.join(str(each.number) for each in known) or 'none'}")
+
+
+def version_table(version: Version) -> Table:
+    """The evidence kept with a version."""
+    table = Table(title=f"Version {version.number}: {version.status}", show_header=False)
+    for key, value in sorted(version.metadata.items()):
+        table.add_row(key, value)
+    return table
+
+
+def approve(target: Target, version: Version) -> None:
+    """Set the version's status to Approved; EventBridge takes it from there."""
+    _set_status(target, version, "Approved", f"approved by {caller(target)}")
+
+
+def reject(target: Target, version: Version, reason: str) -> None:
+    """Set the version's status to Rejected."""
+    _set_status(target, version, "Rejected", f"rejected by {caller(target)}: {reason}")
+
+
+def _set_status(target: Target, version: Version, status: str, description: str) -> None:
+    target.client("sagemaker").update_model_package(
+        ModelPackageArn=version.arn, ModelApprovalStatus=status, ApprovalDescription=description[:1024]
+    )
+
+
+def caller(target: Target) -> str:
+    """ARN of whoever runs the command."""
+    return str(target.client("sts").get_caller_identity()["Arn"])
+
+
+# --- deployments -----------------------------------------------------------------------------------------------------
+
+
+def deployments(target: Target) -> frozenset[str]:
+    """ARNs of the deployments so far."""
+    states = target.client("stepfunctions")
+    pages = states.get_paginator("list_executions").paginate(stateMachineArn=target.output("DeployModelStateMachineArn"))
+    return frozenset(execution["executionArn"] for page in pages for execution in page["executions"])
+
+
+def next_deployment(target: Target, known: frozenset[str]) -> str:
+    """ARN of the deployment that the approval event starts; CommandError when none comes within two minutes."""
+    deadline = time.monotonic() + EVENT_WAIT_SECONDS
+    while time.monotonic() < deadline:
+        if fresh := deployments(target) - known:
+            return sorted(fresh)[0]
+        time.sleep(1)
+    raise CommandError("No deployment started: look at the dead-letter queue of the approval rule (RUNBOOK: approval without deployment)")
+
+
+def start_rollback(target: Target, model: str, version: Version) -> str:
+    """Start the deployment machine backwards; returns the execution's ARN."""
+    return executions.start(
+        target,
+        target.output("DeployModelStateMachineArn"),
+        {
+            "model": spec_of(model).name,
+            "action": "rollback",
+            "version": version.number,
+            "model_package_arn": version.arn,
+            "actor": caller(target),
+            "event_id": f"rollback-{time.time_ns()}",
+        },
+    )
+
+
+# --- prediction ------------------------------------------------------------------------------------------------------
+
+
+def parse_figures(pairs: Iterable[str]) -> dict[str, str]:
+    """`NAME=VALUE` pairs as a mapping; the endpoint judges the values."""
+    figures: dict[str, str] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not (name and sign and value):
+            raise CommandError(f"--set takes NAME=VALUE, such as UNRATE=4.1; not {pair!r}")
+        figures[name] = value
+    return figures
+
+
+def predict(
+    target: Target, model: str, figures: dict[str, str], *, month: str | None = None, horizon_months: int | None = None
+) -> dict[str, Any]:
+    """POST to the stack's API; a refusal becomes a CommandError with the field and the reason."""
+    body: dict[str, Any] = {"data": figures}
+    if month is not None:
+        body["month"] = month
+    if horizon_months is not None:
+        body["horizon_months"] = horizon_months
+    status, answer = target.post(f"{target.output('PredictApiUrl').rstrip('/')}/predict/{model}", body)
+    if status != 200:
+        raise CommandError(f"{status}: {answer.get('field') or answer.get('error', 'refused')}: {answer.get('message', answer)}")
+    return answer
+
+
+def prediction_table(answer: dict[str, Any]) -> Table:
+    """One row a horizon."""
+    table = Table(title=f"{answer['model']} ({answer['model_version']})", caption=f"unit: {answer['unit']}")
+    for column in ("months ahead", "prediction", "interval"):
+        table.add_column(column, justify="right")
+    for row in answer["predictions"]:
+        interval = row["interval"]
+        table.add_row(
+            str(row["horizon_months"]),
+            f"{row['prediction']:.2f}",
+            f"{interval['lower']:.2f} … {interval['upper']:.2f} ({interval['level']:.0%})",
+        )
+    return table

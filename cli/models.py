@@ -1,0 +1,150 @@
+"""Commands of the model lifecycle: ingest, train, models, approve, reject, rollback, predict."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli import executions, lifecycle
+from cli.problems import CommandError
+from cli.target import current_target
+
+console = Console()
+Model = Annotated[str, typer.Argument(help="Name of the model in the catalogue, such as 'macro'.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+WAIT_SECONDS = 3600
+
+
+def ingest(
+    paths: Annotated[list[Path] | None, typer.Argument(help="CSV files, or folders of them; none: fetch the configured source.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring FRED series into the data bucket, from files or from the configured source."""
+    target = current_target()
+    if paths:
+        lifecycle.upload_pack(target, lifecycle.csv_files(paths))
+    summary = lifecycle.ingest(target, source="pack" if paths else None)
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2))
+    else:
+        console.print(lifecycle.ingest_table(summary))
+
+
+def train(
+    model: Model,
+    trials: Annotated[int | None, typer.Option(min=1, max=500, help="Optuna trials; the job's default otherwise.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a candidate, put it through the gate, and register it for approval when it passes."""
+    target = current_target()
+    arn = lifecycle.start_training(target, model, {} if trials is None else {"trials": str(trials)})
+    with console.status(f"Training {model}") as status:
+        output = executions.follow(
+            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Training {model}: {name}")
+        )
+    if as_json:
+        typer.echo(json.dumps(output, indent=2))
+    else:
+        console.print(lifecycle.training_message(output), highlight=False)
+
+
+def models(model: Model = "macro", as_json: AsJson = False) -> None:
+    """List the versions of a model: status, errors in the backtest, and which one serves."""
+    versions = lifecycle.versions(current_target(), model)
+    if as_json:
+        typer.echo(json.dumps([version.as_json() for version in versions], indent=2))
+        return
+    table = Table(title=f"Versions of {model}")
+    for column in ("version", "status", "created", "RMSE h=1", "serves"):
+        table.add_column(column)
+    for version in versions:
+        table.add_row(
+            str(version.number), version.status, version.created, version.metadata.get("rmse_h1", ""), "●" if version.serves else ""
+        )
+    console.print(table)
+
+
+def approve(
+    model: Model,
+    version: Annotated[int | None, typer.Option(help="Version to approve; the newest pending one otherwise.")] = None,
+    yes: Yes = False,
+) -> None:
+    """Approve a registered version; its deployment starts by itself, and this waits for it."""
+    target = current_target()
+    chosen = lifecycle.pending_version(target, model, version)
+    console.print(lifecycle.version_table(chosen))
+    if not yes:
+        typer.confirm(f"Deploy {model} version {chosen.number} to the {target.where}?", abort=True)
+    known = lifecycle.deployments(target)
+    lifecycle.approve(target, chosen)
+    _await_deployment(target, known, f"Deploying {model} version {chosen.number}")
+
+
+def reject(
+    model: Model,
+    version: Annotated[int | None, typer.Option(help="Version to reject; the newest pending one otherwise.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the version.")] = "rejected by hand",
+    yes: Yes = False,
+) -> None:
+    """Reject a registered version; it is recorded as a decision and never deployed."""
+    target = current_target()
+    chosen = lifecycle.pending_version(target, model, version)
+    console.print(lifecycle.version_table(chosen))
+    if not yes:
+        typer.confirm(f"Reject {model} version {chosen.number} in the {target.where}?", abort=True)
+    lifecycle.reject(target, chosen, reason)
+    console.print(f"{model} version {chosen.number} is rejected.")
+
+
+def rollback(
+    model: Model,
+    to: Annotated[int | None, typer.Option(help="Version to go back to; the one that served before otherwise.")] = None,
+    yes: Yes = False,
+) -> None:
+    """Put an earlier approved version back into service."""
+    target = current_target()
+    chosen = lifecycle.rollback_version(target, model, to)
+    if not yes:
+        typer.confirm(f"Put {model} version {chosen.number} back into service in the {target.where}?", abort=True)
+    arn = lifecycle.start_rollback(target, model, chosen)
+    _follow_deployment(target, arn, f"Rolling {model} back to version {chosen.number}")
+
+
+def predict(
+    model: Model,
+    figures: Annotated[list[str] | None, typer.Option("--set", help="A current figure, such as UNRATE=4.1; repeat.")] = None,
+    month: Annotated[str | None, typer.Option(help="Month of the figures, YYYY-MM; the month after the model's data otherwise.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Months ahead; the model's first horizon otherwise.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the deployed model for a prediction."""
+    answer = lifecycle.predict(current_target(), model, lifecycle.parse_figures(figures or []), month=month, horizon_months=horizon)
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+    else:
+        console.print(lifecycle.prediction_table(answer))
+
+
+def _await_deployment(target: lifecycle.Target, known: frozenset[str], title: str) -> None:
+    with console.status(f"{title}: waiting for the approval event"):
+        arn = lifecycle.next_deployment(target, known)
+    _follow_deployment(target, arn, title)
+
+
+def _follow_deployment(target: lifecycle.Target, arn: str, title: str) -> None:
+    with console.status(title) as status:
+        output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"{title}: {name}"))
+    outcome = output.get("outcome", "done")
+    if outcome == "failed":
+        raise CommandError(f"{title}: failed")
+    console.print(f"{title}: {outcome}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hang the lifecycle's commands into the application."""
+    for command in (ingest, train, models, approve, reject, rollback, predict):
+        app.command()(command)

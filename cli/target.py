@@ -1,0 +1,82 @@
+"""Which deployment a command talks to: the embedded cloud, or an AWS account when asked for by name."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpsession import URLLib3Session
+
+from cli.problems import CommandError
+from localcloud.control import Cloud
+
+TARGET_VARIABLE = "BELLWETHER_TARGET"
+STACK_VARIABLE = "BELLWETHER_STACK"
+
+
+class ClientFactory(Protocol):
+    """Makes boto3 clients by service name."""
+
+    def __call__(self, service: str) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployed stack and how to reach it. `where` is what a person reads: `embedded cloud` or the account."""
+
+    where: str
+    stack: str
+    client: ClientFactory
+    region: str
+    credentials: Any = field(repr=False, default=None)
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """Outputs of the root stack."""
+        try:
+            stacks = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
+        except (ClientError, BotoCoreError) as error:
+            raise CommandError(f"The stack {self.stack} can't be read in the {self.where}: {error}") from error
+        return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+
+    def output(self, key: str) -> str:
+        """One output of the root stack; a missing one means that an older template is deployed."""
+        try:
+            return self.outputs[key]
+        except KeyError:
+            raise CommandError(f"The stack {self.stack} has no output {key}: deploy the current template first") from None
+
+    def invoke(self, function_name: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Invoke a function and return its result; its error becomes a CommandError."""
+        answer = self.client("lambda").invoke(FunctionName=function_name, Payload=json.dumps(event).encode())
+        payload: dict[str, Any] = json.loads(answer["Payload"].read() or b"{}")
+        if answer.get("FunctionError"):
+            raise CommandError(f"{function_name} failed: {payload.get('errorType')}: {payload.get('errorMessage')}")
+        return payload
+
+    def post(self, url: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """POST JSON to the stack's API, signed with the caller's credentials; returns the status and the JSON answer."""
+        request = AWSRequest("POST", url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+        if self.credentials is not None:
+            SigV4Auth(self.credentials, "execute-api", self.region).add_auth(request)
+        response = URLLib3Session(timeout=65).send(request.prepare())
+        try:
+            return response.status_code, json.loads(response.content or b"{}")
+        except ValueError as error:
+            raise CommandError(f"{urlsplit(url).netloc} answered {response.status_code} without JSON") from error
+
+
+def current_target() -> Target:
+    """The embedded cloud, unless BELLWETHER_TARGET=aws asks for the account of the ordinary AWS credentials."""
+    wanted = os.environ.get(TARGET_VARIABLE, "local")
+    if wanted == "local":
+        return local_target(Cloud())
+    if wanted == "aws":
+        return aws_target()
+    raise CommandError(f"{TARGET_VARIABLE} is {wanted!r}; it is either 'local' or 'aws'")
