@@ -1,0 +1,19 @@
+-- What the application's role may do: the whole truth, stated anew after every run of the migrator in one transaction.
+-- Repeated rather than versioned, so that a role that was made anew (a restore into another server) has its rights again.
+-- The role's name is the migrator's parameter; it arrives in the setting bellwether.application_role.
+
+REVOKE CREATE ON SCHEMA public FROM PUBLIC; -- a database made before PostgreSQL 15 lets everyone create there
+
+DO $grants$
+DECLARE
+    role text := current_setting('bellwether.application_role');
+BEGIN
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role);
+    EXECUTE format('REVOKE ALL ON SCHEMA public FROM %I', role);
+    EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', role);
+
+    EXECUTE format('REVOKE ALL ON schema_migrations, decisions, decision_outcomes FROM %I', role);
+    EXECUTE format('GRANT SELECT ON schema_migrations TO %I', role);
+    EXECUTE format('GRANT SELECT, INSERT ON decisions, decision_outcomes TO %I', role);
+END
+$grants$;
