@@ -4,11 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt  # noqa: E402  (the backend has to be chosen first)
+from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -25,7 +21,8 @@ class BacktestPoint:
 def draw_backtest(points: list[BacktestPoint], *, title: str, path: Path, unit: str = "percent") -> Path:
     """Draw forecast against actual with the interval as a band; returns the PNG's path."""
     months = [point.target_month for point in points]
-    figure, axes = plt.subplots(figsize=(10, 4.5), dpi=120, layout="constrained")
+    figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
+    axes = figure.subplots()
     axes.fill_between(
         months,  # type: ignore[arg-type]  # matplotlib converts dates
         [point.lower for point in points],
@@ -43,5 +40,4 @@ def draw_backtest(points: list[BacktestPoint], *, title: str, path: Path, unit: 
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=3)
     figure.savefig(path)
-    plt.close(figure)
     return path

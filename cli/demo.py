@@ -7,18 +7,20 @@ import os
 import tarfile
 import time
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
+from localcloud.control import Cloud
 from rich.console import Console
 from rich.table import Table
 
+from bellwether.domain.models import EvaluationReport
 from cli import executions, lifecycle
 from cli.chart import BacktestPoint, draw_backtest
 from cli.problems import CommandError
 from cli.target import Target, local_target
-from localcloud.control import Cloud
 
 PACK_VARIABLE = "BELLWETHER_FRED_PACK"
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,10 +34,10 @@ console = Console()
 
 @dataclass(frozen=True)
 class Candidate:
-    """What training left behind: the gate's evidence and the backtest's path."""
+    """What training left behind: the registered version, its evaluation and the backtest's path."""
 
     version: int
-    evidence: dict[str, Any]
+    evaluation: EvaluationReport
     backtest: list[BacktestPoint]
 
 
@@ -58,12 +60,16 @@ def demo(
     outcome = _approve(target, candidate.version)
     prediction = lifecycle.predict(target, MODEL, {})
     picture = draw_backtest(
-        candidate.backtest, title=f"UNRATE {CHART_HORIZON_MONTHS} months ahead, as forecast at the time", path=out / "forecast.png"
+        candidate.backtest,
+        title=f"UNRATE {CHART_HORIZON_MONTHS} months ahead, as forecast at the time",
+        path=out / "forecast.png",
     )
     report = _report(target, packs, summaries, candidate, outcome, prediction, seconds=time.monotonic() - started)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    console.print(_errors_table(candidate.evidence), _facts_table(report), lifecycle.prediction_table(prediction))
-    console.print(f"Picture: {_shown(picture)}\nFacts:   {_shown(out / 'report.json')}\nThe cloud keeps running: 'make down' stops it.")
+    console.print(_errors_table(candidate.evaluation), _facts_table(report), lifecycle.prediction_table(prediction))
+    console.print(
+        f"Picture: {_shown(picture)}\nFacts:   {_shown(out / 'report.json')}\nThe cloud keeps running; 'make down' stops it"
+    )
 
 
 def _say(text: str) -> None:
@@ -87,7 +93,8 @@ def _ingest_pack(target: Target, pack: Path) -> dict[str, Any]:
         lifecycle.upload_pack(target, files, folder=f"{pack.name}/")
         summary = lifecycle.ingest(target, source="pack")
     fresh = sum(entry["new"] for entry in summary["ingested"])
-    _say(f"Pack {pack.name}: {len(files)} files, {fresh} new vintages, {len(summary['quarantined'])} findings in quarantine")
+    findings = len(summary["quarantined"])
+    _say(f"Pack {pack.name}: {len(files)} files, {fresh} new vintages, {findings} findings in quarantine")
     return summary
 
 
@@ -101,7 +108,38 @@ def _train(target: Target, trials: int) -> Candidate:
         raise CommandError(f"The gate let no candidate through:\n{lifecycle.training_message(output)}")
     _say(f"Trained, through the gate, registered as version {output['version']}: PendingManualApproval")
     console.print(lifecycle.training_message(output), highlight=False, style="dim")
-    return Candidate(version=output["version"], evidence=_evidence(target, output), backtest=_backtest(target, output))
+    evaluation, backtest = _job_output(target, output["job_name"])
+    return Candidate(version=output["version"], evaluation=evaluation, backtest=backtest)
+
+
+def _job_output(target: Target, job_name: str) -> tuple[EvaluationReport, list[BacktestPoint]]:
+    """The evaluation and the backtest that the training job wrote beside its bundle."""
+    job = target.client("sagemaker").describe_training_job(TrainingJobName=job_name)
+    bucket, prefix = job["OutputDataConfig"]["S3OutputPath"].removeprefix("s3://").split("/", 1)
+    body = (
+        target.client("s3")
+        .get_object(Bucket=bucket, Key=f"{prefix.rstrip('/')}/{job_name}/output/output.tar.gz")["Body"]
+        .read()
+    )
+    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+        files = {member.name.removeprefix("./"): tar.extractfile(member) for member in tar if member.isfile()}
+        evaluation = EvaluationReport.model_validate_json(_read(files["evaluation.json"]))
+        rows = list(csv.DictReader(io.StringIO(_read(files["backtest.csv"]).decode())))
+    return evaluation, [_point(row) for row in rows if int(row["horizon_months"]) == CHART_HORIZON_MONTHS]
+
+
+def _read(file: IO[bytes] | None) -> bytes:
+    return b"" if file is None else file.read()
+
+
+def _point(row: dict[str, str]) -> BacktestPoint:
+    return BacktestPoint(
+        target_month=date.fromisoformat(f"{row['target_month'][:7]}-01"),
+        actual=float(row["actual"]),
+        prediction=float(row["prediction"]),
+        lower=float(row["lower_80"] or "nan"),
+        upper=float(row["upper_80"] or "nan"),
+    )
 
 
 def _approve(target: Target, number: int) -> str:
@@ -110,9 +148,87 @@ def _approve(target: Target, number: int) -> str:
     _say(f"Approved version {number}")
     with console.status("Deploying") as status:
         arn = lifecycle.next_deployment(target, known)
-        output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Deploying: {name}"))
+        output = executions.follow(
+            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Deploying: {name}")
+        )
     _say(f"Deployment {output['outcome']}: smoke test passed, version {number} is current")
     return str(output["outcome"])
+
+
+def _report(
+    target: Target,
+    packs: list[Path],
+    summaries: list[dict[str, Any]],
+    candidate: Candidate,
+    outcome: str,
+    prediction: dict[str, Any],
+    *,
+    seconds: float,
+) -> dict[str, Any]:
+    spec = lifecycle.spec_of(MODEL)
+    endpoint = target.client("sagemaker").describe_endpoint(EndpointName=spec.endpoint)
+    return {
+        "packs": [
+            {
+                "pack": pack.name,
+                "files": len(lifecycle.csv_files([pack])),
+                "series": len(summary["ingested"]),
+                "new_vintages": sum(entry["new"] for entry in summary["ingested"]),
+                "findings": summary["quarantined"],
+            }
+            for pack, summary in zip(packs, summaries, strict=True)
+        ],
+        "dataset": summaries[-1]["dataset"],
+        "evaluation": candidate.evaluation.model_dump(mode="json"),
+        "model": {
+            "name": MODEL,
+            "group": spec.group,
+            "version": candidate.version,
+            "status": "Approved",
+            "deployment": outcome,
+        },
+        "endpoint": {
+            "name": endpoint["EndpointName"],
+            "status": endpoint["EndpointStatus"],
+            "config": endpoint["EndpointConfigName"],
+        },
+        "prediction": prediction,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _errors_table(evaluation: EvaluationReport) -> Table:
+    table = Table(
+        title=f"Backtest of {evaluation.target}: RMSE in {evaluation.unit}",
+        caption="p: Diebold–Mariano, one-sided, against AR",
+    )
+    for column in ("months ahead", "n", "model", "random walk", "AR", "p", "80% interval held"):
+        table.add_column(column, justify="right")
+    for horizon in evaluation.horizons:
+        coverage = next((each.coverage for each in horizon.intervals if each.level == 0.8), None)
+        table.add_row(
+            str(horizon.horizon_months),
+            str(horizon.n),
+            *(f"{horizon.rmse[name]:.3f}" for name in ("model", "random_walk", "ar")),
+            f"{horizon.versus['ar'].p_value:.3f}",
+            "" if coverage is None else f"{coverage:.0%}",
+        )
+    return table
+
+
+def _facts_table(report: dict[str, Any]) -> Table:
+    table = Table(title=f"What happened, in {report['seconds']:.0f} s", show_header=False)
+    for pack in report["packs"]:
+        table.add_row(
+            f"pack {pack['pack']}",
+            f"{pack['files']} files, {pack['new_vintages']} new vintages, {len(pack['findings'])} findings",
+        )
+    dataset, model, endpoint = report["dataset"], report["model"], report["endpoint"]
+    if dataset:
+        table.add_row("merged data", f"{dataset['rows']} months, {dataset['first_month']} to {dataset['last_month']}")
+    table.add_row("model", f"{model['group']} version {model['version']}, {model['status']}, {model['deployment']}")
+    table.add_row("endpoint", f"{endpoint['name']}: {endpoint['status']} ({endpoint['config']})")
+    return table
 
 
 def _shown(path: Path) -> str:

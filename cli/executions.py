@@ -15,7 +15,9 @@ SUCCEEDED = "SUCCEEDED"
 
 def start(target: Target, state_machine_arn: str, payload: dict[str, Any]) -> str:
     """Start an execution and return its ARN."""
-    answer = target.client("stepfunctions").start_execution(stateMachineArn=state_machine_arn, input=json.dumps(payload))
+    answer = target.client("stepfunctions").start_execution(
+        stateMachineArn=state_machine_arn, input=json.dumps(payload)
+    )
     return str(answer["executionArn"])
 
 
@@ -61,4 +63,5 @@ def _entered_states(states: Any, execution_arn: str) -> list[str]:
 
 def _failure(execution: dict[str, Any]) -> str:
     name = execution["executionArn"].rsplit(":", 1)[-1]
-    return f"Execution {name} ended {execution['status']}: {execution.get('error', 'no error')}: {execution.get('cause', '')}"
+    error, cause = execution.get("error", "no error"), execution.get("cause", "")
+    return f"Execution {name} ended {execution['status']}: {error}: {cause}"

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bellwether.domain.catalogue import ModelSpec, model_spec
 from rich.table import Table
 
-from bellwether.domain.catalogue import ModelSpec, model_spec
 from bellwether.domain.errors import InvalidInputError
 from cli import executions
 from cli.problems import CommandError
@@ -74,7 +74,12 @@ def start_training(target: Target, model: str, hyperparameters: dict[str, str]) 
     return executions.start(
         target,
         target.output("TrainModelStateMachineArn"),
-        {"model": spec_of(model).name, "trigger": "manual", "requested_by": "bellwether train", "hyperparameters": hyperparameters},
+        {
+            "model": spec_of(model).name,
+            "trigger": "manual",
+            "requested_by": "bellwether train",
+            "hyperparameters": hyperparameters,
+        },
     )
 
 
@@ -130,7 +135,9 @@ def current(target: Target, model: str) -> dict[str, Any]:
     """The pointer to the version that serves; empty when none was ever deployed."""
     ssm = target.client("ssm")
     try:
-        value = ssm.get_parameter(Name=f"/bellwether/{target.output('Env')}/{spec_of(model).name}/current")["Parameter"]["Value"]
+        value = ssm.get_parameter(Name=f"/bellwether/{target.output('Env')}/{spec_of(model).name}/current")[
+            "Parameter"
+        ]["Value"]
     except ssm.exceptions.ParameterNotFound:
         return {}
     pointer: dict[str, Any] = json.loads(value)
@@ -166,7 +173,9 @@ def _numbered(known: list[Version], model: str, number: int) -> Version:
     for version in known:
         if version.number == number:
             return version
-    raise CommandError(f"{model} has no version {number}; it has {', '.join(str(each.number) for each in known) or 'none'}")
+    raise CommandError(
+        f"{model} has no version {number}; it has {', '.join(str(each.number) for each in known) or 'none'}"
+    )
 
 
 def version_table(version: Version) -> Table:
@@ -204,7 +213,9 @@ def caller(target: Target) -> str:
 def deployments(target: Target) -> frozenset[str]:
     """ARNs of the deployments so far."""
     states = target.client("stepfunctions")
-    pages = states.get_paginator("list_executions").paginate(stateMachineArn=target.output("DeployModelStateMachineArn"))
+    pages = states.get_paginator("list_executions").paginate(
+        stateMachineArn=target.output("DeployModelStateMachineArn")
+    )
     return frozenset(execution["executionArn"] for page in pages for execution in page["executions"])
 
 
@@ -215,7 +226,9 @@ def next_deployment(target: Target, known: frozenset[str]) -> str:
         if fresh := deployments(target) - known:
             return sorted(fresh)[0]
         time.sleep(1)
-    raise CommandError("No deployment started: look at the dead-letter queue of the approval rule (RUNBOOK: approval without deployment)")
+    raise CommandError(
+        "No deployment started: look at the approval rule's dead-letter queue (RUNBOOK: approval without deployment)"
+    )
 
 
 def start_rollback(target: Target, model: str, version: Version) -> str:
@@ -259,7 +272,9 @@ def predict(
         body["horizon_months"] = horizon_months
     status, answer = target.post(f"{target.output('PredictApiUrl').rstrip('/')}/predict/{model}", body)
     if status != 200:
-        raise CommandError(f"{status}: {answer.get('field') or answer.get('error', 'refused')}: {answer.get('message', answer)}")
+        raise CommandError(
+            f"{status}: {answer.get('field') or answer.get('error', 'refused')}: {answer.get('message', answer)}"
+        )
     return answer
 
 

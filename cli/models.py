@@ -20,7 +20,9 @@ WAIT_SECONDS = 3600
 
 
 def ingest(
-    paths: Annotated[list[Path] | None, typer.Argument(help="CSV files, or folders of them; none: fetch the configured source.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="CSV files, or folders of them; none: fetch the configured source.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring FRED series into the data bucket, from files or from the configured source."""
@@ -36,7 +38,9 @@ def ingest(
 
 def train(
     model: Model,
-    trials: Annotated[int | None, typer.Option(min=1, max=500, help="Optuna trials; the job's default otherwise.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, max=500, help="Optuna trials; the job's default otherwise.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a candidate, put it through the gate, and register it for approval when it passes."""
@@ -63,7 +67,11 @@ def models(model: Model = "macro", as_json: AsJson = False) -> None:
         table.add_column(column)
     for version in versions:
         table.add_row(
-            str(version.number), version.status, version.created, version.metadata.get("rmse_h1", ""), "●" if version.serves else ""
+            str(version.number),
+            version.status,
+            version.created,
+            version.metadata.get("rmse_h1", ""),
+            "●" if version.serves else "",
         )
     console.print(table)
 
@@ -116,13 +124,19 @@ def rollback(
 
 def predict(
     model: Model,
-    figures: Annotated[list[str] | None, typer.Option("--set", help="A current figure, such as UNRATE=4.1; repeat.")] = None,
-    month: Annotated[str | None, typer.Option(help="Month of the figures, YYYY-MM; the month after the model's data otherwise.")] = None,
+    figures: Annotated[
+        list[str] | None, typer.Option("--set", help="A current figure, such as UNRATE=4.1; repeat.")
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option(help="Month of the figures, YYYY-MM; the month after the model's data otherwise.")
+    ] = None,
     horizon: Annotated[int | None, typer.Option(help="Months ahead; the model's first horizon otherwise.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the deployed model for a prediction."""
-    answer = lifecycle.predict(current_target(), model, lifecycle.parse_figures(figures or []), month=month, horizon_months=horizon)
+    answer = lifecycle.predict(
+        current_target(), model, lifecycle.parse_figures(figures or []), month=month, horizon_months=horizon
+    )
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
     else:
@@ -137,7 +151,9 @@ def _await_deployment(target: lifecycle.Target, known: frozenset[str], title: st
 
 def _follow_deployment(target: lifecycle.Target, arn: str, title: str) -> None:
     with console.status(title) as status:
-        output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"{title}: {name}"))
+        output = executions.follow(
+            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"{title}: {name}")
+        )
     outcome = output.get("outcome", "done")
     if outcome == "failed":
         raise CommandError(f"{title}: failed")

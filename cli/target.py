@@ -12,9 +12,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import URLLib3Session
+from localcloud.control import Cloud
 
 from cli.problems import CommandError
-from localcloud.control import Cloud
 
 TARGET_VARIABLE = "BELLWETHER_TARGET"
 STACK_VARIABLE = "BELLWETHER_STACK"
@@ -50,7 +50,9 @@ class Target:
         try:
             return self.outputs[key]
         except KeyError:
-            raise CommandError(f"The stack {self.stack} has no output {key}: deploy the current template first") from None
+            raise CommandError(
+                f"The stack {self.stack} has no output {key}: deploy the current template first"
+            ) from None
 
     def invoke(self, function_name: str, event: dict[str, Any]) -> dict[str, Any]:
         """Invoke a function and return its result; its error becomes a CommandError."""
@@ -61,7 +63,7 @@ class Target:
         return payload
 
     def post(self, url: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """POST JSON to the stack's API, signed with the caller's credentials; returns the status and the JSON answer."""
+        """POST JSON to the stack's API, signed with the caller's credentials; returns status and JSON answer."""
         request = AWSRequest("POST", url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
         if self.credentials is not None:
             SigV4Auth(self.credentials, "execute-api", self.region).add_auth(request)
@@ -80,3 +82,30 @@ def current_target() -> Target:
     if wanted == "aws":
         return aws_target()
     raise CommandError(f"{TARGET_VARIABLE} is {wanted!r}; it is either 'local' or 'aws'")
+
+
+def local_target(cloud: Cloud) -> Target:
+    """The stack in the embedded cloud; a cloud that is down is a CommandError that says how to start it."""
+    endpoints = cloud.endpoints()
+    if endpoints is None:
+        raise CommandError(
+            f"The embedded cloud is down: start it with 'bellwether up', or set {TARGET_VARIABLE}=aws for your account"
+        )
+    return Target(where="embedded cloud", stack=endpoints.stack_name, client=endpoints.client, region=endpoints.region)
+
+
+def aws_target() -> Target:
+    """The stack named by BELLWETHER_STACK in the account of the ordinary AWS credentials."""
+    session = boto3.Session()
+    credentials = session.get_credentials()
+    if credentials is None or session.region_name is None:
+        raise CommandError("No AWS credentials or no region: 'aws configure' sets both")
+    stack = os.environ.get(STACK_VARIABLE, "bellwether-dev")
+    account = session.client("sts").get_caller_identity()["Account"]
+    return Target(
+        where=f"account {account}, {session.region_name}",
+        stack=stack,
+        client=session.client,
+        region=session.region_name,
+        credentials=credentials,
+    )
