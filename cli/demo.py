@@ -67,9 +67,8 @@ def demo(
     report = _report(target, packs, summaries, candidate, outcome, prediction, seconds=time.monotonic() - started)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     console.print(_errors_table(candidate.evaluation), _facts_table(report), lifecycle.prediction_table(prediction))
-    console.print(
-        f"Picture: {_shown(picture)}\nFacts:   {_shown(out / 'report.json')}\nThe cloud keeps running; 'make down' stops it"
-    )
+    console.print(f"Picture: {_shown(picture)}\nFacts:   {_shown(out / 'report.json')}")
+    console.print("The cloud keeps running; 'make down' stops it.")
 
 
 def _say(text: str) -> None:
