@@ -1,0 +1,127 @@
+"""The models that this house knows: where their data lies, what they are called, what they have to prove."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from bellwether.domain.errors import NotFoundError
+
+
+@dataclass(frozen=True)
+class SkillLimit:
+    """What a candidate has to show against one baseline at one horizon.
+
+    Its RMSE has to stay below `rmse_ratio_below` times the baseline's; `p_value_max`, where given, limits the
+    one-sided p-value of the Diebold-Mariano test.
+    """
+
+    horizon_months: int
+    baseline: str
+    rmse_ratio_below: float
+    p_value_max: float | None = None
+
+
+@dataclass(frozen=True)
+class GatePolicy:
+    """Limits of the quality gate of one model. Ratios and shares are plain numbers, 1.0 = the same."""
+
+    skill: tuple[SkillLimit, ...]
+    interval_level: float
+    interval_tolerance: float
+    slice_rmse_ratio_max: float
+    slice_points_min: int
+    backtest_points_min: int
+
+    @property
+    def horizons_months(self) -> tuple[int, ...]:
+        """Horizons that the policy names, in order."""
+        return tuple(sorted({limit.horizon_months for limit in self.skill}))
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """Where ingestion leaves a dataset in the data bucket."""
+
+    name: str
+    data_key: str
+    manifest_key: str
+
+    @property
+    def file_name(self) -> str:
+        """Name of the data file inside a frozen copy."""
+        return self.data_key.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model: its data, its names in SageMaker, the size of its endpoint, its defaults and its gate."""
+
+    name: str
+    dataset: DatasetSpec
+    target: str
+    horizons_months: tuple[int, ...]
+    package_group: str
+    endpoint_name: str
+    endpoint_memory_mb: int
+    endpoint_max_concurrency: int
+    policy: GatePolicy
+    hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    golden_relative_tolerance: float = 1e-4
+
+    def artifact_name(self, version: int, bundle_sha256: str) -> str:
+        """Name of one version's SageMaker model and endpoint configuration: the same bundle gets the same name."""
+        return f"{self.name}-v{version}-{bundle_sha256[:8]}"
+
+    def model_version(self, bundle_sha256: str) -> str:
+        """What the endpoint calls itself in each answer."""
+        return f"{self.name}-{bundle_sha256[:8]}"
+
+
+FRED = DatasetSpec("fred", "fred-data/train/fred_merged_data.csv", "fred-data/train/manifest.json")
+
+MACRO = ModelSpec(
+    name="macro",
+    dataset=FRED,
+    target="UNRATE",
+    horizons_months=(1, 3, 6, 12),
+    package_group="FredRecessionModels",
+    endpoint_name="Fred-Serverless-Endpoint",
+    endpoint_memory_mb=2048,
+    endpoint_max_concurrency=5,
+    policy=GatePolicy(
+        skill=(
+            SkillLimit(1, "random_walk", 1.0, p_value_max=0.05),
+            SkillLimit(1, "ar", 1.0, p_value_max=0.10),
+            SkillLimit(3, "random_walk", 1.0, p_value_max=0.05),
+            SkillLimit(3, "ar", 1.0, p_value_max=0.10),
+            SkillLimit(6, "random_walk", 1.0),
+            SkillLimit(6, "ar", 1.0),
+            SkillLimit(12, "random_walk", 1.0),
+            SkillLimit(12, "ar", 1.0),
+        ),
+        interval_level=0.8,
+        interval_tolerance=0.10,
+        slice_rmse_ratio_max=1.25,
+        slice_points_min=12,
+        backtest_points_min=60,
+    ),
+    hyperparameters=MappingProxyType(
+        {"model": "macro", "target": "UNRATE", "horizons": "1,3,6,12", "seed": "7", "trials": "20"}
+    ),
+)
+
+CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (MACRO,)})
+
+
+def model_spec(name: str) -> ModelSpec:
+    """Look a model up by its name; raises NotFoundError."""
+    try:
+        return CATALOGUE[name]
+    except KeyError:
+        known = ", ".join(sorted(CATALOGUE))
+        raise NotFoundError(f"there is no model '{name[:60]}'; known: {known}", field="model") from None
+
+
+def spec_of_group(package_group: str) -> ModelSpec | None:
+    """The model whose versions are registered in this group; None for a group that is not ours."""
+    return next((spec for spec in CATALOGUE.values() if spec.package_group == package_group), None)
