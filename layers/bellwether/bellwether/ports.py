@@ -83,7 +83,7 @@ class SecretStore(Protocol):
     """Secrets whose text is one JSON object."""
 
     def get_json(self, secret_id: str) -> dict[str, Any]:
-        """Raises NotFoundError when the secret is missing or has no value yet, InvalidInputError when it is no object."""
+        """Raises NotFoundError when the secret is missing or has no value, InvalidInputError when it is no object."""
 
     def put_json(self, secret_id: str, value: Mapping[str, Any]) -> None:
         """Make `value` the secret's current version; raises NotFoundError when there is no such secret."""
@@ -115,7 +115,7 @@ class DatabaseSchema(Protocol):
         """Run a migration and note it, both or neither; raises UpstreamError when the database refuses it."""
 
     def set_password(self, role: str, password: str) -> None:
-        """Make the role with this password, or give it this one; raises InvalidInputError for the owner or a superuser."""
+        """Make the role with this password, or give it this one; InvalidInputError for the owner or a superuser."""
 
     def grant(self, statements: str, role: str) -> None:
         """Run the grants for this role in one transaction."""

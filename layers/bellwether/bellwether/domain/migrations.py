@@ -9,7 +9,8 @@ from bellwether.domain.errors import InvalidInputError
 
 _FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
 _TRANSACTION_CONTROL = re.compile(
-    r"^\s*((?:COMMIT|ROLLBACK|ABORT|START\s+TRANSACTION|BEGIN\s+(?:WORK|TRANSACTION))\b|BEGIN\s*;)", re.IGNORECASE | re.MULTILINE
+    r"^\s*((?:COMMIT|ROLLBACK|ABORT|START\s+TRANSACTION|BEGIN\s+(?:WORK|TRANSACTION))\b|BEGIN\s*;)",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -28,7 +29,7 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """Hash of the text with line ends as Unix writes them, so that a checkout's line ends don't count as an edit."""
+        """Hash of the text with Unix line ends, so that the way of checking out doesn't count as an edit."""
         return sha256(self.sql.replace("\r\n", "\n").encode()).hexdigest()
 
 
@@ -54,7 +55,7 @@ class MigrationPlan:
 def read_migration(file_name: str, sql: str) -> Migration:
     """Make a migration from a file; raises InvalidInputError for a name or a text that can't be one.
 
-    A migration runs inside one transaction with its row in `schema_migrations`, so it may not end that transaction itself.
+    A migration shares a transaction with its row in `schema_migrations`, so it may not end that transaction itself.
     """
     matched = _FILE_NAME.fullmatch(file_name)
     if matched is None:
@@ -90,11 +91,13 @@ def plan(shipped: Sequence[Migration], applied: Sequence[AppliedMigration]) -> M
     done = sorted(applied, key=lambda row: row.version)
     for number, row in enumerate(done, start=1):
         if row.version != f"{number:04d}":
-            raise InvalidInputError(f"version {number:04d} was never applied before it", field=f"schema_migrations {row.version}")
+            raise InvalidInputError(
+                f"version {number:04d} was never applied before it", field=f"schema_migrations {row.version}"
+            )
         migration = by_version.get(row.version)
         if migration is not None and (migration.name, migration.sha256) != (row.name, row.sha256):
             raise InvalidInputError(
-                f"it was applied as {row.name} with SHA-256 {row.sha256} and has been edited since; write a new migration",
+                f"applied as {row.name} with SHA-256 {row.sha256} and edited since; write a new migration",
                 field=migration.file_name,
             )
     pending = ordered[len(done) :]

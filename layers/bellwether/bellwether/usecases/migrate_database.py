@@ -1,6 +1,5 @@
 """Bring the database to the shipped schema and give the application its role."""
 
-
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.domain.database import DatabaseLogin
@@ -67,5 +66,3 @@ def _stored_login(secrets: SecretStore, secret_id: str) -> DatabaseLogin | None:
         return DatabaseLogin.model_validate(secrets.get_json(secret_id))
     except (InvalidInputError, ValueError):  # no value yet, no JSON, or not a login: made anew
         return None
-
-

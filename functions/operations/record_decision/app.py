@@ -1,0 +1,62 @@
+"""Write a decision, or what became of one, into the ledger."""
+
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field
+
+from bellwether.adapters.postgres import Database, SslMode
+from bellwether.adapters.postgres_ledger import PostgresLedger
+from bellwether.adapters.secrets import SecretsManagerStore
+from bellwether.domain.database import DatabaseLogin
+from bellwether.domain.decisions import Decision, Outcome
+from bellwether.observability import logger, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.record_decision import record_decision, record_outcome
+
+
+class Settings(FunctionSettings):
+    """Environment of RecordDecisionFunction."""
+
+    application_secret_id: Annotated[str, Field(min_length=1)]
+    database_sslmode: SslMode
+
+
+class DecisionEntry(BaseModel):
+    """A decision to record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    decision: Decision
+
+
+class OutcomeEntry(BaseModel):
+    """What became of a decision that is recorded already."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Outcome
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Record the entry once, however often it arrives."""
+    if "outcome" in event:
+        recorded = record_outcome(_ledger(), parse(OutcomeEntry, event).outcome)
+    else:
+        recorded = record_decision(_ledger(), parse(DecisionEntry, event).decision)
+    logger.info("entry recorded", extra=recorded.model_dump(mode="json"))
+    return recorded.model_dump(mode="json")
+
+
+@cache
+def _ledger() -> PostgresLedger:
+    settings = load(Settings)
+    secrets = SecretsManagerStore()
+    return PostgresLedger(
+        Database(
+            lambda: parse(DatabaseLogin, secrets.get_json(settings.application_secret_id)),
+            sslmode=settings.database_sslmode,
+        )
+    )
