@@ -165,7 +165,7 @@ def _report(
     seconds: float,
 ) -> dict[str, Any]:
     spec = lifecycle.spec_of(MODEL)
-    endpoint = target.client("sagemaker").describe_endpoint(EndpointName=spec.endpoint)
+    endpoint = target.client("sagemaker").describe_endpoint(EndpointName=spec.endpoint_name)
     return {
         "packs": [
             {
@@ -181,7 +181,7 @@ def _report(
         "evaluation": candidate.evaluation.model_dump(mode="json"),
         "model": {
             "name": MODEL,
-            "group": spec.group,
+            "group": spec.package_group,
             "version": candidate.version,
             "status": "Approved",
             "deployment": outcome,

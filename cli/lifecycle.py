@@ -113,7 +113,7 @@ def versions(target: Target, model: str) -> list[Version]:
     """All versions in the model's group, newest first."""
     sagemaker = target.client("sagemaker")
     serving = current(target, model).get("version")
-    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=spec_of(model).group)
+    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=spec_of(model).package_group)
     listed = [package for page in pages for package in page["ModelPackageSummaryList"]]
     found = []
     for package in sorted(listed, key=lambda each: each["ModelPackageVersion"], reverse=True):
