@@ -56,7 +56,12 @@ def connect(
     Raises TransientUpstreamError when the server is away or refuses the login.
     """
     limit_ms = int(statement_timeout_seconds * 1000)
-    limits = f"-c statement_timeout={limit_ms} -c idle_in_transaction_session_timeout={limit_ms}"
+    settings = {
+        "timezone": "UTC",
+        "statement_timeout": limit_ms,
+        "idle_in_transaction_session_timeout": limit_ms,
+        "client_connection_check_interval": 2000,  # ms; a statement whose process was killed ends soon after it
+    }
     with translated():
         return psycopg.connect(
             host=login.host,
@@ -70,7 +75,7 @@ def connect(
             keepalives_idle=30,
             tcp_user_timeout=10_000,  # ms; a host that vanished is noticed before the function's own limit
             application_name="bellwether",
-            options=f"-c timezone=UTC {limits}",
+            options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
             autocommit=True,
         )
 
