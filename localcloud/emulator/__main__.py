@@ -1,0 +1,37 @@
+"""Start the emulator: `python -m localcloud.emulator` with ministack's interpreter and a clean environment."""
+
+import os
+
+from localcloud.emulator import loopback
+
+loopback.apply()  # before ministack is imported: it must not see another socket class
+
+from localcloud.emulator import (  # noqa: E402
+    checkpoints,
+    custom_resources,
+    event_sources,
+    handler_errors,
+    interpreter,
+    nested_stacks,
+    patching,
+    resource_types,
+)
+
+
+def main() -> None:
+    """Close every gap, then hand over to ministack; a patch whose target moved raises before a port is opened."""
+    patching.require_supported_version()
+    for gap in (handler_errors, interpreter, nested_stacks, event_sources, custom_resources, checkpoints):
+        gap.apply()
+    if os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER"):
+        from localcloud.emulator import sagemaker_routes
+
+        sagemaker_routes.apply()
+    resource_types.apply()  # last: it fills in only what nobody else has
+    from ministack.app import main as serve
+
+    serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What our programs see of the caller's environment: as little as they need, and nothing of the caller's AWS account."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+ACCESS_KEY = "test"
+SECRET_KEY = "test"  # noqa: S105  the emulator takes any
+
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_LOCAL_HOSTS = "127.0.0.1,localhost"
+_ACCOUNT_VARIABLES = ("AWS_", "PG")
+
+
+def clean(caller: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """For services and functions: PATH, locale, certificates and proxies of the caller, nothing else."""
+    return {name: caller[name] for name in (*_PASSED_ON, *_PROXIES) if name in caller} | _no_proxy(caller)
+
+
+def without_account(caller: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """For `sam`: everything (pip's settings, caches) but the caller's AWS and Postgres settings."""
+    kept = {name: value for name, value in caller.items() if not name.startswith(_ACCOUNT_VARIABLES)}
+    return kept | _no_proxy(caller)
+
+
+def local_aws(aws_url: str, sagemaker_url: str) -> dict[str, str]:
+    """What points an AWS SDK at the local cloud, with credentials that work nowhere else."""
+    return {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": aws_url,
+        "AWS_ENDPOINT_URL_SAGEMAKER": sagemaker_url,
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker_url,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+    }
+
+
+def scratch(folder: Path) -> dict[str, str]:
+    """Temporary files, and the files that libraries look for in a home directory, go to `folder`."""
+    return {"TMPDIR": str(folder), "HOME": str(folder)}
+
+
+def _no_proxy(caller: Mapping[str, str]) -> dict[str, str]:
+    if not any(caller.get(name) for name in _PROXIES):
+        return {}
+    listed = caller.get("NO_PROXY") or caller.get("no_proxy") or ""
+    value = ",".join(filter(None, (listed, _LOCAL_HOSTS)))
+    return {"NO_PROXY": value, "no_proxy": value}

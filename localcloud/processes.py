@@ -1,0 +1,127 @@
+"""Processes that outlive the command that starts them, found again by what their environment says.
+
+There are no pid files: a pid may belong to someone else by the time it is read. Every process that we start carries
+two variables which its children inherit, so that even what a killed service leaves behind is found and cleared.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+HOME_VARIABLE = "BELLWETHER_CLOUD_HOME"
+SERVICE_VARIABLE = "BELLWETHER_CLOUD_SERVICE"
+
+
+class _Detached(subprocess.Popen[bytes]):
+    """A child that is meant to outlive us: no complaint that it still runs when this object goes."""
+
+    def __del__(self) -> None:  # type: ignore[override]
+        pass
+
+
+@dataclass(frozen=True)
+class ServiceProcess:
+    """A running process of the cloud at `home`."""
+
+    pid: int
+    service: str
+    leads: bool
+    """Whether this is the service itself; False for what it started."""
+
+
+def start(
+    service: str,
+    arguments: Sequence[str | Path],
+    *,
+    home: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    folder: Path,
+) -> int:
+    """Start a service in a session of its own, its output appended to `log`; returns its pid."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = _Detached(
+            [str(argument) for argument in arguments],
+            env={**environment, HOME_VARIABLE: str(home), SERVICE_VARIABLE: service},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            start_new_session=True,
+        )
+    return process.pid
+
+
+def find(home: Path, service: str | None = None) -> list[ServiceProcess]:
+    """Every living process of this cloud, services and what they started; of one service when it is named."""
+    return [
+        process for process in _ours(home) if process.pid != os.getpid() and service in (None, process.service)
+    ]
+
+
+def leader(home: Path, service: str) -> ServiceProcess | None:
+    """The service itself, if it runs."""
+    return next((process for process in find(home, service) if process.leads), None)
+
+
+def stop(home: Path, service: str, *, with_signal: signal.Signals = signal.SIGTERM, patience_seconds: float = 20) -> None:
+    """Ask the service to end, wait, then kill it and whatever it started that is still there."""
+    process = leader(home, service)
+    if process is not None:
+        _send(process.pid, with_signal)
+        _wait_for_end(process.pid, patience_seconds)
+    kill(home, service)
+
+
+def kill(home: Path, service: str | None = None) -> None:
+    """End every process of the cloud (or of one service) that is left, without asking."""
+    for _ in range(50):
+        left = find(home, service)
+        if not left:
+            return
+        for process in left:
+            _send(process.pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; a zombie doesn't."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # collect it if it was ours
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _ours(home: Path) -> Iterator[ServiceProcess]:
+    for process in psutil.process_iter():
+        try:
+            if process.uids().real != os.getuid():
+                continue
+            environment = process.environ()
+            if environment.get(HOME_VARIABLE) != str(home) or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            leads = os.getsid(process.pid) == process.pid
+        except (psutil.Error, OSError):
+            continue
+        yield ServiceProcess(process.pid, environment.get(SERVICE_VARIABLE, "?"), leads)
+
+
+def _send(pid: int, what: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, what)
+
+
+def _wait_for_end(pid: int, patience_seconds: float) -> None:
+    deadline = time.monotonic() + patience_seconds
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
