@@ -1,0 +1,52 @@
+"""SSM parameters: which version of each model is the current one."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from bellwether.adapters.aws_errors import translated
+from bellwether.domain.deployment import CurrentVersion, parse_current
+from bellwether.domain.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+
+@cache
+def ssm_client() -> "SSMClient":
+    """One client for each process."""
+    timely = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
+    return boto3.client("ssm", config=timely)
+
+
+class SsmCurrentVersions:
+    """CurrentVersions in `/bellwether/<environment>/<model>/current`. Needs ssm:GetParameter."""
+
+    def __init__(self, environment: str) -> None:
+        self._environment = environment
+
+    def parameter_name(self, model: str) -> str:
+        """Name of the parameter of one model."""
+        return f"/bellwether/{self._environment}/{model}/current"
+
+    def get(self, model: str) -> CurrentVersion | None:
+        """None before the first promotion; raises InvalidInputError for what can't be read."""
+        name = self.parameter_name(model)
+        try:
+            with translated(f"parameter {name}"):
+                text = ssm_client().get_parameter(Name=name)["Parameter"]["Value"]
+        except NotFoundError:
+            return None
+        return parse_current(text, name)
+
+
+class SsmPromotions(SsmCurrentVersions):
+    """Promotions. Needs ssm:GetParameter and ssm:PutParameter."""
+
+    def put(self, model: str, current: CurrentVersion) -> None:
+        """Make this version the current one."""
+        name = self.parameter_name(model)
+        with translated(f"parameter {name}"):
+            ssm_client().put_parameter(Name=name, Value=current.model_dump_json(), Type="String", Overwrite=True)

@@ -1,0 +1,37 @@
+"""Step Functions: start a state machine by name, once."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from bellwether.adapters.aws_errors import translated
+from bellwether.domain.errors import ConflictError
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+class StepFunctionsProcesses:
+    """Processes over one state machine. Needs states:StartExecution."""
+
+    def __init__(self, state_machine_arn: str) -> None:
+        timely = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+        self._client: SFNClient = boto3.client("stepfunctions", config=timely)
+        self._state_machine_arn = state_machine_arn
+
+    def start(self, name: str, payload: Mapping[str, Any]) -> str | None:
+        """Start an execution and return its ARN; None when one of this name has run already.
+
+        While one of this name and input still runs, Step Functions returns that one.
+        """
+        try:
+            with translated(f"execution {name}"):
+                started = self._client.start_execution(
+                    stateMachineArn=self._state_machine_arn, name=name, input=json.dumps(dict(payload))
+                )
+        except ConflictError:
+            return None
+        return started["executionArn"]
