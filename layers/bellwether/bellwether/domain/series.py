@@ -1,0 +1,104 @@
+"""What is known of a series: its unit, how often it comes, how it becomes monthly, when it is published.
+
+Publication lag: counted at the employment report of a month (the first Friday after it), because that is when a
+forecast of unemployment is made. 0: the value for month m is out by the report on month m. 1: by the report on month
+m + 1. And so on. Quarterly values count from the last month of their quarter.
+"""
+
+import math
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from itertools import pairwise
+from statistics import median
+
+SERIES_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}")
+
+
+class Frequency(StrEnum):
+    """How often a series has a value."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+
+
+class Aggregation(StrEnum):
+    """What a daily or weekly series' value for a month is."""
+
+    MEAN = "mean"
+    LAST = "last"
+    SUM = "sum"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSpec:
+    """One series. `tcode` is the transformation code of FRED-MD (1 level, 2 difference, … 5 log difference, …);
+    values outside `minimum`..`maximum` (in `unit`) are taken for mistakes."""
+
+    series: str
+    title: str
+    unit: str
+    frequency: Frequency
+    aggregation: Aggregation
+    tcode: int
+    publication_lag_months: int
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    known: bool = True
+
+    def admits(self, value: float) -> bool:
+        """Whether a value is plausible."""
+        return self.minimum <= value <= self.maximum
+
+
+def unknown_series(series: str, frequency: Frequency = Frequency.MONTHLY) -> SeriesSpec:
+    """Careful defaults for a series that the catalogue lacks: taken as it is, known two months late."""
+    return SeriesSpec(
+        series=series,
+        title=series,
+        unit="unknown",
+        frequency=frequency,
+        aggregation=Aggregation.MEAN,
+        tcode=1,
+        publication_lag_months=2 if frequency is not Frequency.QUARTERLY else 4,
+        known=False,
+    )
+
+
+# --- frequency ------------------------------------------------------------------------------------------------------
+
+_GAP_DAYS = (
+    (Frequency.DAILY, 1, 4),
+    (Frequency.WEEKLY, 5, 16),
+    (Frequency.MONTHLY, 26, 35),
+    (Frequency.QUARTERLY, 80, 100),
+)
+_TELLING_GAPS = 6  # fewer say less than the catalogue does
+
+
+def infer_frequency(days: Collection[date]) -> Frequency | None:
+    """The frequency whose usual gap is the median gap between dates; None when it is another or there is no gap."""
+    gaps = _gaps(days)
+    if not gaps:
+        return None
+    usual = median(gaps)
+    return next((frequency for frequency, shortest, longest in _GAP_DAYS if shortest <= usual <= longest), None)
+
+
+def frequency_of(spec: SeriesSpec, days: Collection[date]) -> Frequency | None:
+    """How often this download of a series has values; None when that is none of ours (a year, say).
+
+    Dates win over the catalogue (FRED also offers a daily series as monthly means), unless they are too few to tell.
+    """
+    gaps = _gaps(days)
+    if spec.known and len(gaps) < _TELLING_GAPS:
+        return spec.frequency
+    return infer_frequency(days) if gaps else spec.frequency
+
+
+def _gaps(days: Collection[date]) -> Sequence[int]:
+    return [(later - earlier).days for earlier, later in pairwise(sorted(set(days)))]
