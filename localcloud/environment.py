@@ -1,4 +1,4 @@
-"""What our programs see of the caller's environment: as little as they need, and nothing of the caller's AWS account."""
+"""What our programs see of the caller's environment: as little as they need, nothing of the caller's AWS account."""
 
 import os
 from collections.abc import Mapping

@@ -41,6 +41,11 @@ class Connection:
     dbname: str
 
     @property
+    def address(self) -> str:
+        """Where, and which database; without the password."""
+        return f"postgresql://{self.username}@{self.host}:{self.port}/{self.dbname}"
+
+    @property
     def dsn(self) -> str:
         return f"postgresql://{self.username}:{self.password}@{self.host}:{self.port}/{self.dbname}"
 

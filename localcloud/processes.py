@@ -62,9 +62,7 @@ def start(
 
 def find(home: Path, service: str | None = None) -> list[ServiceProcess]:
     """Every living process of this cloud, services and what they started; of one service when it is named."""
-    return [
-        process for process in _ours(home) if process.pid != os.getpid() and service in (None, process.service)
-    ]
+    return [process for process in _ours(home) if process.pid != os.getpid() and service in (None, process.service)]
 
 
 def leader(home: Path, service: str) -> ServiceProcess | None:
@@ -72,11 +70,13 @@ def leader(home: Path, service: str) -> ServiceProcess | None:
     return next((process for process in find(home, service) if process.leads), None)
 
 
-def stop(home: Path, service: str, *, with_signal: signal.Signals = signal.SIGTERM, patience_seconds: float = 20) -> None:
+def stop(
+    home: Path, service: str, *, with_signal: signal.Signals = signal.SIGTERM, patience_seconds: float = 20
+) -> None:
     """Ask the service to end, wait, then kill it and whatever it started that is still there."""
     process = leader(home, service)
     if process is not None:
-        _send(process.pid, with_signal)
+        send(process.pid, with_signal)
         _wait_for_end(process.pid, patience_seconds)
     kill(home, service)
 
@@ -88,7 +88,7 @@ def kill(home: Path, service: str | None = None) -> None:
         if not left:
             return
         for process in left:
-            _send(process.pid, signal.SIGKILL)
+            send(process.pid, signal.SIGKILL)
         time.sleep(0.05)
 
 
@@ -116,7 +116,8 @@ def _ours(home: Path) -> Iterator[ServiceProcess]:
         yield ServiceProcess(process.pid, environment.get(SERVICE_VARIABLE, "?"), leads)
 
 
-def _send(pid: int, what: signal.Signals) -> None:
+def send(pid: int, what: signal.Signals) -> None:
+    """Signal a process; one that is gone already is fine."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, what)
 

@@ -1,4 +1,4 @@
-"""What the cloud remembers between commands: ports, the database password, what was deployed. One file, replaced whole."""
+"""What the cloud remembers between commands: ports, passwords, what was deployed. One file, replaced whole."""
 
 import os
 from pathlib import Path

@@ -23,10 +23,10 @@ def main() -> None:
     patching.require_supported_version()
     for gap in (handler_errors, interpreter, nested_stacks, event_sources, custom_resources, checkpoints):
         gap.apply()
-    if os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER"):
+    if sagemaker_url := os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER"):
         from localcloud.emulator import sagemaker_routes
 
-        sagemaker_routes.apply()
+        sagemaker_routes.install(sagemaker_url)
     resource_types.apply()  # last: it fills in only what nobody else has
     from ministack.app import main as serve
 

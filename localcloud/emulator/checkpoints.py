@@ -7,9 +7,8 @@ from pathlib import Path
 from ministack import app
 from ministack.core import persistence
 
+from localcloud.emulator.names import CHECKPOINT_STAMP
 from localcloud.emulator.patching import require
-
-STAMP = "checkpoint"
 
 
 def apply() -> None:
@@ -23,7 +22,7 @@ def apply() -> None:
 def checkpoint() -> None:
     """Save every service's state, then touch the stamp that the one who asked is waiting for."""
     persistence.save_all(app._build_persistence_save_dict())
-    stamp = Path(persistence.STATE_DIR) / STAMP
+    stamp = Path(persistence.STATE_DIR) / CHECKPOINT_STAMP
     temporary = stamp.with_suffix(".tmp")
     temporary.write_text(str(os.getpid()))
     temporary.replace(stamp)

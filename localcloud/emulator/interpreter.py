@@ -6,15 +6,14 @@ from typing import Any
 
 from ministack.core import lambda_runtime
 
+from localcloud.emulator.names import FUNCTION_PYTHON_VARIABLE
 from localcloud.emulator.patching import PatchTargetMovedError, replace
-
-VARIABLE = "LOCALCLOUD_FUNCTION_PYTHON"
 
 
 def apply() -> None:
-    python = os.environ.get(VARIABLE, "")
+    python = os.environ.get(FUNCTION_PYTHON_VARIABLE, "")
     if not Path(python).is_file():
-        raise PatchTargetMovedError(f"{VARIABLE} names no interpreter: {python!r}")
+        raise PatchTargetMovedError(f"{FUNCTION_PYTHON_VARIABLE} names no interpreter: {python!r}")
 
     def choosing(detect: Any) -> Any:
         def detect_runtime_binary(runtime: str) -> tuple[str, str]:

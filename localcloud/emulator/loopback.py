@@ -7,6 +7,7 @@ from typing import Any
 from localcloud.emulator.patching import require
 
 _REQUIRED = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
+_WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  what we replace
 
 
 class NotLoopbackError(RuntimeError):
@@ -20,7 +21,7 @@ def apply() -> None:
     start_server = require(asyncio, "start_server")
 
     # ministack's database proxy has "every interface" written into it.
-    async def start_local_server(handler: Any, _host: Any = None, port: Any = None, **options: Any) -> Any:
-        return await start_server(handler, "127.0.0.1", port, **options)
+    async def start_local_server(handler: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
+        return await start_server(handler, "127.0.0.1" if host in _WILDCARDS else host, port, **options)
 
-    asyncio.start_server = start_local_server
+    asyncio.start_server = start_local_server  # type: ignore[assignment]

@@ -17,7 +17,11 @@ Properties = dict[str, Any]
 
 # type → (the property that names it, service and path of its ARN, attribute that holds the ARN)
 _NAMED: dict[str, tuple[str, str, str]] = {
-    "AWS::ApplicationInsights::Application": ("ResourceGroupName", "applicationinsights:application/", "ApplicationARN"),
+    "AWS::ApplicationInsights::Application": (
+        "ResourceGroupName",
+        "applicationinsights:application/",
+        "ApplicationARN",
+    ),
     "AWS::BCMDataExports::Export": ("Name", "bcm-data-exports:export/", "ExportArn"),
     "AWS::Budgets::Budget": ("BudgetName", "budgets:budget/", "Arn"),
     "AWS::Budgets::BudgetsAction": ("BudgetName", "budgets:action/", "ActionId"),
@@ -41,7 +45,11 @@ _NAMED: dict[str, tuple[str, str, str]] = {
     "AWS::IAM::ServiceLinkedRole": ("AWSServiceName", "iam:role/aws-service-role/", "RoleName"),
     "AWS::Logs::QueryDefinition": ("Name", "logs:query-definition/", "QueryDefinitionId"),
     "AWS::ResourceGroups::Group": ("Name", "resource-groups:group/", "Arn"),
-    "AWS::SageMaker::DataQualityJobDefinition": ("JobDefinitionName", "sagemaker:data-quality-job/", "JobDefinitionArn"),
+    "AWS::SageMaker::DataQualityJobDefinition": (
+        "JobDefinitionName",
+        "sagemaker:data-quality-job/",
+        "JobDefinitionArn",
+    ),
     "AWS::SageMaker::Domain": ("DomainName", "sagemaker:domain/", "DomainArn"),
     "AWS::SageMaker::Endpoint": ("EndpointName", "sagemaker:endpoint/", "EndpointName"),
     "AWS::SageMaker::EndpointConfig": ("EndpointConfigName", "sagemaker:endpoint-config/", "EndpointConfigName"),

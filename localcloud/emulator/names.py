@@ -1,0 +1,4 @@
+"""What the emulator and the one who starts it must spell alike. Imports nothing: each lives in another environment."""
+
+FUNCTION_PYTHON_VARIABLE = "LOCALCLOUD_FUNCTION_PYTHON"
+CHECKPOINT_STAMP = "checkpoint"
