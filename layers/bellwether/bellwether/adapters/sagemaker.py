@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 VARIANT = "AllTraffic"
 JSON = "application/json"
 RUNNING_JOB = frozenset({"InProgress", "Stopping"})
-PHASES = {"InService": EndpointPhase.IN_SERVICE, "Failed": EndpointPhase.FAILED}  # all others are on the move
+PHASES = {  # all others are on the move
+    "InService": EndpointPhase.IN_SERVICE,
+    "Deleting": EndpointPhase.LEAVING,
+    "Failed": EndpointPhase.FAILED,
+}
 
 
 @cache

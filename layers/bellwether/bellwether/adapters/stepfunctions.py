@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 
+@cache
+def stepfunctions_client() -> "SFNClient":
+    """One client for each process."""
+    timely = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+    return boto3.client("stepfunctions", config=timely)
+
+
 class StepFunctionsProcesses:
     """Processes over one state machine. Needs states:StartExecution."""
 
     def __init__(self, state_machine_arn: str) -> None:
-        timely = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
-        self._client: SFNClient = boto3.client("stepfunctions", config=timely)
         self._state_machine_arn = state_machine_arn
 
     def start(self, name: str, payload: Mapping[str, Any]) -> str | None:
@@ -29,7 +35,7 @@ class StepFunctionsProcesses:
         """
         try:
             with translated(f"execution {name}"):
-                started = self._client.start_execution(
+                started = stepfunctions_client().start_execution(
                     stateMachineArn=self._state_machine_arn, name=name, input=json.dumps(dict(payload))
                 )
         except ConflictError:

@@ -49,7 +49,8 @@ class EndpointPhase(StrEnum):
     """What can be done with an endpoint now."""
 
     IN_SERVICE = "in_service"
-    CHANGING = "changing"  # creating, updating, rolling back or being deleted: it takes no order
+    CHANGING = "changing"  # creating, updating or rolling back: it takes no order
+    LEAVING = "leaving"  # being deleted
     FAILED = "failed"  # can only be deleted
 
 

@@ -1,0 +1,36 @@
+"""Freeze dataset and code for a training job, and name it."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.adapters.job_code import PackagedJobCode
+from bellwether.adapters.s3 import S3ObjectStore
+from bellwether.adapters.sagemaker import SageMakerTrainingJobs
+from bellwether.observability import logger, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.prepare_training import TrainingRequest, prepare_training
+
+
+class Settings(FunctionSettings):
+    """Environment of PrepareTrainingFunction; the region is the runtime's own variable."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+    aws_region: Annotated[str, Field(min_length=1)]
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with everything that createTrainingJob needs, or that the same training is under way."""
+    settings = load(Settings)
+    order = prepare_training(
+        parse(TrainingRequest, event),
+        bucket=settings.data_bucket,
+        region=settings.aws_region,
+        objects=S3ObjectStore(settings.data_bucket),
+        jobs=SageMakerTrainingJobs(),
+        code=PackagedJobCode(),
+    )
+    logger.info("training prepared", extra={"job_name": order.job_name, "already_running": order.already_running})
+    return order.model_dump(mode="json")

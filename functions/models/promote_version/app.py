@@ -1,0 +1,31 @@
+"""Make a version that passed its smoke test the current one."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.adapters.clock import SystemClock
+from bellwether.adapters.ssm import SsmPromotions
+from bellwether.domain.deployment import DeploymentPlan
+from bellwether.observability import MetricUnit, logger, metrics, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.promote_version import promote_version
+
+
+class Settings(FunctionSettings):
+    """Environment of PromoteVersionFunction."""
+
+    environment: Annotated[str, Field(min_length=1)]
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with the version that is current now, and the one before it."""
+    promotion = promote_version(
+        parse(DeploymentPlan, event), promotions=SsmPromotions(load(Settings).environment), clock=SystemClock()
+    )
+    metrics.add_dimension("model", promotion.model)
+    metrics.add_metric("ModelDeployed", MetricUnit.Count, 1)
+    logger.info("version promoted", extra={"model": promotion.model, "version": promotion.version})
+    return promotion.model_dump(mode="json")

@@ -1,0 +1,33 @@
+"""Register an accepted candidate, to wait for approval."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.adapters.sagemaker import SageMakerRegistry
+from bellwether.observability import logger, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.assess_candidate import Assessment
+from bellwether.usecases.register_candidate import register_candidate
+
+
+class Settings(FunctionSettings):
+    """Environment of RegisterCandidateFunction."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+    inference_image: Annotated[str, Field(min_length=1)]
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with the registered version and the mail that asks for its approval."""
+    settings = load(Settings)
+    registered = register_candidate(
+        parse(Assessment, event),
+        bucket=settings.data_bucket,
+        image_uri=settings.inference_image,
+        registry=SageMakerRegistry(),
+    )
+    logger.info("candidate registered", extra={"model": registered.model, "version": registered.version})
+    return registered.model_dump(mode="json")

@@ -1,0 +1,42 @@
+"""Put an endpoint back to what it served before a deployment that failed."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.adapters.sagemaker import SageMakerEndpoints
+from bellwether.adapters.ssm import SsmCurrentVersions
+from bellwether.domain.deployment import DeploymentPlan
+from bellwether.observability import MetricUnit, logger, metrics, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.restore_endpoint import restore_endpoint
+
+
+class Settings(FunctionSettings):
+    """Environment of RestoreEndpointFunction."""
+
+    environment: Annotated[str, Field(min_length=1)]
+    cost_center: Annotated[str, Field(min_length=1)]
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of an endpoint that has to be made anew."""
+        return {"App": "bellwether", "Env": self.environment, "CostCenter": self.cost_center}
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with the configuration that the endpoint goes back to, null when it is removed."""
+    settings, plan = load(Settings), parse(DeploymentPlan, event)
+    restoration = restore_endpoint(
+        plan,
+        current_versions=SsmCurrentVersions(settings.environment),
+        endpoints=SageMakerEndpoints(settings.tags),
+    )
+    metrics.add_dimension("model", plan.model)
+    metrics.add_metric("DeploymentFailed", MetricUnit.Count, 1)
+    logger.warning(
+        "endpoint restored", extra={"model": plan.model, "version": plan.version, **restoration.model_dump()}
+    )
+    return restoration.model_dump(mode="json")

@@ -1,0 +1,28 @@
+"""Ask a staged endpoint the golden question of its bundle."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.adapters.s3 import S3ObjectStore
+from bellwether.adapters.sagemaker_runtime import SageMakerPredictor
+from bellwether.domain.deployment import DeploymentPlan
+from bellwether.observability import logger, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.smoke_test_endpoint import smoke_test_endpoint
+
+
+class Settings(FunctionSettings):
+    """Environment of SmokeTestEndpointFunction."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer whether the endpoint said what the model said when it was trained."""
+    plan = parse(DeploymentPlan, event)
+    test = smoke_test_endpoint(plan, objects=S3ObjectStore(load(Settings).data_bucket), predictor=SageMakerPredictor())
+    logger.info("endpoint tested", extra={"model": plan.model, "version": plan.version, **test.model_dump()})
+    return test.model_dump(mode="json")

@@ -1,0 +1,37 @@
+"""Verify an approved version's bundle and plan its deployment."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.adapters.bundles import S3Archives
+from bellwether.adapters.s3 import S3ObjectStore
+from bellwether.adapters.sagemaker import SageMakerEndpointStates, SageMakerRegisteredVersions
+from bellwether.adapters.ssm import SsmCurrentVersions
+from bellwether.observability import logger, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.verify_bundle import VerificationRequest, verify_bundle
+
+
+class Settings(FunctionSettings):
+    """Environment of VerifyBundleFunction."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+    environment: Annotated[str, Field(min_length=1)]
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with the plan that every later step works from."""
+    settings = load(Settings)
+    plan = verify_bundle(
+        parse(VerificationRequest, event),
+        versions=SageMakerRegisteredVersions(),
+        archives=S3Archives(settings.data_bucket),
+        objects=S3ObjectStore(settings.data_bucket),
+        current_versions=SsmCurrentVersions(settings.environment),
+        endpoints=SageMakerEndpointStates(),
+    )
+    logger.info("bundle verified", extra={"model": plan.model, "version": plan.version, "deploy": plan.deploy})
+    return plan.model_dump(mode="json")

@@ -1,0 +1,97 @@
+"""What people read about a candidate: plain text for monospaced mail, subject lines that SNS takes (ASCII, short)."""
+
+from bellwether.domain.decisions import Decision, Verdict
+from bellwether.domain.models import EvaluationReport, HorizonEvaluation
+
+SUBJECT_LIMIT = 99
+BASELINES = ("random_walk", "ar")
+TITLES = {"random_walk": "random walk", "ar": "AR"}
+
+
+def assessment_subject(model: str, decision: Decision) -> str:
+    """Subject line of the mail about an assessed candidate."""
+    failed = sum(not gate.passed for gate in decision.gates)
+    if decision.verdict is Verdict.ACCEPTED:
+        return _subject(f"{model} candidate accepted: all {len(decision.gates)} checks passed")
+    return _subject(f"{model} candidate refused: {failed} of {len(decision.gates)} checks failed")
+
+
+def assessment_message(report: EvaluationReport, decision: Decision, *, job_name: str, evidence_uri: str) -> str:
+    """Verdict, table of errors beside the baselines, reasons, and where the evidence lies."""
+    lines = [
+        f"The {report.model} candidate of {job_name} is {decision.verdict.value}.",
+        "",
+        f"Root mean squared error of {report.target} in {report.unit}, backtest; in brackets the model's share of it:",
+        "",
+        *error_table(report),
+        "",
+    ]
+    if decision.reasons:
+        lines += ["Why it stays out:", *(f"  - {reason}" for reason in decision.reasons)]
+    else:
+        lines.append(f"It passed all {len(decision.gates)} checks.")
+    lines += ["", f"Evidence: {evidence_uri}", f"Decision: {decision.decision_id}", ""]
+    return "\n".join(lines)
+
+
+def error_table(report: EvaluationReport) -> list[str]:
+    """One row a horizon: the model, each baseline, how often the widest-used interval held, number of points."""
+    present = [b for b in BASELINES if any(b in evaluation.rmse for evaluation in report.horizons)]
+    header = ["months", "model", *(TITLES[b] for b in present), "interval held", "points"]
+    rows = [_row(evaluation, present) for evaluation in sorted(report.horizons, key=lambda e: e.horizon_months)]
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+
+
+def _row(evaluation: HorizonEvaluation, baselines: list[str]) -> list[str]:
+    own = evaluation.rmse.get("model")
+    held = ", ".join(f"{i.coverage:.0%} of {i.level:.0%}" for i in evaluation.intervals) or "-"
+    compared = [_beside(own, evaluation.rmse.get(baseline)) for baseline in baselines]
+    return [str(evaluation.horizon_months), _figure(own), *compared, held, str(evaluation.n)]
+
+
+def _beside(own: float | None, other: float | None) -> str:
+    return f"{other:.4f} ({own / other:.2f})" if own is not None and other else _figure(other)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def approval_subject(model: str, version: int) -> str:
+    """Subject line of the mail that asks for approval."""
+    return _subject(f"{model} version {version} waits for approval")
+
+
+def approval_message(model: str, version: int, model_package_arn: str, assessment: str) -> str:
+    """What approvers read: what was assessed, and the commands to approve or reject it."""
+    return "\n".join(
+        [
+            f"{model} version {version} waits for a person's approval; nothing is deployed until then.",
+            "",
+            assessment.rstrip(),
+            "",
+            "To deploy it:",
+            f"  bellwether approve {model} --version {version}",
+            "or",
+            *_registry_command(model_package_arn, "Approved"),
+            "",
+            "To turn it down:",
+            f"  bellwether reject {model} --version {version}",
+            "or",
+            *_registry_command(model_package_arn, "Rejected"),
+            "",
+        ]
+    )
+
+
+def _registry_command(model_package_arn: str, status: str) -> list[str]:
+    return [
+        "  aws sagemaker update-model-package \\",
+        f"    --model-package-arn {model_package_arn} \\",
+        f"    --model-approval-status {status}",
+    ]
+
+
+def _subject(text: str) -> str:
+    return f"Bellwether: {text}".encode("ascii", "replace").decode()[:SUBJECT_LIMIT]

@@ -1,0 +1,49 @@
+"""Make a version that passed its smoke test the current one."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from bellwether.domain.catalogue import model_spec
+from bellwether.domain.deployment import Action, CurrentVersion, DeploymentPlan
+from bellwether.domain.errors import ConflictError
+from bellwether.ports import Clock, Promotions
+
+
+class Promotion(BaseModel):
+    """The version that is current now, and the one before it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    version: int
+    previous_version: int | None
+    promoted_at: datetime
+
+
+def promote_version(plan: DeploymentPlan, *, promotions: Promotions, clock: Clock) -> Promotion:
+    """Record the plan's version as current; a second time changes nothing.
+
+    Raises ConflictError when a newer version was promoted while this one was being deployed.
+    """
+    spec = model_spec(plan.model)
+    current = promotions.get(spec.name)
+    if current is not None and current.version > plan.version and plan.action is not Action.ROLLBACK:
+        raise ConflictError(f"{spec.name} version {current.version} was promoted meanwhile")
+    same = current is not None and (current.version, current.bundle_sha256) == (plan.version, plan.bundle_sha256)
+    if current is None or not same or current.endpoint_config_name != plan.endpoint_config_name:
+        current = CurrentVersion(
+            version=plan.version,
+            previous_version=current.version if current else None,
+            endpoint_config_name=plan.endpoint_config_name,
+            model_package_arn=plan.model_package_arn,
+            bundle_sha256=plan.bundle_sha256,
+            promoted_at=clock.now(),
+        )
+        promotions.put(spec.name, current)
+    return Promotion(
+        model=spec.name,
+        version=current.version,
+        previous_version=current.previous_version,
+        promoted_at=current.promoted_at,
+    )

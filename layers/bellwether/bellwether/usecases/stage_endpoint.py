@@ -1,0 +1,41 @@
+"""Put a verified version onto the endpoint; it is not current before its smoke test."""
+
+from pydantic import BaseModel, ConfigDict
+
+from bellwether.domain.catalogue import model_spec
+from bellwether.domain.deployment import DeploymentPlan
+from bellwether.ports import Endpoints, ServingModels
+from bellwether.usecases.steer_endpoint import steer_endpoint
+
+
+class StagedEndpoint(BaseModel):
+    """An endpoint on its way to a configuration."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    version: int
+    endpoint_name: str
+    endpoint_config_name: str
+
+
+def stage_endpoint(plan: DeploymentPlan, *, models: ServingModels, endpoints: Endpoints) -> StagedEndpoint:
+    """Make model and serverless configuration unless they are there, and steer the endpoint to them.
+
+    Doing it twice is doing it once. Raises ConflictError or TransientUpstreamError while the endpoint takes no order.
+    """
+    spec = model_spec(plan.model)
+    models.ensure_model(plan.model_name, plan.model_package_arn)
+    models.ensure_config(
+        plan.endpoint_config_name,
+        plan.model_name,
+        memory_mb=spec.endpoint_memory_mb,
+        max_concurrency=spec.endpoint_max_concurrency,
+    )
+    steer_endpoint(plan.endpoint_name, plan.endpoint_config_name, endpoints=endpoints)
+    return StagedEndpoint(
+        model=plan.model,
+        version=plan.version,
+        endpoint_name=plan.endpoint_name,
+        endpoint_config_name=plan.endpoint_config_name,
+    )
