@@ -1,16 +1,15 @@
 """The ledger of decisions in PostgreSQL (tables `decisions` and `decision_outcomes`)."""
 
-import json
-from datetime import UTC
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from bellwether.adapters.postgres import Database
 from bellwether.domain.decisions import Decision, Outcome
-from bellwether.domain.errors import InvalidInputError, NotFoundError
+from bellwether.domain.errors import NotFoundError
 
 
 class PostgresLedger:
@@ -84,17 +83,12 @@ class PostgresLedger:
 
 
 def _columns(entry: BaseModel, *, json_columns: tuple[str, ...]) -> dict[str, Any]:
-    """A model's fields as query parameters; raises InvalidInputError for figures that JSON does not know (NaN)."""
+    """A model's fields as query parameters. NaN stays NaN: Postgres refuses it, where null would be a lie."""
     row = entry.model_dump()
-    written = entry.model_dump(mode="json", include=set(json_columns))
     for column in json_columns:
-        try:
-            row[column] = Jsonb(written[column], dumps=_strict_json)
-            _strict_json(written[column])
-        except ValueError as error:
-            raise InvalidInputError(str(error), field=column) from error
-    return {name: value.astimezone(UTC) if name.endswith("_at") else value for name, value in row.items()}
+        row[column] = Jsonb(row[column], dumps=_to_json)
+    return row
 
 
-def _strict_json(value: object) -> str:
-    return json.dumps(value, allow_nan=False)
+def _to_json(value: object) -> bytes:
+    return to_json(value, inf_nan_mode="constants")
