@@ -1,0 +1,282 @@
+"""One test for each gap of ministack that the wrapper closes, and for what the application relies on besides."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import WaiterError
+from botocore.httpsession import URLLib3Session
+
+from localcloud import processes
+from localcloud.endpoints import Endpoints
+from localcloud.environment import ACCESS_KEY, REGION, SECRET_KEY
+from localcloud.home import PROJECT
+from tests.integration.localcloud.conftest import CALLERS_OWN, STACK, Probe
+
+pytestmark = pytest.mark.aws
+
+
+def test_an_exception_keeps_its_name_and_the_worker_lives_on(probe: Probe) -> None:
+    # Given a function that is warm
+    before = probe.look()["pid"]
+    # When it raises
+    failure, error = probe.invoke(probe.outputs["ProbeFunctionName"], {"do": "raise"})
+    # Then Lambda names the exception's class, and the same process answers the next call
+    assert error == "Unhandled"
+    assert (failure["errorType"], failure["errorMessage"]) == ("FancyError", "as asked")
+    assert any("app.py" in line for line in failure["stackTrace"])
+    assert probe.look()["pid"] == before
+
+
+def test_a_function_that_cannot_be_imported_says_why(probe: Probe) -> None:
+    # Given a function whose module isn't there, when it is invoked
+    failure, _ = probe.invoke(_physical(probe, "BrokenFunction"), {})
+    # Then it fails as in Lambda, and the log has the traceback
+    assert failure["errorType"] == "Runtime.ImportModuleError"
+    assert "app_that_is_not_there" in failure["errorMessage"]
+    log = _log(probe, _physical(probe, "BrokenFunction"))
+    assert "Traceback (most recent call last)" in log
+
+
+def test_functions_run_in_an_interpreter_of_their_own_with_their_layers(probe: Probe) -> None:
+    seen = probe.look()
+    assert seen["executable"].startswith(str(PROJECT / ".venvs" / "runtime"))
+    assert not any(".venvs/ministack" in path or path == str(PROJECT) for path in seen["path"])
+    assert seen["greeting"] == "hello from the layer"
+
+
+def test_functions_see_nothing_of_the_callers_environment(probe: Probe) -> None:
+    seen = probe.look()["environment"]
+    assert not set(CALLERS_OWN.values()) & set(seen.values())
+    assert "AWS_PROFILE" not in seen
+    assert seen["AWS_ENDPOINT_URL"] == probe.endpoints.aws_url
+    assert seen["HOME"].startswith(str(probe.emulator.home.root))
+
+
+def test_temporary_files_stay_inside_the_home(probe: Probe) -> None:
+    assert Path(probe.look()["folder"]).is_relative_to(probe.emulator.home.temporary("emulator"))
+
+
+def test_nothing_listens_beyond_loopback(probe: Probe) -> None:
+    # Given every process of the emulator
+    pids = [process.pid for process in processes.find(probe.emulator.home.root)]
+    # When we look at what they listen on
+    listening = [
+        connection.laddr.ip
+        for pid in pids
+        for connection in psutil.Process(pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    # Then it is loopback
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_it_refuses_to_listen_to_the_network(probe: Probe) -> None:
+    # Given the emulator's environment with another address, when it is started
+    environment = {**probe.emulator.environment(), "BIND_HOST": "0.0.0.0"}  # noqa: S104
+    arguments = [str(argument) for argument in probe.emulator.arguments()]
+    finished = subprocess.run(arguments, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
+    # Then it ends before it opens a port, and says why
+    assert finished.returncode != 0
+    assert "BIND_HOST must be '127.0.0.1'" in finished.stderr
+
+
+def test_a_nested_sam_template_is_deployed_with_parameters_and_outputs(probe: Probe) -> None:
+    # The layer's ARN went into the nested stack, the nested stack's function came out of it
+    assert probe.outputs["ProbeFunctionName"].startswith(f"{STACK}-Probes-")
+    configuration = probe.client("lambda").get_function_configuration(FunctionName=probe.outputs["ProbeFunctionName"])
+    assert [layer["Arn"].split(":")[5] for layer in configuration["Layers"]] == ["layer"]
+    assert configuration["Environment"]["Variables"]["WORD"] == "please"
+
+
+def test_types_that_the_emulator_does_not_know_do_not_break_the_template(probe: Probe) -> None:
+    statuses = {item["ResourceType"]: item["ResourceStatus"] for item in _resources(probe)}
+    for resource_type in (
+        "AWS::Budgets::Budget",
+        "AWS::Events::Archive",
+        "AWS::CloudWatch::CompositeAlarm",
+        "AWS::SageMaker::Model",
+    ):
+        assert statuses[resource_type] == "CREATE_COMPLETE"
+
+
+def test_a_custom_resource_is_answered_by_its_function(probe: Probe) -> None:
+    assert probe.outputs["CustomAnswer"] == "you said please"
+
+
+def test_a_state_machine_catches_an_error_by_name_and_publishes_to_sns(probe: Probe) -> None:
+    # Given a state machine whose function raises FancyError
+    states, sqs = probe.client("stepfunctions"), probe.client("sqs")
+    execution = states.start_execution(stateMachineArn=probe.outputs["ProbeMachineArn"], input="{}")
+    # When it has run
+    described = _eventually(
+        lambda: states.describe_execution(executionArn=execution["executionArn"]),
+        lambda now: now["status"] != "RUNNING",
+    )
+    # Then it took the way of that error, and the topic's subscriber has the message
+    assert described["status"] == "SUCCEEDED", described
+    received = sqs.receive_message(QueueUrl=probe.outputs["ProbeQueueUrl"], WaitTimeSeconds=5)
+    assert [message["Body"] for message in received["Messages"]] == ["FancyError"]
+
+
+def test_an_object_that_arrives_in_s3_reaches_a_rule(probe: Probe) -> None:
+    probe.client("s3").put_object(Bucket=probe.outputs["ProbeBucketName"], Key="inbox/a.csv", Body=b"a,b")
+    event = _delivered(probe, "aws.s3")
+    assert event["detail"]["object"]["key"] == "inbox/a.csv"
+
+
+def test_the_local_sagemaker_may_publish_its_events_and_nobody_else_aws_ones(probe: Probe) -> None:
+    events = probe.client("events")
+    ours = {
+        "Source": "aws.sagemaker",
+        "DetailType": "SageMaker Model Package State Change",
+        "Detail": json.dumps({"ModelApprovalStatus": "Approved"}),
+    }
+    assert events.put_events(Entries=[ours])["FailedEntryCount"] == 0
+    assert _delivered(probe, "aws.sagemaker")["detail"]["ModelApprovalStatus"] == "Approved"
+    assert events.put_events(Entries=[{**ours, "Source": "aws.ec2"}])["FailedEntryCount"] == 1
+
+
+def test_a_rest_api_with_iam_answers_who_signs_and_refuses_who_does_not(probe: Probe) -> None:
+    # Given a request to an API that wants IAM signatures
+    url = probe.endpoints.api_url(probe.outputs["ProbeApiId"], "test") + "/hello"
+    request = AWSRequest("POST", url, data=b'{"a": 1}')
+    # When it is sent as it is, and once more with a signature
+    unsigned = _send(request)
+    SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "execute-api", REGION).add_auth(request)
+    signed = _send(request)
+    # Then only the signed one reaches the function
+    assert unsigned.status_code == 403
+    assert json.loads(signed.content) == {"path": "/hello", "body": '{"a": 1}'}
+
+
+def test_a_failing_custom_resource_fails_at_once_and_its_nested_stack_leaves_nothing(probe: Probe) -> None:
+    # Given a nested stack with a bucket, and a custom resource whose function will raise
+    bucket, name = "left-behind", "doomed"
+    function = probe.client("lambda").get_function_configuration(FunctionName=probe.outputs["ProbeFunctionName"])
+    child = {
+        "Resources": {
+            "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}},
+            "Answer": {
+                "Type": "Custom::Probe",
+                "DependsOn": "Bucket",
+                "Properties": {"ServiceToken": function["FunctionArn"], "Word": "fail"},
+            },
+        }
+    }
+    s3, cloudformation = probe.client("s3"), probe.client("cloudformation")
+    s3.put_object(Bucket=probe.outputs["ProbeBucketName"], Key="child.json", Body=json.dumps(child))
+    url = f"https://s3.amazonaws.com/{probe.outputs['ProbeBucketName']}/child.json"
+    parent = {"Resources": {"Child": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}}}
+    # When the stack is created
+    started = time.monotonic()
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(parent))
+    with pytest.raises(WaiterError):
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    # Then it fails within seconds with the function's reason, and the bucket is gone
+    assert time.monotonic() - started < 20
+    reasons = [
+        event.get("ResourceStatusReason", "")
+        for event in cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    ]
+    assert any("FancyError: asked to fail while deploying" in reason for reason in reasons)
+    assert bucket not in [item["Name"] for item in s3.list_buckets()["Buckets"]]
+
+
+def test_kill_9_loses_nothing_that_was_checkpointed(probe: Probe) -> None:
+    # Given a parameter that was there at the last checkpoint
+    probe.client("ssm").put_parameter(Name="/kept", Value="yes", Type="String", Overwrite=True)
+    probe.emulator.checkpoint()
+    # When the emulator is killed and started again
+    server = processes.leader(probe.emulator.home.root, "emulator")
+    assert server is not None
+    os.kill(server.pid, signal.SIGKILL)
+    _eventually(lambda: processes.is_alive(server.pid), lambda alive: not alive)
+    probe.emulator.start()
+    # Then the parameter and the stack are there, and its functions run
+    assert probe.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "yes"
+    assert probe.endpoints.stack_outputs(STACK) == probe.outputs
+    assert probe.look()["greeting"] == "hello from the layer"
+
+
+def test_a_clean_stop_keeps_everything_and_removes_temporary_files(probe: Probe) -> None:
+    # Given an object
+    s3 = probe.client("s3")
+    s3.put_object(Bucket=probe.outputs["ProbeBucketName"], Key="kept.txt", Body=b"kept")
+    # When the emulator is stopped
+    probe.emulator.stop()
+    # Then no process and no temporary file is left, and after a start the object is there
+    assert processes.find(probe.emulator.home.root) == []
+    assert not probe.emulator.home.temporary("emulator").exists()
+    probe.emulator.start()
+    assert s3.get_object(Bucket=probe.outputs["ProbeBucketName"], Key="kept.txt")["Body"].read() == b"kept"
+
+
+def test_clients_ignore_the_callers_profile(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a caller whose profile doesn't even exist, and a proxy that leads nowhere
+    monkeypatch.setenv("AWS_PROFILE", "missing")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    # When a fresh client is made, then it works
+    endpoints = Endpoints(probe.endpoints.aws_url, probe.endpoints.sagemaker_url, probe.endpoints.postgres)
+    assert endpoints.client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def _send(request: AWSRequest) -> Any:
+    session = URLLib3Session(timeout=10)
+    try:
+        return session.send(request.prepare())
+    finally:
+        session.close()
+
+
+def _physical(probe: Probe, logical_id: str) -> str:
+    return next(
+        str(item["PhysicalResourceId"]) for item in _resources(probe) if item["LogicalResourceId"] == logical_id
+    )
+
+
+def _resources(probe: Probe) -> list[dict[str, Any]]:
+    cloudformation = probe.client("cloudformation")
+    nested = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId="Probes")
+    name = nested["StackResourceDetail"]["PhysicalResourceId"]
+    return list(cloudformation.describe_stack_resources(StackName=name)["StackResources"])
+
+
+def _log(probe: Probe, function: str) -> str:
+    events = probe.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
+    return "\n".join(event["message"] for event in events)
+
+
+def _delivered(probe: Probe, source: str) -> dict[str, Any]:
+    """The event that the probe wrote down when a rule gave it to it."""
+    ssm = probe.client("ssm")
+
+    def read() -> dict[str, Any] | None:
+        try:
+            event = json.loads(ssm.get_parameter(Name=f"/probe/{source}")["Parameter"]["Value"])
+        except ssm.exceptions.ParameterNotFound:
+            return None
+        assert isinstance(event, dict)
+        return event
+
+    event = _eventually(read, lambda found: found is not None)
+    assert event is not None
+    return event
+
+
+def _eventually[T](look: Callable[[], T], good: Callable[[T], bool], patience_seconds: float = 20) -> T:
+    deadline = time.monotonic() + patience_seconds
+    while not good(found := look()):
+        assert time.monotonic() < deadline, f"still {found!r}"
+        time.sleep(0.1)
+    return found
