@@ -34,4 +34,4 @@ def logs_client(url: str, region: str) -> "CloudWatchLogsClient":
 
 
 def _session(region: str) -> boto3.session.Session:
-    return boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
+    return boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)  # noqa: S106

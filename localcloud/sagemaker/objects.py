@@ -1,5 +1,6 @@
 """S3: what jobs read and write."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -45,9 +46,11 @@ class ObjectStore:
         found: list[S3Object] = []
         try:
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-                for entry in page.get("Contents", []):
-                    if not entry["Key"].endswith("/"):
-                        found.append(S3Object(bucket, entry["Key"], _below(prefix, entry["Key"])))
+                found.extend(
+                    S3Object(bucket, entry["Key"], _below(prefix, entry["Key"]))
+                    for entry in page.get("Contents", [])
+                    if not entry["Key"].endswith("/")
+                )
         except (ClientError, BotoCoreError) as error:
             raise JobError(f"ClientError: Data download failed:{_reason(error)}") from error
         if not found:
@@ -56,8 +59,6 @@ class ObjectStore:
 
     def find_listed(self, manifest_uri: str) -> list[S3Object]:
         """The objects that a manifest file names: `[{"prefix": "s3://…"}, "relative key", …]`."""
-        import json
-
         try:
             head, *names = json.loads(self.read(manifest_uri))
             prefix = str(head["prefix"])
