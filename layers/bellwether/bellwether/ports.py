@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -67,6 +67,26 @@ class ObjectStore(Protocol):
 
     def delete(self, key: str, *, only_if_etag: str | None = None) -> None:
         """Remove; nothing happens when it is gone. Raises ConflictError when its content is not the one meant."""
+
+
+# --- series ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A CSV file as a source gave it; `known_on` where the source tells on which day its figures were known."""
+
+    file_name: str
+    content: bytes
+    known_on: date | None = None
+
+
+class SeriesSource(Protocol):
+    """Where series can be fetched by name."""
+
+    def downloads(self, series: str) -> Iterator[Download]:
+        """One file, or one a vintage, oldest first. Raises NotFoundError for an unknown series, TransientUpstreamError
+        after some attempts, UpstreamError when the source refuses."""
 
 
 # --- time -----------------------------------------------------------------------------------------------------------

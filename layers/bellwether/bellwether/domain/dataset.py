@@ -12,34 +12,46 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from statistics import quantiles
-from typing import Any
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.models import DatasetManifest, SeriesEntry
 from bellwether.domain.monthly import month_end, month_text, parse_month, to_months
 from bellwether.domain.series import Frequency, SeriesSpec, frequency_of
 from bellwether.domain.series_catalogue import spec_of
-from bellwether.domain.vintages import Vintage, in_order
+from bellwether.domain.vintages import Vintage
 
 DATASET = "fred"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 RECIPE = "1"  # raise it when the same vintages give other bytes
 
 REBASE_OVERLAP = 12
 REBASE_SHIFT = 0.02
 REBASE_SPREAD = 0.02
 KEPT_SHARE = 0.95
+UNKNOWN = "not in the catalogue: unit unknown, level (tcode 1), careful publication lag"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(BaseModel):
     """Something about a series that a person should know."""
+
+    model_config = ConfigDict(frozen=True)
 
     series: str
     reason: str
+
+
+class MergedManifest(DatasetManifest):
+    """The manifest with what this side adds: what the data was made of, and what a person should know."""
+
+    as_of: AwareDatetime | None = None
+    inputs_sha256: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,38 +76,47 @@ class Dataset:
     """The merged data as files."""
 
     csv: bytes
-    manifest: DatasetManifest
-    manifest_json: bytes
-    findings: tuple[Finding, ...] = field(default=())
+    manifest: MergedManifest
+
+    @property
+    def manifest_json(self) -> bytes:
+        """The manifest as a file."""
+        return (json.dumps(self.manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n").encode()
 
 
 # --- one series -----------------------------------------------------------------------------------------------------
 
 
 def merge_series(series: str, vintages: Iterable[Vintage], *, as_of: datetime | None = None) -> Merged:
-    """Fold a series' vintages; with `as_of`, only those that were known then."""
-    known = [each for each in in_order(vintages) if as_of is None or each.known_at <= as_of]
+    """Fold a series' vintages, which come oldest first; with `as_of`, only those that were known then."""
     spec = spec_of(series)
-    folds: dict[Frequency, dict[date, float | None]] = {}
+    folds: dict[Frequency, dict[date, float | None]] = {}  # the one seen last at the end
     findings: list[Finding] = []
-    for vintage in known:
+    latest: tuple[Vintage, Frequency] | None = None
+    for vintage in vintages:
+        if as_of is not None and vintage.known_at > as_of:
+            continue
         frequency = _frequency(spec, vintage)
-        before = folds.pop(frequency, {})
-        if _is_rebased(before, vintage.values):
-            lost = sum(value is not None and day not in vintage.values for day, value in before.items())
+        fold = folds.pop(frequency, {})
+        if _is_rebased(fold, vintage.values):
+            lost = sum(value is not None and day not in vintage.values for day, value in fold.items())
             if lost:
-                findings.append(Finding(series, f"rebased in {vintage.name}: {lost} figures of the old base left out"))
-            before = {}
-        folds[frequency] = {**before, **vintage.values}  # at the end: the frequency seen last
+                findings.append(
+                    Finding(series=series, reason=f"rebased in {vintage.name}: {lost} figures of the old base left out")
+                )
+            fold = {}
+        fold.update(vintage.values)
+        folds[frequency] = fold
+        latest = vintage, frequency
     months: dict[int, float] = {}
     for frequency, values in folds.items():
         months.update(to_months(values, frequency, spec.aggregation))
-    if not months:
-        reason = "no complete month" if known else "no vintage known then"
-        return Merged(series, None, (*findings, Finding(series, reason)))
+    if latest is None or not months:
+        reason = "no vintage was known then" if latest is None else "no complete month"
+        return Merged(series, None, (*findings, Finding(series=series, reason=reason)))
     if not spec.known:
-        findings.append(Finding(series, "not in the catalogue: unit unknown, level (tcode 1), careful publication lag"))
-    return Merged(series, Column(_entry(spec, frequency, known[-1], months), months), tuple(findings))
+        findings.append(Finding(series=series, reason=UNKNOWN))
+    return Merged(series, Column(_entry(spec, latest[1], latest[0], months), months), tuple(findings))
 
 
 def _frequency(spec: SeriesSpec, vintage: Vintage) -> Frequency:
@@ -155,7 +176,9 @@ def guard(previous: Mapping[str, Column], merged: Sequence[Merged], *, accept: I
         old, new = previous.get(series), fresh.get(series, Merged(series, None))
         reason = _shrinkage(old, new.column) if old and series not in accepted else ""
         if reason:
-            new = Merged(series, old, (*new.findings, Finding(series, f"{reason}; the column before is kept")))
+            new = Merged(
+                series, old, (*new.findings, Finding(series=series, reason=f"{reason}; the column before is kept"))
+            )
         guarded.append(new)
     return guarded
 
@@ -175,28 +198,22 @@ def build_dataset(merged: Iterable[Merged], *, inputs_sha256: str, as_of: dateti
     """Put the columns side by side; raises InvalidInputError when there is none."""
     merged = sorted(merged, key=lambda each: each.series)
     columns = [each.column for each in merged if each.column]
-    findings = tuple(finding for each in merged for finding in each.findings)
     if not columns:
         raise InvalidInputError("no series has a single month", field="series")
     content, first, last = _render(columns)
-    manifest: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "dataset": DATASET,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "rows": last - first + 1,
-        "first_month": month_text(first),
-        "last_month": month_text(last),
-        "as_of": as_of.isoformat() if as_of else None,
-        "inputs_sha256": inputs_sha256,
-        "findings": [{"series": each.series, "reason": each.reason} for each in findings],
-        "series": [column.entry.model_dump(mode="json") for column in columns],
-    }
-    return Dataset(
-        csv=content,
-        manifest=DatasetManifest.model_validate(manifest),
-        manifest_json=(json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode(),
-        findings=findings,
+    manifest = MergedManifest(
+        schema_version=SCHEMA_VERSION,
+        dataset=DATASET,
+        sha256=hashlib.sha256(content).hexdigest(),
+        rows=last - first + 1,
+        first_month=month_text(first),
+        last_month=month_text(last),
+        series=tuple(column.entry for column in columns),
+        as_of=as_of,
+        inputs_sha256=inputs_sha256,
+        findings=tuple(finding for each in merged for finding in each.findings),
     )
+    return Dataset(content, manifest)
 
 
 def _render(columns: Sequence[Column]) -> tuple[bytes, int, int]:

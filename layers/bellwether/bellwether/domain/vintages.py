@@ -6,13 +6,13 @@ that the pack's folder or ALFRED tells, otherwise the arrival. The text of each 
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 
 from bellwether.domain.errors import InvalidInputError
-from bellwether.domain.tabular import Observation, SeriesTable, read_table
+from bellwether.domain.tabular import Observation, SeriesTable
 
 _NAME = re.compile(r"(\d{8}T\d{6}Z)-([0-9a-f]{12})", re.ASCII)
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -64,6 +64,10 @@ class Vintage:
         """The date of the last figure."""
         return max(each.day for each in self.observations if each.value is not None)
 
+    def named(self, name: VintageName) -> "Vintage":
+        """The same figures under another name."""
+        return Vintage(self.series, name, self.observations)
+
     @cached_property
     def content(self) -> bytes:
         """The canonical CSV file, header as FRED has it today."""
@@ -92,11 +96,9 @@ def read_vintage(series: str, name: VintageName, content: bytes) -> Vintage:
     """Read a kept vintage; raises InvalidInputError when its content is not what its name says."""
     if not hashlib.sha256(content).hexdigest().startswith(name.content_sha):
         raise InvalidInputError("the content differs from its hash", field=f"{series}/{name}")
-    reading = read_table(content, file_name=f"{series}.csv", received_on=date.max.replace(year=9000))
-    table = next((table for table in reading.tables if table.series == series), None)
-    if table is None:
-        raise InvalidInputError("no figures of this series", field=f"{series}/{name}")
-    return Vintage(series, name, table.observations)
+    _, *lines = content.decode().splitlines()
+    rows = ((date.fromisoformat(line[:10]), line[11:]) for line in lines)
+    return Vintage(series, name, tuple(Observation(day, text, float(text) if text else None) for day, text in rows))
 
 
 def in_order(vintages: Iterable[Vintage]) -> tuple[Vintage, ...]:
@@ -109,31 +111,42 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time(), tzinfo=UTC)
 
 
-def place(new: Vintage, kept: Sequence[Vintage], *, by_day: bool) -> Vintage | None:
-    """Where a download goes among the kept vintages of its series; None when it tells nothing new.
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a download goes: under which name, whether it tells anything new, and the vintage before it."""
+
+    vintage: Vintage
+    new: bool
+    before: Vintage | None
+
+
+def place(
+    new: Vintage, kept: Sequence[VintageName], load: Callable[[VintageName], Vintage], *, by_day: bool
+) -> Placement:
+    """Find a download's place among the kept vintages of its series; `load` reads one of them.
 
     Nothing new is: the same as the vintage before it; the same as any older vintage while a newer one reaches further
     (a stale file dropped again); with `by_day`, the same as another of that day. Figures that went back to what they
-    were are new. With `by_day` (only the day is known) a second, different download of a day comes a second after the
-    first.
+    were are new. With `by_day` (only the day is known) a second, different download of a day comes a second after it.
     """
-    ordered = in_order(kept)
+    twins = [name for name in kept if name.content_sha == new.name.content_sha and name.known_at <= new.known_at]
     if by_day:
-        same_day = [each for each in ordered if each.known_at.date() == new.known_at.date()]
-        if any(each.name.content_sha == new.name.content_sha for each in same_day):
-            return None
+        same_day = [name for name in kept if name.known_at.date() == new.known_at.date()]
+        twin = next((name for name in same_day if name.content_sha == new.name.content_sha), None)
+        if twin:
+            return Placement(new.named(twin), new=False, before=None)
         if same_day:
-            later = same_day[-1].known_at + timedelta(seconds=1)
-            new = Vintage(new.series, VintageName(later, new.name.content_sha), new.observations)
-    before = [each for each in ordered if each.known_at <= new.known_at]
-    if not before:
-        return new
-    if before[-1].name.content_sha == new.name.content_sha:
-        return None
-    twins = [each for each in before if each.name.content_sha == new.name.content_sha]
-    if twins and before[-1].last_day > new.last_day:
-        return None
-    return new
+            later = max(name.known_at for name in same_day) + timedelta(seconds=1)
+            new = new.named(VintageName(later, new.name.content_sha))
+    earlier = [name for name in kept if name.known_at <= new.known_at]
+    if not earlier:
+        return Placement(new, new=True, before=None)
+    latest = max(name.known_at for name in earlier)
+    before = in_order(load(name) for name in earlier if name.known_at == latest)[-1]
+    known = before.name.content_sha == new.name.content_sha or (twins and before.last_day > new.last_day)
+    if known:
+        return Placement(new.named(max(twins)), new=False, before=before)
+    return Placement(new, new=True, before=before)
 
 
 @dataclass(frozen=True, slots=True)
