@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
-from localcloud.control import Cloud
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +20,7 @@ from cli import executions, lifecycle
 from cli.chart import BacktestPoint, draw_backtest
 from cli.problems import CommandError
 from cli.target import Target, local_target
+from localcloud.control import Cloud
 
 PACK_VARIABLE = "BELLWETHER_FRED_PACK"
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,7 +103,7 @@ def _train(target: Target, trials: int) -> Candidate:
         output = executions.follow(
             target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Training {MODEL}: {name}")
         )
-    if output.get("outcome") != "registered":
+    if output.get("outcome") != lifecycle.WAITING_FOR_APPROVAL:
         raise CommandError(f"The gate let no candidate through:\n{lifecycle.training_message(output)}")
     _say(f"Trained, through the gate, registered as version {output['version']}: PendingManualApproval")
     console.print(lifecycle.training_message(output), highlight=False, style="dim")
@@ -150,7 +150,7 @@ def _approve(target: Target, number: int) -> str:
         output = executions.follow(
             target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Deploying: {name}")
         )
-    _say(f"Deployment {output['outcome']}: smoke test passed, version {number} is current")
+    _say(f"Deployed: smoke test passed, version {number} is current")
     return str(output["outcome"])
 
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bellwether.domain.catalogue import ModelSpec, model_spec
 from rich.table import Table
 
+from bellwether.domain.catalogue import ModelSpec, model_spec
 from bellwether.domain.errors import InvalidInputError
 from cli import executions
 from cli.problems import CommandError
@@ -19,6 +19,8 @@ __all__ = ["Target"]
 
 INBOX_PREFIX = "fred-data/inbox/"
 EVENT_WAIT_SECONDS = 120
+WAITING_FOR_APPROVAL = "waiting_for_approval"
+ALREADY_TRAINING = "already_training"
 
 
 def spec_of(model: str) -> ModelSpec:
@@ -85,9 +87,9 @@ def start_training(target: Target, model: str, hyperparameters: dict[str, str]) 
 
 def training_message(output: dict[str, Any]) -> str:
     """The text that approvers get, or why there is none."""
-    if output.get("outcome") == "already_running":
-        return "The same training is running already; this one started nothing."
-    return str(output.get("message", json.dumps(output, indent=2)))
+    if output.get("outcome") == ALREADY_TRAINING:
+        return f"The same training runs already as {output['job_name']}; this one started nothing."
+    return str(output["message"])
 
 
 # --- versions --------------------------------------------------------------------------------------------------------
@@ -135,9 +137,9 @@ def current(target: Target, model: str) -> dict[str, Any]:
     """The pointer to the version that serves; empty when none was ever deployed."""
     ssm = target.client("ssm")
     try:
-        value = ssm.get_parameter(Name=f"/bellwether/{target.output('Env')}/{spec_of(model).name}/current")[
-            "Parameter"
-        ]["Value"]
+        value = ssm.get_parameter(Name=f"/bellwether/{target.environment}/{spec_of(model).name}/current")["Parameter"][
+            "Value"
+        ]
     except ssm.exceptions.ParameterNotFound:
         return {}
     pointer: dict[str, Any] = json.loads(value)
@@ -270,7 +272,7 @@ def predict(
         body["month"] = month
     if horizon_months is not None:
         body["horizon_months"] = horizon_months
-    status, answer = target.post(f"{target.output('PredictApiUrl').rstrip('/')}/predict/{model}", body)
+    status, answer = target.post(f"{target.api_base}/predict/{model}", body)
     if status != 200:
         raise CommandError(
             f"{status}: {answer.get('field') or answer.get('error', 'refused')}: {answer.get('message', answer)}"

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import executions, lifecycle
-from cli.problems import CommandError
 from cli.target import current_target
 
 console = Console()
@@ -154,13 +153,5 @@ def _follow_deployment(target: lifecycle.Target, arn: str, title: str) -> None:
         output = executions.follow(
             target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"{title}: {name}")
         )
-    outcome = output.get("outcome", "done")
-    if outcome == "failed":
-        raise CommandError(f"{title}: failed")
-    console.print(f"{title}: {outcome}")
-
-
-def add_to(app: typer.Typer) -> None:
-    """Hang the lifecycle's commands into the application."""
-    for command in (ingest, train, models, approve, reject, rollback, predict):
-        app.command()(command)
+    outcome = str(output["outcome"]).replace("_", " ")
+    console.print(f"{title}: {outcome}" + (f" ({output['reason']})" if "reason" in output else ""))

@@ -2,9 +2,10 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -12,18 +13,12 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import URLLib3Session
-from localcloud.control import Cloud
 
 from cli.problems import CommandError
+from localcloud.control import Cloud
 
 TARGET_VARIABLE = "BELLWETHER_TARGET"
 STACK_VARIABLE = "BELLWETHER_STACK"
-
-
-class ClientFactory(Protocol):
-    """Makes boto3 clients by service name."""
-
-    def __call__(self, service: str) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -32,18 +27,35 @@ class Target:
 
     where: str
     stack: str
-    client: ClientFactory
+    client: Callable[[str], Any]
     region: str
+    api_url: Callable[[str, str], str]
     credentials: Any = field(repr=False, default=None)
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """The root stack as CloudFormation describes it."""
+        try:
+            found: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
+        except (ClientError, BotoCoreError) as error:
+            raise CommandError(f"The stack {self.stack} can't be read in the {self.where}: {error}") from error
+        return found
 
     @cached_property
     def outputs(self) -> dict[str, str]:
         """Outputs of the root stack."""
-        try:
-            stacks = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
-        except (ClientError, BotoCoreError) as error:
-            raise CommandError(f"The stack {self.stack} can't be read in the {self.where}: {error}") from error
-        return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+        return {output["OutputKey"]: output["OutputValue"] for output in self.description.get("Outputs", [])}
+
+    @cached_property
+    def environment(self) -> str:
+        """The stack's parameter `Environment`: local, dev or prod."""
+        parameters = {each["ParameterKey"]: each["ParameterValue"] for each in self.description.get("Parameters", [])}
+        return str(parameters["Environment"])
+
+    @property
+    def api_base(self) -> str:
+        """URL of the stack's REST API, the stage included."""
+        return self.api_url(self.output("PredictApiId"), self.environment)
 
     def output(self, key: str) -> str:
         """One output of the root stack; a missing one means that an older template is deployed."""
@@ -91,7 +103,13 @@ def local_target(cloud: Cloud) -> Target:
         raise CommandError(
             f"The embedded cloud is down: start it with 'bellwether up', or set {TARGET_VARIABLE}=aws for your account"
         )
-    return Target(where="embedded cloud", stack=endpoints.stack_name, client=endpoints.client, region=endpoints.region)
+    return Target(
+        where="embedded cloud",
+        stack=endpoints.stack_name,
+        client=endpoints.client,
+        region=endpoints.region,
+        api_url=endpoints.api_url,
+    )
 
 
 def aws_target() -> Target:
@@ -105,7 +123,8 @@ def aws_target() -> Target:
     return Target(
         where=f"account {account}, {session.region_name}",
         stack=stack,
-        client=session.client,
+        client=lambda service: session.client(service),  # type: ignore[call-overload]  # by name, as the user named it
         region=session.region_name,
+        api_url=lambda api_id, stage: f"https://{api_id}.execute-api.{session.region_name}.amazonaws.com/{stage}",
         credentials=credentials,
     )

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import tarfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,14 +125,3 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 def sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
-
-
-def eventually[T](look: Any, *, seconds: float = 60.0) -> T:
-    """Look again each half second until there is something to see."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if seen := look():
-            return seen  # type: ignore[no-any-return]
-        if time.monotonic() > deadline:
-            raise AssertionError(f"nothing came within {seconds:.0f} s")
-        time.sleep(0.5)

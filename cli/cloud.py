@@ -1,0 +1,112 @@
+"""`bellwether up | down | reset | status | logs`: the embedded cloud."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from localcloud.control import Cloud, Progress
+from localcloud.endpoints import Endpoints
+from localcloud.status import CloudStatus
+
+console = Console()
+
+_COLOURS = {"up": "green", "not answering": "yellow", "down": "red"}
+
+
+def up(
+    deploy: Annotated[bool, typer.Option(help="Build and deploy the stack when its sources changed.")] = True,
+) -> None:
+    """Start the embedded cloud and deploy the stack to it. Safe to repeat; state of before is kept."""
+    with console.status("Starting") as spinner:
+        endpoints = Cloud().up(_shown(spinner), deploy=deploy)
+    _print_endpoints(endpoints)
+
+
+def down() -> None:
+    """Stop the embedded cloud. Its state and data stay for the next `up`."""
+    with console.status("Stopping") as spinner:
+        Cloud().down(_shown(spinner))
+
+
+def reset(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+) -> None:
+    """Stop the embedded cloud and remove everything that it keeps, whatever state it is in."""
+    cloud = Cloud()
+    if not yes:
+        typer.confirm(f"Remove everything in {cloud.home.root}?", abort=True)
+    with console.status("Resetting") as spinner:
+        cloud.reset(_shown(spinner))
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show what runs, where it listens, and whether the deployed stack is up to date. Exits with 1 unless all is up."""
+    seen = Cloud().status()
+    if as_json:
+        typer.echo(json.dumps({**dataclasses.asdict(seen), "healthy": seen.healthy}, indent=2))
+    else:
+        _print_status(seen)
+    raise typer.Exit(0 if seen.healthy else 1)
+
+
+def logs(
+    name: Annotated[
+        str, typer.Argument(help="emulator, sagemaker, postgres, deploy, or a function (ingest_series or part of it).")
+    ],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
+) -> None:
+    """Print the log of a service, or of a Lambda function of the stack."""
+    log = Cloud().logs(name)
+    if not follow:
+        for line in log.last(lines):
+            typer.echo(line)
+        return
+    try:
+        for line in log.follow(lines):
+            typer.echo(line)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _shown(spinner: Status) -> Callable[[Progress], None]:
+    """A line for each finished step, and a spinner for the one that runs."""
+
+    def show(progress: Progress) -> None:
+        if progress.seconds is None:
+            spinner.update(progress.step)
+            return
+        detail = f"  [dim]{progress.detail}[/]" if progress.detail else ""
+        console.print(f"[green]✓[/] {progress.step:<22} {progress.seconds:5.1f} s{detail}", highlight=False)
+
+    return show
+
+
+def _print_endpoints(endpoints: Endpoints) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("AWS", endpoints.aws_url, f"region {endpoints.region}, account {endpoints.account}, any credentials")
+    table.add_row("SageMaker", endpoints.sagemaker_url, "training jobs, registry, endpoints")
+    table.add_row("Postgres", endpoints.postgres.address, "password in secret ops-pipeline/db-local")
+    console.print(table)
+
+
+def _print_status(seen: CloudStatus) -> None:
+    table = Table("service", "state", "pid", "address")
+    for service in seen.services:
+        colour = _COLOURS[service.state]
+        table.add_row(service.name, f"[{colour}]{service.state}[/]", str(service.pid or ""), service.address)
+    console.print(table)
+    if seen.stack is None:
+        console.print("no stack is deployed: run `bellwether up`")
+    else:
+        fresh = "as its sources are" if seen.stack.current else "sources have changed since: run `bellwether up`"
+        console.print(f"stack {seen.stack.name}: {seen.stack.status}, {fresh}")
+    console.print(f"home: {seen.home}", highlight=False)

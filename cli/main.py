@@ -1,0 +1,44 @@
+"""`bellwether`: the command line's table of contents."""
+
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from cli import cloud, demo, models
+from cli.problems import CommandError
+from localcloud.errors import CloudError
+
+
+class _Commands(TyperGroup):
+    """Ends a command whose problem the reader can solve with a message instead of a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (CloudError, CommandError) as problem:
+            console = Console(stderr=True, highlight=False)
+            console.print("[bold red]Error:[/]", end=" ")
+            console.print(str(problem), markup=False)
+            raise typer.Exit(1) from problem
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Bellwether: forecasts, signals and audited decisions. On this machine, or in an AWS account.",
+)
+
+for command in (
+    demo.demo,
+    *(cloud.up, cloud.down, cloud.reset, cloud.status, cloud.logs),
+    *(models.ingest, models.train, models.models, models.approve, models.reject, models.rollback, models.predict),
+):
+    app.command()(command)
+
+
+if __name__ == "__main__":
+    app()
