@@ -17,6 +17,7 @@ from localcloud.sagemaker.errors import JobError
 HOST = "algo-1"
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _RESERVED = "sagemaker_"
+_INHERITED = "BELLWETHER_CLOUD_"  # marks every process of one local cloud, so that a reset finds it
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def base_environment(folder: Path, interpreter: Path, s3_url: str, region: str) 
     """A clean environment: nothing of ours but the way to the emulator, so that a job has no other world to talk to."""
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
-    return {
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
+    return inherited | {
         "PATH": f"{interpreter.parent}:{_SYSTEM_PATH}",
         "HOME": str(folder),
         "TMPDIR": str(temporary),
