@@ -39,6 +39,9 @@ class Progress:
     def finished(self) -> bool:
         return self.seconds is not None
 
+    def __str__(self) -> str:
+        return f"{self.step} {self.detail}".rstrip()
+
 
 OnProgress = Callable[[Progress], None]
 
@@ -107,10 +110,10 @@ class Cloud:
                     else:
                         path.unlink()
 
-    def endpoints(self) -> Endpoints:
-        """Where the running cloud listens. Raises CloudDownError when it doesn't run."""
+    def endpoints(self) -> Endpoints | None:
+        """Where the running cloud listens; None when it doesn't run."""
         if processes.leader(self.home.root, Emulator.name) is None:
-            raise CloudDownError("the local cloud isn't up: run `bellwether up`")
+            return None
         return self._endpoints(state.load(self.home.state_file))
 
     def status(self) -> CloudStatus:
@@ -136,7 +139,14 @@ class Cloud:
 
     def logs(self, name: str) -> Logs:
         """The log of a service, or of a function of the stack. Raises CloudError when there is no such thing."""
-        return Logs.find(self.home, name, self.endpoints)
+
+        def running() -> Endpoints:
+            endpoints = self.endpoints()
+            if endpoints is None:
+                raise CloudDownError(f"{name!r} has no log file, and the local cloud isn't up: run `bellwether up`")
+            return endpoints
+
+        return Logs.find(self.home, name, running)
 
     # ── steps of up ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -260,7 +270,7 @@ class Cloud:
         known = Connection(
             ports.LOOPBACK, remembered.postgres_port, OWNER, remembered.postgres_password or "", DATABASE
         )
-        return Endpoints(addresses.aws_url, addresses.sagemaker_url, connection or known)
+        return Endpoints(addresses.aws_url, addresses.sagemaker_url, connection or known, stack_name=self.stack.name)
 
 
 @contextmanager

@@ -104,7 +104,7 @@ class Deployment:
     def deploy(self, parameters: Mapping[str, str]) -> None:
         """`sam deploy`, after taking away a stack that an earlier attempt left broken. Raises DeployError."""
         self._create_artifacts_bucket()
-        self._delete_broken_stack()
+        self._delete_stillborn_stack()
         pairs = [f"{name}={value}" for name, value in self.stack.parameters(parameters).items()]
         try:
             self._sam(
@@ -144,11 +144,13 @@ class Deployment:
         except ClientError:
             s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
 
-    def _delete_broken_stack(self) -> None:
-        """A stack that a killed or failed deploy left in a state from which there is no update."""
+    def _delete_stillborn_stack(self) -> None:
+        """A stack that was never deployed whole can't be updated, and nothing in it is worth keeping."""
         status = self.status()
-        if status is None or status in _DEPLOYED or status == "REVIEW_IN_PROGRESS":
+        if status is None or status in (*_DEPLOYED, "REVIEW_IN_PROGRESS"):
             return
+        if status.startswith("UPDATE_"):
+            raise DeployError(f"stack {self.stack.name} is stuck in {status}: run `bellwether reset` to start anew")
         self._cloudformation.delete_stack(StackName=self.stack.name)
         try:
             self._cloudformation.get_waiter("stack_delete_complete").wait(
@@ -156,7 +158,7 @@ class Deployment:
             )
         except WaiterError as error:
             raise DeployError(
-                f"stack {self.stack.name} is stuck in {status}: run `bellwether reset` to start anew"
+                f"stack {self.stack.name} can't be removed after {status}: run `bellwether reset` to start anew"
             ) from error
 
     def _sam(self, *arguments: str) -> None:

@@ -2,17 +2,20 @@
 
 import functools
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 from localcloud.environment import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY
 from localcloud.postgres import Connection
 
 STACK_NAME = "bellwether-local"
+_REST_API_URL = re.compile(r"https?://(?P<id>[a-z0-9]+)\.execute-api\.[^/]+/(?P<stage>[A-Za-z0-9_-]+)(?P<path>/.*|)")
 _LOCAL_SAGEMAKER = ("sagemaker", "sagemaker-runtime")
 
 
@@ -25,19 +28,30 @@ class Endpoints:
     postgres: Connection
     region: str = REGION
     account: str = ACCOUNT
+    stack_name: str = STACK_NAME
+
+    @property
+    def credentials(self) -> Credentials:
+        """What signs requests to the stack's API; valid nowhere else."""
+        return Credentials(ACCESS_KEY, SECRET_KEY)
 
     def client(self, service: str) -> Any:
         """A boto3 client for the local cloud. The caller's AWS profile, credentials and proxies play no part."""
         return _client(service, self.sagemaker_url if service in _LOCAL_SAGEMAKER else self.aws_url, self.region)
 
-    def stack_outputs(self, stack_name: str = STACK_NAME) -> dict[str, str]:
+    def stack_outputs(self, stack_name: str | None = None) -> dict[str, str]:
         """Outputs of a deployed stack, by key."""
-        stack = self.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
+        stack = self.client("cloudformation").describe_stacks(StackName=stack_name or self.stack_name)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def api_url(self, rest_api_id: str, stage: str) -> str:
         """Where a REST API answers; its own host name doesn't resolve everywhere."""
         return f"{self.aws_url}/_aws/execute-api/{rest_api_id}/{stage}"
+
+    def reachable(self, url: str) -> str:
+        """Where a REST API's URL (as a stack's output has it) answers here; other URLs stay as they are."""
+        match = _REST_API_URL.fullmatch(url)
+        return self.api_url(match["id"], match["stage"]) + match["path"] if match else url
 
 
 @functools.cache

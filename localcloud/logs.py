@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -88,20 +88,21 @@ class _LogGroup:
         configuration = functions.get_function_configuration(FunctionName=function)
         self._group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
         self._since = int(time.time() * 1000) - _PAGE_MILLISECONDS
-        self._seen: set[str] = set()
+        self._seen: Counter[tuple[str, int, str]] = Counter()
 
     def last(self, count: int) -> list[str]:
         return self.new()[-count:] if count else []
 
     def new(self) -> list[str]:
+        found: Counter[tuple[str, int, str]] = Counter()
         lines = []
         for event in self._events():
-            if event["eventId"] in self._seen:
-                continue
-            self._seen.add(event["eventId"])
-            self._since = max(self._since, event["timestamp"] - 10_000)  # a late one may have an earlier time
-            at = datetime.fromtimestamp(event["timestamp"] / 1000, tz=UTC)
-            lines.append(f"{at:%Y-%m-%dT%H:%M:%SZ} {event['message'].rstrip()}")
+            key = event["logStreamName"], event["timestamp"], event["message"]
+            found[key] += 1
+            if found[key] > self._seen[key]:
+                at = datetime.fromtimestamp(event["timestamp"] / 1000, tz=UTC)
+                lines.append(f"{at:%Y-%m-%dT%H:%M:%SZ} {event['message'].rstrip()}")
+        self._seen |= found
         return lines
 
     def _events(self) -> Iterator[dict[str, Any]]:

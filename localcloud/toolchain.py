@@ -45,5 +45,5 @@ class Toolchain:
 
     def _existing(self, program: Path) -> Path:
         if not program.exists():
-            raise MissingToolError(f"{program.relative_to(self.project)} is missing: run `make setup`")
+            raise MissingToolError(f"{program.relative_to(self.project)} is missing: run `make cloud`")
         return program
