@@ -175,7 +175,7 @@ def _evidence(
     return {
         "schema_version": 1,
         "model": request.model,
-        "evaluation": report.model_dump(mode="json"),
+        "evaluation": json.loads(report.model_dump_json()),  # NaN becomes null
         "dataset": {
             "uri": request.dataset.uri,
             "sha256": request.dataset.sha256,

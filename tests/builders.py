@@ -1,0 +1,232 @@
+"""Small, valid things to start a test from; each test changes what it is about."""
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+BUCKET = "fred-fintech-data-000000000000"
+DATASET = b"month,UNRATE,PAYEMS\n2019-11-30,3.6,151812\n2019-12-31,3.6,151959\n"
+DATASET_SHA256 = sha256(DATASET).hexdigest()
+JOB_NAME = f"macro-{DATASET_SHA256[:8]}-0f0f0f0f-1"
+GROUP = "FredRecessionModels"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+JOBS_URI = f"s3://{BUCKET}/models/macro/jobs"
+DATASET_URI = f"s3://{BUCKET}/models/macro/datasets/{DATASET_SHA256}/"
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return sha256(content).hexdigest()
+
+
+def dataset_manifest() -> dict[str, Any]:
+    """`manifest.json` of DATASET."""
+    entry = {
+        "title": "Unemployment Rate",
+        "unit": "percent",
+        "frequency": "monthly",
+        "aggregation": "mean",
+        "tcode": 2,
+        "publication_lag_months": 1,
+        "first_month": "2019-11",
+        "last_month": "2019-12",
+        "rows": 2,
+        "vintage": "20200110T133000Z-0123456789ab",
+        "sha256": digest(b"series"),
+    }
+    return {
+        "schema_version": 1,
+        "dataset": "fred",
+        "sha256": DATASET_SHA256,
+        "rows": 2,
+        "first_month": "2019-11",
+        "last_month": "2019-12",
+        "series": [{"series": name, **entry} for name in ("UNRATE", "PAYEMS")],
+    }
+
+
+def horizon(
+    months: int, *, model: float = 0.12, random_walk: float = 0.15, ar: float = 0.14, **changes: Any
+) -> dict[str, Any]:
+    """One horizon of `evaluation.json`: better than its baselines, significantly so, with honest intervals."""
+    return {
+        "horizon_months": months,
+        "n": 240,
+        "rmse": {"model": model, "random_walk": random_walk, "ar": ar},
+        "mae": {"model": model * 0.8, "random_walk": random_walk * 0.8, "ar": ar * 0.8},
+        "bias": 0.001,
+        "versus": {
+            name: {"rmse_ratio": model / rmse, "dm_statistic": -3.0, "p_value": 0.002}
+            for name, rmse in (("random_walk", random_walk), ("ar", ar))
+        },
+        "intervals": [{"level": 0.8, "coverage": 0.79, "mean_width": 0.4}],
+        "slices": [{"slice": "recessions", "n": 30, "rmse": {"model": 0.2, "random_walk": 0.3}}],
+        **changes,
+    }
+
+
+def evaluation(bundle_sha256: str, **changes: Any) -> dict[str, Any]:
+    """`evaluation.json` of a candidate that deserves to pass."""
+    return {
+        "schema_version": 1,
+        "model": "macro",
+        "target": "UNRATE",
+        "unit": "percent",
+        "dataset_sha256": DATASET_SHA256,
+        "bundle_sha256": bundle_sha256,
+        "seed": 7,
+        "backtest": {"first_origin": "1990-01", "last_origin": "2019-11"},
+        "horizons": [horizon(1), horizon(3), horizon(6), horizon(12)],
+        "feature_importance": [{"feature": "UNRATE_lag_1", "share": 1.0}],
+        **changes,
+    }
+
+
+GOLDEN_REQUEST = {"data": {"UNRATE": 3.6, "PAYEMS": 151959}, "month": "2020-01"}
+GOLDEN_RESPONSE = {
+    "prediction": 3.55,
+    "interval": {"level": 0.8, "lower": 3.4, "upper": 3.7},
+    "horizon_months": 1,
+    "unit": "percent",
+    "predictions": [{"horizon_months": 1, "prediction": 3.55}, {"horizon_months": 3, "prediction": 3.57}],
+    "filled": [],
+}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model bundle: its files by name, `bundle.json` among them."""
+
+    files: Mapping[str, bytes]
+
+    @property
+    def sha256(self) -> str:
+        """What the bundle is known by."""
+        return digest(self.files["bundle.json"])
+
+    @property
+    def version(self) -> str:
+        """What its endpoint calls itself."""
+        return f"macro-{self.sha256[:8]}"
+
+    def tar(self) -> bytes:
+        """`model.tar.gz`."""
+        return tar_gz(self.files)
+
+
+def bundle(**changes: Any) -> Bundle:
+    """A whole bundle, its manifest with these changes."""
+    parts = {
+        "model.ubj": b"trees",
+        "history.csv": b"month,UNRATE\n2019-12-31,3.6\n",
+        "code/inference.py": b"def model_fn(folder): ...\n",
+    }
+    manifest = {
+        "schema_version": 1,
+        "model": "macro",
+        "target": "UNRATE",
+        "unit": "percent",
+        "horizons_months": [1, 3, 6, 12],
+        "inputs": [{"name": "UNRATE", "unit": "percent", "fill": "refuse", "minimum": 0, "maximum": 100}],
+        "features": ["UNRATE_lag_1"],
+        "training_window": {"first_month": "1960-01", "last_month": "2019-12"},
+        "dataset_sha256": DATASET_SHA256,
+        "seed": 7,
+        "metrics": {},
+        "drift_reference": {},
+        "golden": {"request": GOLDEN_REQUEST, "response": GOLDEN_RESPONSE},
+        "parts": {name: digest(content) for name, content in parts.items()},
+        **changes,
+    }
+    return Bundle({"bundle.json": json.dumps(manifest).encode(), **parts})
+
+
+def tar_gz(files: Mapping[str, bytes]) -> bytes:
+    """A gzipped tar of these files."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def training_job(job_name: str = JOB_NAME) -> dict[str, Any]:
+    """What `createTrainingJob.sync` hands on of a completed job."""
+    return {
+        "TrainingJobName": job_name,
+        "TrainingJobArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/{job_name}",
+        "TrainingJobStatus": "Completed",
+        "ModelArtifacts": {"S3ModelArtifacts": f"{JOBS_URI}/{job_name}/output/model.tar.gz"},
+        "OutputDataConfig": {"S3OutputPath": JOBS_URI},
+        "AlgorithmSpecification": {"TrainingImage": "xgboost:3.2-0", "TrainingInputMode": "File"},
+        "HyperParameters": {
+            "model": "macro",
+            "sagemaker_submit_directory": f"s3://{BUCKET}/models/code/{'c' * 64}/sourcedir.tar.gz",
+        },
+    }
+
+
+def assessment_request(**changes: Any) -> dict[str, Any]:
+    """Event of AssessCandidateFunction."""
+    return {
+        "model": "macro",
+        "job_name": JOB_NAME,
+        "training_job": training_job(),
+        "dataset": {"uri": DATASET_URI, "sha256": DATASET_SHA256, "last_month": "2019-12"},
+        **changes,
+    }
+
+
+def package_arn(version: int) -> str:
+    """ARN of a registered version."""
+    return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{GROUP.lower()}/{version}"
+
+
+def state_change(*, event_id: str = "6a7e8feb-b491-4cf7-a9f1-bf3703467718", **detail: Any) -> dict[str, Any]:
+    """EventBridge's event of a version that was approved."""
+    return {
+        "version": "0",
+        "id": event_id,
+        "detail-type": "SageMaker Model Package State Change",
+        "source": "aws.sagemaker",
+        "account": ACCOUNT,
+        "time": "2026-03-01T12:00:00Z",
+        "region": REGION,
+        "resources": [package_arn(3)],
+        "detail": {
+            "ModelPackageGroupName": GROUP,
+            "ModelPackageArn": package_arn(3),
+            "ModelPackageVersion": 3,
+            "ModelPackageStatus": "Completed",
+            "ModelApprovalStatus": "Approved",
+            **detail,
+        },
+    }
+
+
+def deployment_plan(version: int = 3, **changes: Any) -> dict[str, Any]:
+    """What verification hands to every later step."""
+    bundle_sha256 = bundle().sha256
+    name = f"macro-v{version}-{bundle_sha256[:8]}"
+    return {
+        "model": "macro",
+        "version": version,
+        "model_package_arn": package_arn(version),
+        "action": "deploy",
+        "deploy": True,
+        "reason": "every hash is as approved",
+        "bundle_sha256": bundle_sha256,
+        "model_name": name,
+        "endpoint_config_name": name,
+        "endpoint_name": "Fred-Serverless-Endpoint",
+        "previous_config_name": "macro-v2-0badcafe",
+        "golden_key": f"models/macro/golden/{bundle_sha256}.json",
+        **changes,
+    }

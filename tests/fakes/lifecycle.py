@@ -1,0 +1,176 @@
+"""The outside world of the model lifecycle, in memory."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+from bellwether.adapters.bundles import read_archive
+from bellwether.domain.bundle import Archive
+from bellwether.domain.deployment import Approval, CurrentVersion, EndpointPhase, EndpointState, RegisteredVersion
+from bellwether.domain.errors import ConflictError, NotFoundError
+from bellwether.domain.training import TrainingJob
+from bellwether.ports import Answer, Registration
+from tests.builders import package_arn
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class StoppedClock:
+    """Clock that always says the same."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+
+class KnownJobs:
+    """TrainingJobs from a list."""
+
+    def __init__(self, jobs: Iterable[TrainingJob] = ()) -> None:
+        self._jobs = tuple(jobs)
+
+    def named(self, prefix: str) -> tuple[TrainingJob, ...]:
+        return tuple(job for job in self._jobs if job.name.startswith(prefix))
+
+
+class CodeOf:
+    """JobCode with these bytes."""
+
+    def __init__(self, content: bytes = b"code") -> None:
+        self._content = content
+
+    def pack(self) -> bytes:
+        return self._content
+
+
+class ArchivesByUri:
+    """Archives over tars in memory."""
+
+    def __init__(self, tars: Mapping[str, bytes]) -> None:
+        self._tars = tars
+
+    def read(self, uri: str, *, keep: frozenset[str]) -> Archive:
+        if uri not in self._tars:
+            raise NotFoundError("is not there", field=uri)
+        return read_archive(BytesIO(self._tars[uri]), keep=keep, name=uri)
+
+
+class InMemoryRegistry:
+    """ModelRegistry and RegisteredVersions."""
+
+    def __init__(self) -> None:
+        self.versions: dict[str, RegisteredVersion] = {}
+        self._by_token: dict[str, str] = {}
+
+    def register(self, registration: Registration) -> RegisteredVersion:
+        token = str(registration.token)
+        if token not in self._by_token:
+            number = len(self.versions) + 1
+            arn = package_arn(number)
+            self.versions[arn] = RegisteredVersion(
+                arn=arn,
+                package_group=registration.package_group,
+                version=number,
+                approval=Approval.PENDING,
+                model_data_url=registration.model_data_url,
+                metadata=registration.metadata,
+            )
+            self._by_token[token] = arn
+        return self.versions[self._by_token[token]]
+
+    def describe(self, arn: str) -> RegisteredVersion:
+        if arn not in self.versions:
+            raise NotFoundError("is not there", field=f"model package {arn}")
+        return self.versions[arn]
+
+
+class InMemoryPromotions:
+    """Promotions."""
+
+    def __init__(self, current: CurrentVersion | None = None) -> None:
+        self.current = {} if current is None else {"macro": current}
+        self.puts = 0
+
+    def get(self, model: str) -> CurrentVersion | None:
+        return self.current.get(model)
+
+    def put(self, model: str, current: CurrentVersion) -> None:
+        self.current[model] = current
+        self.puts += 1
+
+
+class InMemoryEndpoints:
+    """Endpoints that change at once, unless a test puts them into a phase; `orders` is what they were told."""
+
+    def __init__(self, states: Mapping[str, EndpointState] | None = None) -> None:
+        self.states = dict(states or {})
+        self.orders: list[tuple[str, ...]] = []
+
+    def find(self, endpoint_name: str) -> EndpointState | None:
+        return self.states.get(endpoint_name)
+
+    def create(self, endpoint_name: str, config_name: str) -> None:
+        if endpoint_name in self.states:
+            raise ConflictError(f"endpoint {endpoint_name}: already exists")
+        self.orders.append(("create", config_name))
+        self.states[endpoint_name] = EndpointState(EndpointPhase.IN_SERVICE, config_name)
+
+    def update(self, endpoint_name: str, config_name: str) -> None:
+        if endpoint_name not in self.states:
+            raise NotFoundError("is not there", field=f"endpoint {endpoint_name}")
+        if self.states[endpoint_name].phase is not EndpointPhase.IN_SERVICE:
+            raise ConflictError(f"endpoint {endpoint_name}: in-progress endpoint")
+        self.orders.append(("update", config_name))
+        self.states[endpoint_name] = EndpointState(EndpointPhase.IN_SERVICE, config_name)
+
+    def delete(self, endpoint_name: str) -> None:
+        if endpoint_name in self.states:
+            self.orders.append(("delete",))
+            del self.states[endpoint_name]
+
+
+class InMemoryServingModels:
+    """ServingModels."""
+
+    def __init__(self) -> None:
+        self.models: dict[str, str] = {}
+        self.configs: dict[str, tuple[str, int, int]] = {}
+
+    def ensure_model(self, model_name: str, model_package_arn: str) -> None:
+        if self.models.setdefault(model_name, model_package_arn) != model_package_arn:
+            raise ConflictError(f"model {model_name} is made of something else")
+
+    def ensure_config(self, config_name: str, model_name: str, *, memory_mb: int, max_concurrency: int) -> None:
+        self.configs.setdefault(config_name, (model_name, memory_mb, max_concurrency))
+
+
+class ScriptedPredictor:
+    """Predictor that says this, or raises it; `asked` is what it was asked."""
+
+    def __init__(self, reply: Any) -> None:
+        self._reply = reply
+        self.asked: list[tuple[str, Any]] = []
+
+    def invoke(self, endpoint_name: str, body: bytes) -> Answer:
+        self.asked.append((endpoint_name, json.loads(body)))
+        if isinstance(self._reply, Exception):
+            raise self._reply
+        content = self._reply if isinstance(self._reply, bytes) else json.dumps(self._reply).encode()
+        return Answer(content, 12.34)
+
+
+class StartedProcesses:
+    """Processes that remember what was started."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, Mapping[str, Any]] = {}
+
+    def start(self, name: str, payload: Mapping[str, Any]) -> str | None:
+        if name in self.started:
+            return None
+        self.started[name] = payload
+        return f"arn:aws:states:us-east-1:000000000000:execution:deploy:{name}"

@@ -1,0 +1,253 @@
+"""What callers of the prediction API see."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from bellwether.adapters.aws_errors import translated
+from bellwether.adapters.sagemaker_runtime import _from_runtime, findings
+from bellwether.domain.errors import (
+    BellwetherError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    TransientUpstreamError,
+    UpstreamError,
+)
+from bellwether.domain.prediction import BODY_LIMIT_BYTES, read_request
+from bellwether.observability import metrics
+from functions.models.predict import app
+from tests.fakes.lambda_context import InvocationContext
+from tests.fakes.lifecycle import ScriptedPredictor
+
+ANSWER = {"prediction": 4.2, "horizon_months": 1, "model_version": "macro-0badcafe"}
+
+
+def event(body: Any, *, model: str = "macro", method: str = "POST", path: str | None = None) -> dict[str, Any]:
+    return {
+        "resource": "/predict/{model}",
+        "path": path or f"/predict/{model}",
+        "httpMethod": method,
+        "headers": {"Content-Type": "application/json"},
+        "multiValueHeaders": {},
+        "queryStringParameters": None,
+        "pathParameters": {"model": model},
+        "requestContext": {"requestId": "r-1", "stage": "local", "path": f"/local/predict/{model}"},
+        "body": body if body is None or isinstance(body, str) else json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+class Api:
+    """The function behind the API, with an endpoint that says this."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self.endpoint = ScriptedPredictor(ANSWER)
+        self.says(ANSWER)
+
+    def says(self, reply: Any) -> None:
+        self.endpoint = ScriptedPredictor(reply)
+        self._monkeypatch.setattr(app, "SageMakerPredictor", lambda: self.endpoint)
+
+    def post(self, body: Any, **changes: Any) -> tuple[int, dict[str, Any], dict[str, list[str]]]:
+        response = app.handler(event(body, **changes), InvocationContext())
+        return response["statusCode"], json.loads(response["body"]), response["multiValueHeaders"]
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Api:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "models")
+    monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")
+    return Api(monkeypatch)
+
+
+def test_the_endpoints_answer_is_passed_on_with_model_and_request_id(api: Api) -> None:
+    status, answer, headers = api.post({"data": {"UNRATE": 4.1}, "horizon_months": 1, "extra": 1})
+    assert (status, answer) == (200, ANSWER | {"model": "macro", "request_id": "r-1"})
+    assert headers["Content-Type"] == ["application/json"]
+    assert api.endpoint.asked == [("Fred-Serverless-Endpoint", {"data": {"UNRATE": 4.1}, "horizon_months": 1})]
+
+
+def test_numbers_as_text_and_missing_columns_are_the_models_affair(api: Api) -> None:
+    api.post({"data": {"UNRATE": "4.1", "UNKNOWN": None}})
+    assert api.endpoint.asked[0][1] == {"data": {"UNRATE": "4.1", "UNKNOWN": None}}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (None, "body"),
+        ("", "body"),
+        ("no json", "body"),
+        ("[]", "body"),
+        ("3", "body"),
+        ('{"data": {"UNRATE": NaN}}', "body"),
+        ('{"data": {"UNRATE": Infinity}}', "body"),
+        ("[" * 60000, "body"),
+        ("x" * (BODY_LIMIT_BYTES + 1), "body"),
+        ({}, "data"),
+        ({"data": []}, "data"),
+        ({"data": None}, "data"),
+        ({"data": {}, "month": "soon"}, "month"),
+        ({"data": {}, "month": 202401}, "month"),
+        ({"data": {}, "horizon_months": "3"}, "horizon_months"),
+        ({"data": {}, "horizon_months": True}, "horizon_months"),
+        ({"data": {}, "horizon_months": 0}, "horizon_months"),
+        ({"data": {}, "horizon_months": 2}, "horizon_months"),
+    ],
+)
+def test_nonsense_is_refused_by_field_without_asking_the_model(api: Api, body: Any, field: str) -> None:
+    status, answer, _ = api.post(body)
+    assert (status, answer["error"], answer["field"]) == (400, "invalid_input", field)
+    assert answer["message"]
+    assert api.endpoint.asked == []
+
+
+def test_what_the_model_refuses_names_its_field(api: Api) -> None:
+    api.says(InvalidInputError("is missing", field="UNRATE"))
+    status, answer, _ = api.post({"data": {}})
+    assert status == 400
+    assert answer == {"error": "invalid_input", "field": "UNRATE", "message": "is missing", "request_id": "r-1"}
+
+
+def test_an_unknown_model_is_404(api: Api) -> None:
+    status, answer, _ = api.post({"data": {}}, model="weather")
+    assert (status, answer["error"], answer["field"]) == (404, "not_found", "model")
+    assert "known: macro" in answer["message"]
+
+
+def test_a_model_that_nobody_deployed_is_404(api: Api) -> None:
+    api.says(NotFoundError("is not there", field="endpoint Fred-Serverless-Endpoint"))
+    status, answer, _ = api.post({"data": {}})
+    assert (status, answer["message"]) == (404, "the model is not deployed")
+
+
+def test_a_busy_model_asks_for_patience(api: Api) -> None:
+    api.says(TransientUpstreamError("endpoint: ThrottlingException"))
+    status, answer, headers = api.post({"data": {}})
+    assert (status, answer["error"], headers["Retry-After"]) == (503, "unavailable", ["5"])
+
+
+@pytest.mark.parametrize("error", [UpstreamError("Traceback: secret"), RuntimeError("secret"), KeyError("secret")])
+def test_our_own_failure_shows_nothing_of_itself(api: Api, error: Exception) -> None:
+    api.says(error)
+    status, answer, _ = api.post({"data": {}})
+    assert (status, answer["error"], answer["request_id"]) == (502, "failed", "r-1")
+    assert "secret" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize("reply", [b"<html>", b"[1]"])
+def test_an_endpoint_that_babbles_is_our_failure(api: Api, reply: bytes) -> None:
+    api.says(reply)
+    assert api.post({"data": {}})[0] == 502
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", None), ("POST", "/elsewhere")])
+def test_another_route_is_404(api: Api, method: str, path: str | None) -> None:
+    status, answer, _ = api.post({"data": {}}, method=method, path=path)
+    assert (status, answer["error"]) == (404, "not_found")
+
+
+def test_what_happened_is_measured_by_model(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.post({"data": {}})
+    api.says(TransientUpstreamError("busy"))
+    api.post({"data": {}})
+    api.post({"data": {}}, model="x" * 50)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    measured = [
+        (line["model"], sorted(line.keys() & {"PredictionLatency", "PredictionErrors", "PredictionsRefused"}))
+        for line in lines
+    ]
+    assert measured == [
+        ("macro", ["PredictionLatency"]),
+        ("macro", ["PredictionErrors"]),
+        ("unknown", ["PredictionsRefused"]),
+    ]
+
+
+def test_a_month_reaches_the_model_as_it_came() -> None:
+    assert json.loads(read_request(b'{"data": {"A": 1}, "month": "2024-01"}').as_json()) == {
+        "data": {"A": 1},
+        "month": "2024-01",
+    }
+
+
+# --- what SageMaker says, in our own errors -------------------------------------------------------------------------
+
+FINDING = '{"field": "UNRATE", "reason": "is no number"}'
+
+
+def refused(code: str, *, status: int | None = None, message: str = "", http: int = 400) -> ClientError:
+    response: dict[str, Any] = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": http},
+    }
+    if status is not None:
+        response |= {"OriginalStatusCode": status, "OriginalMessage": message}
+    return ClientError(response, "InvokeEndpoint")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize(
+    "message",
+    [
+        FINDING,
+        f'Received client error (400) from primary with message "{FINDING}". See the log.',
+        f"Traceback (most recent call last): {{broken\n  ValueError: {FINDING}\n",
+        json.dumps({"error": FINDING}),
+        json.dumps({"code": 500, "detail": [{"message": f"ValueError: {FINDING}"}]}),
+    ],
+)
+def test_a_models_finding_is_found_however_it_is_wrapped(status: int, message: str) -> None:
+    error = _from_runtime(refused("ModelError", status=status, message=message, http=424), "e")
+    assert isinstance(error, InvalidInputError)
+    assert (error.field, error.reason) == ("UNRATE", "is no number")
+
+
+@pytest.mark.parametrize(
+    ("error", "ours"),
+    [
+        (refused("ModelError", status=400, message="bad"), InvalidInputError),
+        (refused("ModelError", status=500, message="Traceback"), UpstreamError),
+        (refused("ModelError", status=503, message="starting"), TransientUpstreamError),
+        (refused("ModelError", status=0, message="timed out"), TransientUpstreamError),
+        (refused("ModelError", message="no status at all"), TransientUpstreamError),
+        (refused("ModelNotReadyException", http=429), TransientUpstreamError),
+        (refused("InternalDependencyException", http=530), TransientUpstreamError),
+        (refused("ThrottlingException"), TransientUpstreamError),
+        (refused("InternalFailure", http=500), TransientUpstreamError),
+        (refused("ValidationError", message="Endpoint e of account 0 not found."), NotFoundError),
+        (refused("AccessDeniedException", http=403), UpstreamError),
+    ],
+)
+def test_what_the_runtime_says_has_one_meaning(error: ClientError, ours: type[BellwetherError]) -> None:
+    assert type(_from_runtime(error, "e")) is ours
+
+
+def test_text_without_a_finding_has_none() -> None:
+    assert list(findings('{"field": 3} {{{ {"reason": "x"} } "')) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "ours"),
+    [
+        (refused("ResourceInUse", message="taken"), ConflictError),
+        (refused("ValidationException", message="Cannot create already existing endpoint"), ConflictError),
+        (refused("ValidationException", message='Cannot update in-progress endpoint "arn"'), ConflictError),
+        (refused("ValidationException", message='Could not find endpoint "arn"'), NotFoundError),
+        (refused("ValidationException", message="1 validation error detected"), UpstreamError),
+        (refused("ParameterNotFound"), NotFoundError),
+        (refused("ResourceLimitExceeded", message="quota"), UpstreamError),
+        (refused("Whatever", http=503), TransientUpstreamError),
+        (EndpointConnectionError(endpoint_url="http://x"), TransientUpstreamError),
+        (ReadTimeoutError(endpoint_url="http://x"), TransientUpstreamError),
+    ],
+)
+def test_what_aws_says_has_one_meaning(error: Exception, ours: type[BellwetherError]) -> None:
+    with pytest.raises(ours) as raised, translated("thing"):
+        raise error
+    assert type(raised.value) is ours
+    assert raised.value.__cause__ is error
