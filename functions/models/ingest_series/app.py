@@ -18,6 +18,7 @@ from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.fred_layout import INBOX
 from bellwether.domain.monthly import month_end, parse_month
 from bellwether.domain.series import SERIES_PATTERN
+from bellwether.domain.series_catalogue import FETCHED
 from bellwether.observability import MetricUnit, logger, metrics, observed
 from bellwether.ports import SeriesSource
 from bellwether.settings import FunctionSettings, load, parse
@@ -34,10 +35,10 @@ class Settings(FunctionSettings):
 
     data_bucket: Annotated[str, Field(min_length=3)]
     fred_source: Source
-    fred_csv_url: HttpUrl
-    fred_api_url: HttpUrl
-    fred_api_secret: str = ""  # name or ARN of a secret {"api_key": …}; needed by source fred_api only
-    series: Annotated[tuple[SeriesId, ...], NoDecode] = ()
+    fred_csv_url: HttpUrl = HttpUrl("https://fred.stlouisfed.org/graph/fredgraph.csv")
+    fred_api_url: HttpUrl = HttpUrl("https://api.stlouisfed.org/fred")
+    fred_api_key_secret_id: str = ""  # name or ARN of a secret {"api_key": …}; needed by source fred_api only
+    series: Annotated[tuple[SeriesId, ...], NoDecode] = FETCHED
 
     @field_validator("series", mode="before")
     @classmethod
@@ -151,11 +152,12 @@ def _ingest(request: Request, settings: Settings) -> tuple[Ingestion, Published 
 def _source(source: Source, request: Request, settings: Settings) -> SeriesSource:
     if source == "fred_csv":
         return FredCsv(str(settings.fred_csv_url))
-    if not settings.fred_api_secret:
-        raise InvalidInputError("source fred_api needs FRED_API_SECRET", field="source")
-    key = SecretsManagerStore().get_json(settings.fred_api_secret).get("api_key")
+    secret_id = settings.fred_api_key_secret_id
+    if not secret_id:
+        raise InvalidInputError("source fred_api needs FRED_API_KEY_SECRET_ID", field="source")
+    key = SecretsManagerStore().get_json(secret_id).get("api_key")
     if not isinstance(key, str) or not key:
-        raise InvalidInputError("the secret has no api_key", field=settings.fred_api_secret)
+        raise InvalidInputError("the secret has no api_key", field=secret_id)
     return FredApi(str(settings.fred_api_url), key, vintages_since=request.vintages_since)
 
 

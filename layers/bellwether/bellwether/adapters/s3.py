@@ -2,66 +2,59 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from contextlib import contextmanager, suppress
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.exceptions import ClientError
 
-from bellwether.domain.errors import (
-    BellwetherError,
-    ConflictError,
-    NotFoundError,
-    TransientUpstreamError,
-    UpstreamError,
-)
+from bellwether.adapters.aws_errors import translated
+from bellwether.domain.errors import ConflictError, NotFoundError
 from bellwether.ports import ObjectContent, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PARALLEL_READS = 16
-_MISSING = {"NoSuchKey", "NoSuchVersion", "404", "NotFound"}
-_CONFLICT = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
-_TRANSIENT = {"SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "ThrottlingException"}
+_CONDITION_FAILED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
 class S3ObjectStore:
-    """ObjectStore over one bucket."""
+    """ObjectStore over one bucket. Safe for several threads."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
+        patient = Config(
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"total_max_attempts": 4, "mode": "standard"},
+            max_pool_connections=PARALLEL_READS,
+        )
+        self._client: S3Client = boto3.client("s3", config=patient)
 
     def entries(self, prefix: str) -> Iterator[StoredObject]:
         """Objects whose key starts with `prefix`, by key."""
-        try:
-            for page in _client().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+        with self._translated(prefix):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
                 for item in page.get("Contents", []):
                     yield StoredObject(item["Key"], item["Size"], item["ETag"], item["LastModified"])
-        except (ClientError, BotoCoreError) as error:
-            raise self._translated(error, prefix) from error
 
     def find(self, key: str) -> StoredObject | None:
         """The object's entry without its bytes; None when there is none."""
         try:
-            head = _client().head_object(Bucket=self._bucket, Key=key)
-        except (ClientError, BotoCoreError) as error:
-            translated = self._translated(error, key)
-            if isinstance(translated, NotFoundError):
-                return None
-            raise translated from error
+            with self._translated(key):
+                head = self._client.head_object(Bucket=self._bucket, Key=key)
+        except NotFoundError:
+            return None
         return StoredObject(key, head["ContentLength"], head["ETag"], head["LastModified"])
 
     def get(self, key: str) -> ObjectContent:
         """Raises NotFoundError."""
-        try:
-            answer = _client().get_object(Bucket=self._bucket, Key=key)
+        with self._translated(key):
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
             return ObjectContent(answer["Body"].read(), answer["ETag"], answer["LastModified"])
-        except (ClientError, BotoCoreError) as error:
-            raise self._translated(error, key) from error
 
     def get_many(self, keys: Sequence[str]) -> Iterator[ObjectContent]:
         """The contents in the order of `keys`, fetched side by side; raises NotFoundError for the first one missing."""
@@ -85,59 +78,37 @@ class S3ObjectStore:
         if only_if_etag is not None:
             condition["IfMatch"] = only_if_etag
         try:
-            answer = _client().put_object(
-                Bucket=self._bucket, Key=key, Body=content, ContentType=content_type, **condition
-            )
-        except (ClientError, BotoCoreError) as error:
-            translated = self._translated(error, key)
-            if condition and isinstance(translated, NotFoundError):  # IfMatch on an object that is gone
-                translated = ConflictError(f"s3://{self._bucket}/{key} is gone")
-            raise translated from error
+            with self._translated(key):
+                answer = self._client.put_object(
+                    Bucket=self._bucket, Key=key, Body=content, ContentType=content_type, **condition
+                )
+        except NotFoundError as error:
+            if only_if_etag is None:
+                raise
+            raise ConflictError(f"{self._place(key)} is gone") from error
         return answer["ETag"]
 
     def copy(self, source_key: str, target_key: str) -> None:
         """Copy within the bucket without fetching the bytes; raises NotFoundError."""
-        try:
-            _client().copy_object(
-                Bucket=self._bucket, Key=target_key, CopySource={"Bucket": self._bucket, "Key": source_key}
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise self._translated(error, source_key) from error
+        source: Any = {"Bucket": self._bucket, "Key": source_key}
+        with self._translated(source_key):
+            self._client.copy_object(Bucket=self._bucket, Key=target_key, CopySource=source)
 
     def delete(self, key: str, *, only_if_etag: str | None = None) -> None:
         """Remove; nothing happens when it is gone. Raises ConflictError when its content is not the one meant."""
         condition: dict[str, Any] = {} if only_if_etag is None else {"IfMatch": only_if_etag}
-        try:
-            _client().delete_object(Bucket=self._bucket, Key=key, **condition)
-        except (ClientError, BotoCoreError) as error:
-            translated = self._translated(error, key)
-            if not isinstance(translated, NotFoundError):
-                raise translated from error
+        with suppress(NotFoundError), self._translated(key):
+            self._client.delete_object(Bucket=self._bucket, Key=key, **condition)
 
-    def _translated(self, error: ClientError | BotoCoreError, key: str) -> BellwetherError:
-        place = f"s3://{self._bucket}/{key}"
-        if not isinstance(error, ClientError):
-            passing = isinstance(error, HTTPClientError | BotoConnectionError)
-            return (TransientUpstreamError if passing else UpstreamError)(f"{place}: {error}")
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-        if code in _MISSING:
-            return NotFoundError("no such object", field=place)
-        if code in _CONFLICT:
-            return ConflictError(f"{place} is not what it was")
-        if code in _TRANSIENT or status >= 500:
-            return TransientUpstreamError(f"{place}: {code}")
-        return UpstreamError(f"{place}: {code}")
+    def _place(self, key: str) -> str:
+        return f"s3://{self._bucket}/{key}"
 
-
-@cache
-def _client() -> "S3Client":
-    return boto3.client(
-        "s3",
-        config=Config(
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"total_max_attempts": 4, "mode": "standard"},
-            max_pool_connections=PARALLEL_READS,
-        ),
-    )
+    @contextmanager
+    def _translated(self, key: str) -> Iterator[None]:
+        with translated(self._place(key)):
+            try:
+                yield
+            except ClientError as error:
+                if str(error.response.get("Error", {}).get("Code", "")) in _CONDITION_FAILED:
+                    raise ConflictError(f"{self._place(key)} is not what it was") from error
+                raise

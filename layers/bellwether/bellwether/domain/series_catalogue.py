@@ -421,3 +421,12 @@ CATALOGUE: tuple[SeriesSpec, ...] = (
     # --- recessions --------------------------------------------------------------------------------------------------
     *_group("0 or 1", 1, 12, {"USREC": "Recession Indicator after the NBER"}, maximum=1),
 )
+
+FETCHED: tuple[str, ...] = (  # from FRED, when nobody says otherwise: of every kind the timely and long ones
+    *("UNRATE", "PAYEMS", "CLF16OV", "CE16OV", "UEMPLT5", "UEMP15OV", "UEMP27OV", "UEMPMEAN", "AWHMAN", "AWOTMAN"),
+    *("ICSA", "JTSJOL", "MANEMP", "USCONS"),
+    *("INDPRO", "TCU", "RPI", "W875RX1", "DSPIC96", "PCEC96", "GDPC1", "ULCNFB"),
+    *("HOUST", "PERMIT", "HSN1F", "RSAFS", "DGORDER", "BUSINV", "TTLCONS"),
+    *("CPIAUCSL", "CPILFESL", "PCEPI", "PCEPILFE", "PPIFIS"),
+    *("FEDFUNDS", "TB3MS", "GS1", "GS5", "GS10", "T10Y3M", "M2SL", "BUSLOANS", "USREC"),
+)
