@@ -1,0 +1,1 @@
+"""What runs inside SageMaker containers; knows /opt/ml, knows nothing of Lambda."""

@@ -1,0 +1,1 @@
+"""Source directory of the training job (script mode): `train.py` is the entry point, `inference.py` the endpoint's."""

@@ -1,0 +1,1 @@
+"""The macro model: the unemployment rate (or another monthly series) some months ahead."""

@@ -1,0 +1,156 @@
+"""The backtest in figures: errors beside the baselines', significance, interval coverage, slices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..intervals import FEWEST, LEVELS, Offsets, offsets
+from ..months import format_month
+from ..significance import diebold_mariano
+from .backtest import HorizonForecasts
+from .transforms import Array
+
+MODEL, RANDOM_WALK, AR = "model", "random_walk", "ar"
+RISING = 0.3  # points of unemployment in 12 months that make a rising phase
+FEWEST_IN_SLICE = 6
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class IntervalPath:
+    """The interval of one level at each origin, made from residuals known there; NaN while there were too few."""
+
+    level: float
+    lower: Array
+    upper: Array
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One horizon's forecasts with intervals; `counted` are those in the headline figures."""
+
+    forecasts: HorizonForecasts
+    model: Array
+    intervals: tuple[IntervalPath, ...]
+    in_test: Mask
+
+    @property
+    def counted(self) -> Mask:
+        """In the test window and touching no excluded month."""
+        return self.in_test & ~self.forecasts.excluded
+
+    def final_offsets(self) -> tuple[Offsets, ...]:
+        """Interval offsets for the next forecast, from the newest residuals of the whole backtest."""
+        residuals = (self.forecasts.actual - self.model)[~self.forecasts.excluded]
+        return tuple(offsets(residuals, level) for level in LEVELS)
+
+
+def score(forecasts: HorizonForecasts, weights: Mapping[str, float], test: range, floor: float) -> Scored:
+    """Put an interval around each forecast from what earlier forecasts, already settled, had missed.
+
+    `floor` is the least value that the target can have.
+    """
+    model = np.maximum(forecasts.mean_of(weights), floor)
+    in_test = forecasts.origins + forecasts.horizon >= test.start
+    paths = tuple(_interval_path(forecasts, model, level, floor) for level in LEVELS)
+    return Scored(forecasts, model, paths, in_test)
+
+
+def _interval_path(forecasts: HorizonForecasts, model: Array, level: float, floor: float) -> IntervalPath:
+    residuals = forecasts.actual - model
+    lower, upper = np.full(model.shape, np.nan), np.full(model.shape, np.nan)
+    for position, origin in enumerate(forecasts.origins):
+        settled = (forecasts.origins + forecasts.horizon <= origin) & ~forecasts.excluded
+        if np.count_nonzero(settled) >= FEWEST:
+            span = offsets(residuals[settled], level)
+            lower[position] = max(floor, model[position] + span.lower)
+            upper[position] = model[position] + span.upper
+    return IntervalPath(level, lower, upper)
+
+
+def evaluate(scored: Scored) -> Mapping[str, Any]:
+    """One entry of `horizons` in evaluation.json."""
+    forecasts, counted = scored.forecasts, scored.counted
+    errors = _errors(scored)
+    own = errors[MODEL][counted]
+    return {
+        "horizon_months": forecasts.horizon,
+        "n": int(counted.sum()),
+        "rmse": _rmse(errors, counted),
+        "mae": {name: float(np.mean(np.abs(each[counted]))) for name, each in errors.items()},
+        "bias": float(own.mean()),
+        "versus": {name: _versus(own, errors[name][counted], forecasts.horizon) for name in (RANDOM_WALK, AR)},
+        "intervals": [_coverage(path, forecasts.actual, counted) for path in scored.intervals],
+        "slices": list(_slices(scored, errors)),
+        "excluded": _excluded(errors, scored.in_test & forecasts.excluded),
+    }
+
+
+def backtest_csv(scored: Sequence[Scored], first_month: int) -> str:
+    """Every forecast of the test window with its interval, for people and charts."""
+    header = ["horizon_months", "origin", "target_month", "actual", MODEL, RANDOM_WALK, AR]
+    header += [f"{end}_{level:g}" for level in LEVELS for end in ("lower", "upper")]
+    lines = [",".join([*header, "excluded"])]
+    for one in scored:
+        forecasts = one.forecasts
+        for at in np.flatnonzero(one.in_test):
+            origin = first_month + int(forecasts.origins[at])
+            figures = [forecasts.actual[at], one.model[at], forecasts.random_walk[at], forecasts.ar[at]]
+            figures += [end for path in one.intervals for end in (path.lower[at], path.upper[at])]
+            place = [str(forecasts.horizon), format_month(origin), format_month(origin + forecasts.horizon)]
+            cells = ["" if np.isnan(figure) else f"{figure:.6f}" for figure in figures]
+            lines.append(",".join([*place, *cells, str(bool(forecasts.excluded[at])).lower()]))
+    return "\n".join(lines) + "\n"
+
+
+def _errors(scored: Scored) -> Mapping[str, Array]:
+    forecasts = scored.forecasts
+    return {
+        MODEL: scored.model - forecasts.actual,
+        RANDOM_WALK: forecasts.random_walk - forecasts.actual,
+        AR: forecasts.ar - forecasts.actual,
+    }
+
+
+def _rmse(errors: Mapping[str, Array], rows: Mask) -> Mapping[str, float]:
+    return {name: float(np.sqrt(np.mean(each[rows] ** 2))) for name, each in errors.items()}
+
+
+def _versus(own: Array, other: Array, horizon: int) -> Mapping[str, float]:
+    test = diebold_mariano(own, other, horizon)
+    ratio = float(np.sqrt(np.mean(own**2) / max(1e-12, float(np.mean(other**2)))))
+    return {"rmse_ratio": max(ratio, 1e-9), "dm_statistic": test.statistic, "p_value": test.p_value}
+
+
+def _coverage(path: IntervalPath, actual: Array, counted: Mask) -> Mapping[str, float]:
+    rows = counted & ~np.isnan(path.lower)
+    held = (actual[rows] >= path.lower[rows]) & (actual[rows] <= path.upper[rows])
+    width = float(np.mean(path.upper[rows] - path.lower[rows]))
+    return {"level": path.level, "coverage": float(held.mean()), "mean_width": width}
+
+
+def _slices(scored: Scored, errors: Mapping[str, Array]) -> Sequence[Mapping[str, Any]]:
+    """Parts that a person can tell at the origin, or by the calendar; those with too few forecasts are left out."""
+    forecasts, counted = scored.forecasts, scored.counted
+    middle = np.median(forecasts.origins[counted])
+    rising = forecasts.change12 >= RISING
+    parts = {
+        f"target rose by {RISING} or more in the year before": rising,
+        f"target did not rise by {RISING} in the year before": ~rising,
+        "first half of the backtest": forecasts.origins <= middle,
+        "second half of the backtest": forecasts.origins > middle,
+    }
+    found = ((name, rows & counted) for name, rows in parts.items())
+    return [
+        {"slice": name, "n": int(rows.sum()), "rmse": _rmse(errors, rows)}
+        for name, rows in found
+        if rows.sum() >= FEWEST_IN_SLICE
+    ]
+
+
+def _excluded(errors: Mapping[str, Array], rows: Mask) -> Mapping[str, Any]:
+    """Forecasts that touch excluded months: told, but in no headline figure."""
+    return {"n": int(rows.sum()), "rmse": _rmse(errors, rows) if rows.any() else {}}

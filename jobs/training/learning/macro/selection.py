@@ -1,0 +1,99 @@
+"""Which columns of a dataset the model can use, and whether there is enough history for an honest backtest."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InvalidDatasetError, TooLittleDataError
+from ..months import format_month
+from .dataset import Dataset, Panel, Series
+from .known import carried_months, relative_lags
+from .parameters import JobParameters
+from .transforms import Array
+
+LEAST_FIGURES = {"quarterly": 40}
+LEAST_FIGURES_OTHERWISE = 120
+LEAST_TRAINING_MONTHS = 84
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A column that the model does not use, and why."""
+
+    series: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Columns to learn from, in the manifest's order, and those left out."""
+
+    panel: Panel
+    series: tuple[Series, ...]
+    dropped: tuple[Dropped, ...]
+
+
+def select_series(dataset: Dataset, target: str) -> Selection:
+    """Leave out what is too short, constant, or no longer published; raises InvalidDatasetError without a target."""
+    if target not in dataset.panel.names:
+        raise InvalidDatasetError(f"the dataset has no series '{target}', which is the target")
+    published = np.flatnonzero(~np.isnan(dataset.panel.column(target)))
+    if len(published) == 0:
+        raise InvalidDatasetError(f"the target {target} has no figure at all")
+    lags = relative_lags(dataset.series, target)
+    kept, dropped = [], []
+    for entry in dataset.series:
+        values = dataset.panel.column(entry.name)
+        last_due = int(published[-1]) - lags[entry.name]
+        reason = None if entry.name == target else _unusable(values, entry, last_due, dataset.panel.first_month)
+        if reason is None:
+            kept.append(entry)
+        else:
+            dropped.append(Dropped(entry.name, reason))
+    names = [entry.name for entry in kept]
+    columns = [dataset.panel.names.index(name) for name in names]
+    panel = Panel(dataset.panel.first_month, tuple(names), dataset.panel.values[:, columns])
+    return Selection(panel, tuple(kept), tuple(dropped))
+
+
+def _unusable(values: Array, entry: Series, last_due: int, first_month: int) -> str | None:
+    present = np.flatnonzero(~np.isnan(values))
+    least = LEAST_FIGURES.get(entry.frequency, LEAST_FIGURES_OTHERWISE)
+    if len(present) < least:
+        return f"only {len(present)} figures, at least {least} are needed"
+    if np.ptp(values[present]) == 0.0:
+        return "constant"
+    if entry.tcode >= 4 and values[present].min() <= 0.0:
+        return f"tcode {entry.tcode} takes logarithms or ratios, and it has figures that are not positive"
+    if last_due - int(present[-1]) > carried_months(entry.frequency):
+        return f"ends in {format_month(first_month + int(present[-1]))}, long before the target"
+    return None
+
+
+def windows(panel: Panel, target: str, parameters: JobParameters) -> tuple[range, range, range]:
+    """Rows of the target months for tuning, for the intervals' first residuals, and for the backtest.
+
+    They follow each other without a gap, but for `max(horizons)` months between tuning and the rest: no forecast that
+    is scored comes from an origin at which its hyperparameters were not yet settled. Raises TooLittleDataError.
+    """
+    published = np.flatnonzero(~np.isnan(panel.column(target)))
+    stop = int(published[-1]) + 1
+    test = range(stop - parameters.backtest_months, stop)
+    warm_up = range(test.start - parameters.tuning_months, test.start)
+    settled = warm_up.start - max(parameters.horizons)
+    tuning = range(settled - parameters.tuning_months, settled)
+    first_origin = tuning.start - max(parameters.horizons)
+    have = int(np.count_nonzero(published <= first_origin - max(parameters.horizons)))
+    if have < LEAST_TRAINING_MONTHS:
+        raise TooLittleDataError(_shortage(len(published), LEAST_TRAINING_MONTHS - have, parameters))
+    return tuning, warm_up, test
+
+
+def _shortage(published: int, missing: int, parameters: JobParameters) -> str:
+    message = (
+        f"{parameters.target} has {published} months; a backtest of {parameters.backtest_months} months after two "
+        f"windows of {parameters.tuning_months}, at horizons up to {max(parameters.horizons)}, "
+        f"needs {published + missing}"
+    )
+    shorter = parameters.backtest_months - missing
+    return f"{message}; backtest_months={shorter} would fit" if shorter >= 60 else message

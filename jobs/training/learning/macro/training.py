@@ -1,0 +1,202 @@
+"""A training from the channel to bundle and evaluation: select → tune → backtest → fit → bundle → evaluate → track."""
+
+import importlib.metadata
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import tracking
+from ..bundle import to_json
+from ..months import format_span
+from .backtest import Problem, Schedule, pose, run_backtest
+from .candidate import Trained, write_bundle
+from .dataset import Dataset, read_dataset
+from .estimators import ensemble_weights
+from .evaluation import Scored, backtest_csv, evaluate, score
+from .forecaster import Forecaster, fit_forecaster
+from .parameters import JobParameters
+from .selection import Selection, select_series, windows
+from .tuning import Tuning, tune
+
+EVALUATION_FILE = "evaluation.json"
+BACKTEST_FILE = "backtest.csv"
+LIBRARIES = ("numpy", "scipy", "xgboost", "xgboost-cpu", "optuna")
+
+
+def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -> None:
+    """Train on the channel in `train`, write the bundle to `model`, evaluation and tracking to `output_data`.
+
+    Raises JobError with the reason when parameters or data can't be used.
+    """
+    started_ms = time.time_ns() // 1_000_000
+    job = JobParameters.parse(given)
+    dataset = read_dataset(train)
+    selection = select_series(dataset, job.target)
+    tuning_window, warm_up, test = windows(selection.panel, job.target, job)
+    problem = pose(selection.panel, selection.series, job.target, job.horizons, job.excluded_months)
+    _say_data(dataset, selection, problem)
+
+    settled = problem.until(tuning_window.stop)
+    tuning = tune(settled, tuning_window, seed=job.seed, trials=job.trials, seconds=job.time_budget_seconds, report=say)
+    say(f"chosen {_inline(asdict(tuning.best))}")
+    schedule = Schedule(job.linear_refit_months, job.tree_refit_months)
+    say(f"backtest of {len(test)} target months after {len(warm_up)} for the intervals' first residuals")
+    forecasts = run_backtest(problem, range(warm_up.start, test.stop), tuning.best, schedule, job.seed)
+    floor = _floor(dataset, selection, job.target)
+    weights = ensemble_weights(tuning.best)
+    scored = [score(each, weights, test, -np.inf if floor is None else floor) for each in forecasts]
+    evaluations = [evaluate(each) for each in scored]
+    for evaluation in evaluations:
+        _say_evaluation(evaluation)
+
+    trained = _fit(dataset, selection, problem, tuning, job, scored, floor)
+    digest = write_bundle(model, trained, {str(one["horizon_months"]): _headline(one) for one in evaluations})
+    say(f"bundle {job.model}-{digest[:8]} of {trained.month(trained.origin)}")
+    report = _report(trained, digest, tuning, schedule, test, evaluations)
+    output_data.mkdir(parents=True, exist_ok=True)
+    (output_data / EVALUATION_FILE).write_bytes(to_json(report))
+    (output_data / BACKTEST_FILE).write_text(backtest_csv(scored, selection.panel.first_month), encoding="utf-8")
+    _track(
+        trained, digest, tuning, evaluations, job.mlflow_tracking_uri or (output_data / "mlruns").as_uri(), started_ms
+    )
+
+
+def say(line: str) -> None:
+    """One line of progress in the job's log."""
+    print(line, flush=True)
+
+
+def _fit(
+    dataset: Dataset,
+    selection: Selection,
+    problem: Problem,
+    tuning: Tuning,
+    job: JobParameters,
+    scored: Sequence[Scored],
+    floor: float | None,
+) -> Trained:
+    """Fit what goes into service: every part anew on all that is known at the newest origin."""
+    origin = int(np.flatnonzero(~np.isnan(problem.published))[-1])
+    forecasters = [fit_forecaster(problem, pairs, origin, tuning.best, job.seed) for pairs in problem.pairs]
+    offsets = {each.forecasts.horizon: each.final_offsets() for each in scored}
+    return Trained(dataset, selection, problem, origin, tuple(forecasters), offsets, tuning.best, job, floor)
+
+
+def _floor(dataset: Dataset, selection: Selection, target: str) -> float | None:
+    """Rates and other targets that were never negative don't become so."""
+    least = float(np.nanmin(selection.panel.column(target)))
+    return 0.0 if least >= 0 and dataset.describe(target).unit else None
+
+
+def _report(
+    trained: Trained,
+    digest: str,
+    tuning: Tuning,
+    schedule: Schedule,
+    test: range,
+    evaluations: Sequence[Mapping[str, Any]],
+) -> Mapping[str, Any]:
+    job = trained.job
+    return {
+        "schema_version": 1,
+        "model": job.model,
+        "target": job.target,
+        "unit": trained.unit,
+        "dataset_sha256": trained.dataset.sha256,
+        "bundle_sha256": digest,
+        "seed": job.seed,
+        "backtest": {
+            "first_target_month": trained.month(test.start),
+            "last_target_month": trained.month(test.stop - 1),
+            "months": len(test),
+            "origins": "rolling, expanding window",
+            "linear_refit_months": schedule.linear_months,
+            "tree_refit_months": schedule.tree_months,
+            "excluded_months": format_span(job.excluded_months),
+            "figures": "as last revised in the dataset; publication lags respected",
+            "baselines": {
+                "random_walk": "the last published figure",
+                "ar": "direct regression on up to 12 monthly changes, number by BIC, re-estimated at every origin",
+            },
+        },
+        "tuning": {"trials": len(tuning.trials), "best_score": tuning.best_score, "chosen": asdict(tuning.best)},
+        "dropped_series": [asdict(each) for each in trained.selection.dropped],
+        "horizons": evaluations,
+        "feature_importance": _importance(trained.forecasters, trained.problem.table.names),
+    }
+
+
+def _importance(forecasters: Sequence[Forecaster], names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    shares = np.mean([one.importance(len(names)) for one in forecasters], axis=0)
+    ordered = sorted(zip(names, shares, strict=True), key=lambda pair: (-pair[1], pair[0]))
+    return [{"feature": name, "share": float(share)} for name, share in ordered]
+
+
+def _headline(evaluation: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: evaluation[name] for name in ("n", "rmse", "mae", "bias", "versus", "intervals")}
+
+
+def _track(
+    trained: Trained,
+    digest: str,
+    tuning: Tuning,
+    evaluations: Sequence[Mapping[str, Any]],
+    uri: str,
+    started_ms: int,
+) -> None:
+    """Log to MLflow; the training is written already, and a tracking that fails is told and otherwise forgiven."""
+    metrics = {
+        f"{measure}_{name}_h{one['horizon_months']}": one[measure][name]
+        for one in evaluations
+        for measure in ("rmse", "mae")
+        for name in one[measure]
+    }
+    chosen = {name: str(value) for name, value in {**asdict(trained.job), **asdict(trained.parameters)}.items()}
+    tags = {"bundle_sha256": digest, "dataset_sha256": trained.dataset.sha256}
+    libraries = {f"version.{name}": version for name, version in _versions().items()}
+    job = tracking.Run("training", chosen, metrics, started_ms, time.time_ns() // 1_000_000, {**tags, **libraries})
+    trials = [
+        tracking.Run(
+            f"trial-{one.number:03d}",
+            {name: str(value) for name, value in one.parameters.items()},
+            {"rmse_over_random_walk": one.score},
+            one.started_ms,
+            one.ended_ms,
+        )
+        for one in tuning.trials
+    ]
+    try:
+        tracking.log_training(uri, trained.job.model, job, trials)
+    except Exception as error:  # noqa: BLE001 - whatever a tracking server does must not lose the training
+        say(f"tracking failed, the training stands: {type(error).__name__}: {error}")
+    else:
+        say(f"tracked {len(trials)} trials")
+
+
+def _versions() -> Mapping[str, str]:
+    installed = {distribution.name: distribution.version for distribution in importlib.metadata.distributions()}
+    return {name: installed[name] for name in LIBRARIES if name in installed}
+
+
+def _say_data(dataset: Dataset, selection: Selection, problem: Problem) -> None:
+    panel = selection.panel
+    say(f"dataset {dataset.sha256[:8]}: {len(panel.names)} series, {len(panel.values)} months")
+    for one in selection.dropped:
+        say(f"dropped {one.series}: {one.reason}")
+    say(f"{len(problem.table.names)} features")
+
+
+def _say_evaluation(evaluation: Mapping[str, Any]) -> None:
+    rmse, versus, at = evaluation["rmse"], evaluation["versus"], evaluation["horizon_months"]
+    coverage = " ".join(f"coverage{each['level']:.0%}={each['coverage']:.3f}" for each in evaluation["intervals"])
+    errors = " ".join(f"rmse_{name}={value:.4f}" for name, value in rmse.items())
+    tests = " ".join(f"p_{name}={each['p_value']:.4f}" for name, each in versus.items())
+    say(f"horizon={at} n={evaluation['n']} {errors} {tests} {coverage}")
+
+
+def _inline(values: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value:.4g}" for name, value in values.items())
