@@ -69,6 +69,10 @@ build: dev sam ## sam build, then print the unzipped sizes against Lambda's limi
 bench-macro: dev ## UNRATE forecasts beside random walk and AR in one run
 	$(BIN)/python -m bench.macro
 
+.PHONY: readme
+readme: dev ## write the README's generated tables
+	$(BIN)/python -m docs.reference
+
 .PHONY: layer-requirements
 layer-requirements: $(UV) ## export the Lambda layer's requirements from uv.lock
 	$(UV) export --quiet --frozen --only-group layer --no-hashes --no-header --no-annotate \
