@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.status import Status
-from rich.table import Table
+from rich.table import Column, Table
 
 from localcloud.control import Cloud, Progress
 from localcloud.endpoints import Endpoints
@@ -59,12 +59,15 @@ def status(
 
 def logs(
     name: Annotated[
-        str, typer.Argument(help="emulator, sagemaker, postgres, deploy, or a function (ingest_series or part of it).")
+        str,
+        typer.Argument(
+            help="emulator, sagemaker, postgres, deploy; a SageMaker job or endpoint; a function or part of it."
+        ),
     ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
 ) -> None:
-    """Print the log of a service, or of a Lambda function of the stack."""
+    """Print the log of a service, a SageMaker job, or a Lambda function of the stack."""
     log = Cloud().logs(name)
     if not follow:
         for line in log.last(lines):
@@ -85,21 +88,24 @@ def _shown(spinner: Status) -> Callable[[Progress], None]:
             spinner.update(progress.step)
             return
         detail = f"  [dim]{progress.detail}[/]" if progress.detail else ""
-        console.print(f"[green]✓[/] {progress.step:<22} {progress.seconds:5.1f} s{detail}", highlight=False)
+        console.print(
+            f"[green]✓[/] {progress.step:<22} {progress.seconds:5.1f} s{detail}", highlight=False, soft_wrap=True
+        )
 
     return show
 
 
 def _print_endpoints(endpoints: Endpoints) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("AWS", endpoints.aws_url, f"region {endpoints.region}, account {endpoints.account}, any credentials")
-    table.add_row("SageMaker", endpoints.sagemaker_url, "training jobs, registry, endpoints")
-    table.add_row("Postgres", endpoints.postgres.address, "password in secret ops-pipeline/db-local")
-    console.print(table)
+    for name, address, note in (
+        ("AWS", endpoints.aws_url, f"region {endpoints.region}, account {endpoints.account}, any credentials"),
+        ("SageMaker", endpoints.sagemaker_url, "training jobs, registry, endpoints"),
+        ("Postgres", endpoints.postgres.address, "password in secret ops-pipeline/db-local"),
+    ):
+        console.print(f"{name:<10} {address}  [dim]{note}[/]", highlight=False, soft_wrap=True)
 
 
 def _print_status(seen: CloudStatus) -> None:
-    table = Table("service", "state", "pid", "address")
+    table = Table(*(Column(heading, no_wrap=True) for heading in ("service", "state", "pid", "address")))
     for service in seen.services:
         colour = _COLOURS[service.state]
         table.add_row(service.name, f"[{colour}]{service.state}[/]", str(service.pid or ""), service.address)
@@ -107,6 +113,6 @@ def _print_status(seen: CloudStatus) -> None:
     if seen.stack is None:
         console.print("no stack is deployed: run `bellwether up`")
     else:
-        fresh = "as its sources are" if seen.stack.current else "sources have changed since: run `bellwether up`"
+        fresh = "as its sources are" if seen.stack.current else "older than its sources: run `bellwether up`"
         console.print(f"stack {seen.stack.name}: {seen.stack.status}, {fresh}")
     console.print(f"home: {seen.home}", highlight=False)

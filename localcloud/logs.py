@@ -19,6 +19,22 @@ _POLL_SECONDS = 0.5
 _PAGE_MILLISECONDS = 24 * 3600 * 1000
 
 
+@dataclass(frozen=True)
+class _Function:
+    """A deployed function. Its name may be cut short by CloudFormation, its log group's isn't."""
+
+    name: str
+    log_group: str
+
+    @property
+    def short_name(self) -> str:
+        return self.log_group.rsplit("/", 1)[-1]
+
+    @property
+    def known_as(self) -> str:
+        return f"{self.name} {self.log_group}"
+
+
 class Source(Protocol):
     """Where lines come from."""
 
@@ -26,7 +42,6 @@ class Source(Protocol):
 
     def new(self) -> list[str]:
         """Lines that came since the last call of `last` or `new`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -38,19 +53,25 @@ class Logs:
 
     @classmethod
     def find(cls, home: Home, name: str, endpoints: Callable[[], Endpoints]) -> "Logs":
-        """By a service's name, or a function's (`ingest_series`, `IngestSeriesFunction`, or part of it)."""
+        """By the name of a service, of a SageMaker job or endpoint, or of a function (or part of that).
+
+        `ingest_series` and `IngestSeriesFunction` are the same function.
+        """
         services = {path.stem: path for path in sorted(home.logs.glob("*.log"))}
-        if name in services:
-            return cls(name, _LogFile(services[name]))
-        client = endpoints()
-        functions = _functions(client)
-        wanted = _plain(name)
-        exact = [function for function in functions if wanted and wanted in _plain(function)]
-        if len(exact) != 1:
-            what = "is not one of" if not exact else f"could be {', '.join(exact)}; there are"
-            known = ", ".join([*services, *functions]) or "none yet"
+        files = {path.stem: path for path in home.sagemaker.glob("logs/*/*.log")} | services
+        if name in files:
+            return cls(name, _LogFile(files[name]))
+        running = endpoints()
+        functions = _functions(running)
+        wanted = _plain(name).removesuffix("function")
+        found = [function for function in functions if _plain(function.short_name) == wanted]
+        found = found or [function for function in functions if wanted and wanted in _plain(function.known_as)]
+        if len(found) != 1:
+            several = ", ".join(function.short_name for function in found)
+            known = ", ".join([*services, *(function.short_name for function in functions)]) or "none yet"
+            what = f"could be {several} of" if found else "is not one of"
             raise CloudError(f"{name!r} {what} the services and functions: {known}")
-        return cls(exact[0], _LogGroup(client.client("logs"), client.client("lambda"), exact[0]))
+        return cls(found[0].name, _LogGroup(running.client("logs"), found[0].log_group))
 
     def last(self, count: int) -> list[str]:
         return self.source.last(count)
@@ -83,10 +104,9 @@ class _LogFile:
 
 
 class _LogGroup:
-    def __init__(self, logs: Any, functions: Any, function: str) -> None:
+    def __init__(self, logs: Any, group: str) -> None:
         self._logs = logs
-        configuration = functions.get_function_configuration(FunctionName=function)
-        self._group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
+        self._group = group
         self._since = int(time.time() * 1000) - _PAGE_MILLISECONDS
         self._seen: Counter[tuple[str, int, str]] = Counter()
 
@@ -115,9 +135,17 @@ class _LogGroup:
                 raise
 
 
-def _functions(endpoints: Endpoints) -> list[str]:
+def _functions(endpoints: Endpoints) -> list[_Function]:
     pages = endpoints.client("lambda").get_paginator("list_functions").paginate()
-    return sorted(function["FunctionName"] for page in pages for function in page["Functions"])
+    return sorted(
+        (
+            _Function(name, function.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}")
+            for page in pages
+            for function in page["Functions"]
+            if (name := str(function["FunctionName"]))
+        ),
+        key=lambda function: function.log_group,
+    )
 
 
 def _plain(name: str) -> str:

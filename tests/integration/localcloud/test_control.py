@@ -61,6 +61,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 @pytest.fixture
+def fresh_cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """A cloud that was never up."""
+    cloud = _cloud(tmp_path / "home", FIXTURE)
+    yield cloud
+    cloud.reset()
+
+
+@pytest.fixture
 def endpoints(cloud: Cloud) -> Endpoints:
     """The cloud, up."""
     return cloud.up()
@@ -186,30 +194,27 @@ def test_reset_leaves_nothing(cloud: Cloud, endpoints: Endpoints) -> None:
     assert not cloud.status().healthy
 
 
-def test_reset_clears_what_a_killed_up_leaves(tmp_path: Path) -> None:
+def test_reset_clears_what_a_killed_up_leaves(fresh_cloud: Cloud) -> None:
     # Given an `up` in a process of its own that is killed while sam is building
-    cloud = _cloud(tmp_path / "home", FIXTURE)
     script = textwrap.dedent(
         f"""
         from pathlib import Path
         from tests.integration.localcloud.test_control import _cloud
-        _cloud(Path({str(tmp_path / "home")!r}), Path({str(FIXTURE)!r})).up(lambda step: print(step, flush=True))
+        _cloud(Path({str(fresh_cloud.home.root)!r}), Path({str(FIXTURE)!r})).up(lambda step: print(step, flush=True))
         """
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True, env={**os.environ}
-    ) as up:
+    with subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True) as up:
         assert up.stdout is not None
         for line in up.stdout:
             if line.startswith("sam build"):
                 break
-        while not processes.find(cloud.home.root, "deploy"):
+        while not processes.find(fresh_cloud.home.root, "deploy"):
             assert up.poll() is None
         up.kill()
-    assert {process.service for process in processes.find(cloud.home.root)} == {*SERVICES, "deploy"}
+    assert {process.service for process in processes.find(fresh_cloud.home.root)} == {*SERVICES, "deploy"}
     # When the cloud is reset, then nothing of it is left
-    cloud.reset()
-    assert processes.find(cloud.home.root) == []
+    fresh_cloud.reset()
+    assert processes.find(fresh_cloud.home.root) == []
 
 
 def _cloud(home: Path, project: Path) -> Cloud:
