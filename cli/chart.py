@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 
 @dataclass(frozen=True)
 class BacktestPoint:
@@ -20,6 +18,8 @@ class BacktestPoint:
 
 def draw_backtest(points: list[BacktestPoint], *, title: str, path: Path, unit: str = "percent") -> Path:
     """Draw forecast against actual with the interval as a band; returns the PNG's path."""
+    from matplotlib.figure import Figure  # a second to import, which other commands need not wait for
+
     months = [point.target_month for point in points]
     figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
     axes = figure.subplots()
