@@ -1,5 +1,6 @@
 """Put a trained candidate through its quality gate."""
 
+from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -11,6 +12,8 @@ from bellwether.adapters.s3 import S3ObjectStore
 from bellwether.observability import MetricUnit, logger, metrics, observed
 from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.assess_candidate import AssessmentRequest, assess_candidate
+
+object_store = cache(S3ObjectStore)  # one client for each process
 
 
 class Settings(FunctionSettings):
@@ -27,7 +30,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         parse(AssessmentRequest, event),
         bucket=bucket,
         archives=S3Archives(bucket),
-        objects=S3ObjectStore(bucket),
+        objects=object_store(bucket),
         clock=SystemClock(),
     )
     metrics.add_dimension("model", assessment.model)

@@ -1,5 +1,6 @@
 """Freeze dataset and code for a training job, and name it."""
 
+from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -11,6 +12,8 @@ from bellwether.adapters.sagemaker import SageMakerTrainingJobs
 from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.prepare_training import TrainingRequest, prepare_training
+
+object_store = cache(S3ObjectStore)  # one client for each process
 
 
 class Settings(FunctionSettings):
@@ -28,7 +31,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         parse(TrainingRequest, event),
         bucket=settings.data_bucket,
         region=settings.aws_region,
-        objects=S3ObjectStore(settings.data_bucket),
+        objects=object_store(settings.data_bucket),
         jobs=SageMakerTrainingJobs(),
         code=PackagedJobCode(),
     )

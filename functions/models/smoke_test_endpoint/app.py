@@ -1,5 +1,6 @@
 """Ask a staged endpoint the golden question of its bundle."""
 
+from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,6 +13,8 @@ from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.smoke_test_endpoint import smoke_test_endpoint
 
+object_store = cache(S3ObjectStore)  # one client for each process
+
 
 class Settings(FunctionSettings):
     """Environment of SmokeTestEndpointFunction."""
@@ -23,6 +26,6 @@ class Settings(FunctionSettings):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer whether the endpoint said what the model said when it was trained."""
     plan = parse(DeploymentPlan, event)
-    test = smoke_test_endpoint(plan, objects=S3ObjectStore(load(Settings).data_bucket), predictor=SageMakerPredictor())
+    test = smoke_test_endpoint(plan, objects=object_store(load(Settings).data_bucket), predictor=SageMakerPredictor())
     logger.info("endpoint tested", extra={"model": plan.model, "version": plan.version, **test.model_dump()})
     return test.model_dump(mode="json")

@@ -1,5 +1,6 @@
 """Verify an approved version's bundle and plan its deployment."""
 
+from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,6 +13,8 @@ from bellwether.adapters.ssm import SsmCurrentVersions
 from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.verify_bundle import VerificationRequest, verify_bundle
+
+object_store = cache(S3ObjectStore)  # one client for each process
 
 
 class Settings(FunctionSettings):
@@ -29,7 +32,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         parse(VerificationRequest, event),
         versions=SageMakerRegisteredVersions(),
         archives=S3Archives(settings.data_bucket),
-        objects=S3ObjectStore(settings.data_bucket),
+        objects=object_store(settings.data_bucket),
         current_versions=SsmCurrentVersions(settings.environment),
         endpoints=SageMakerEndpointStates(),
     )

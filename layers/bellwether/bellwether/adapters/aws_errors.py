@@ -78,5 +78,5 @@ def from_client_error(error: ClientError, what: str) -> BellwetherError:
     if code in HELD or any(phrase in words for phrase in HELD_WORDS):
         return ConflictError(f"{what}: {message}")
     if code in MISSING or any(phrase in words for phrase in MISSING_WORDS):
-        return NotFoundError("is not there", field=what)
+        return NotFoundError(message or "is not there", field=what)
     return UpstreamError(f"{what}: {code}: {message}")

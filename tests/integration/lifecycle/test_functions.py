@@ -1,0 +1,321 @@
+"""The functions whole, from their sample events on, each fed with what the one before has answered."""
+
+import importlib
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bellwether.domain.errors import BundleTamperedError, ConflictError, InvalidInputError, NotFoundError
+from tests.builders import (
+    DATASET,
+    DATASET_SHA256,
+    GOLDEN_RESPONSE,
+    JOB_NAME,
+    Bundle,
+    bundle,
+    dataset_manifest,
+    evaluation,
+    horizon,
+    package_arn,
+    tar_gz,
+)
+from tests.fakes.lambda_context import InvocationContext
+from tests.integration.lifecycle.conftest import DEPLOY_MACHINE, ENDPOINT_ROLE, Aws
+
+EVENTS = Path(__file__).parents[3] / "events" / "models"
+ENDPOINT = "Fred-Serverless-Endpoint"
+OUTPUT = f"models/macro/jobs/{JOB_NAME}/output"
+
+
+def sample(function: str, case: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / function / f"{case}.json").read_text())
+    return event
+
+
+def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Call a handler as Lambda does; the answer has to survive JSON."""
+    handler = importlib.import_module(f"functions.models.{function}.app").handler
+    answer: dict[str, Any] = json.loads(json.dumps(handler(event, InvocationContext())))
+    return answer
+
+
+def finish_job(aws: Aws, candidate: Bundle | None = None, **report: Any) -> Bundle:
+    """Leave behind what a training job leaves behind."""
+    candidate = candidate or bundle()
+    content = json.dumps(evaluation(candidate.sha256) | report).encode()
+    aws.put(f"models/macro/datasets/{DATASET_SHA256}/manifest.json", json.dumps(dataset_manifest()).encode())
+    aws.put(f"{OUTPUT}/model.tar.gz", candidate.tar())
+    aws.put(f"{OUTPUT}/output.tar.gz", tar_gz({"evaluation.json": content, "mlruns/0/meta.yaml": b"x"}))
+    return candidate
+
+
+def register(aws: Aws) -> dict[str, Any]:
+    finish_job(aws)
+    return invoke("register_candidate", invoke("assess_candidate", sample("assess_candidate", "finished_job")))
+
+
+def deploy(aws: Aws, **request: Any) -> dict[str, Any]:
+    """Register, approve, verify and stage; returns the plan."""
+    registered = register(aws)
+    aws.approve(registered["model_package_arn"])
+    plan = verify(registered, **request)
+    invoke("stage_endpoint", plan)
+    return plan
+
+
+def verify(registered: dict[str, Any], **request: Any) -> dict[str, Any]:
+    names = ("model", "version", "model_package_arn")
+    return invoke("verify_bundle", {name: registered[name] for name in names} | {"action": "deploy"} | request)
+
+
+def test_a_training_is_prepared_once_and_named_the_same_again(aws: Aws) -> None:
+    aws.put("fred-data/train/fred_merged_data.csv", DATASET)
+    aws.put("fred-data/train/manifest.json", json.dumps(dataset_manifest()).encode())
+    first = invoke("prepare_training", sample("prepare_training", "by_hand"))
+    assert aws.get(f"models/macro/datasets/{DATASET_SHA256}/fred_merged_data.csv") == DATASET
+    assert first["already_running"] is False
+    assert first == invoke("prepare_training", sample("prepare_training", "by_hand"))
+
+    submitted = first["hyperparameters"]["sagemaker_submit_directory"].partition(f"{first['dataset']['uri'][5:35]}")[2]
+    with tarfile.open(fileobj=io.BytesIO(aws.get(submitted.lstrip("/")))) as code:
+        assert "train.py" in code.getnames()
+        assert {member.mtime for member in code} == {0}
+
+    scheduled = invoke("prepare_training", sample("prepare_training", "by_schedule"))
+    assert scheduled["job_name"] != first["job_name"]  # other hyperparameters
+
+
+def test_a_job_under_way_is_not_started_again(aws: Aws) -> None:
+    aws.put("fred-data/train/fred_merged_data.csv", DATASET)
+    aws.put("fred-data/train/manifest.json", json.dumps(dataset_manifest()).encode())
+    order = invoke("prepare_training", sample("prepare_training", "by_hand"))
+    create_job(aws, order, status="InProgress")
+    again = invoke("prepare_training", sample("prepare_training", "by_hand"))
+    assert (again["already_running"], again["job_name"]) == (True, order["job_name"])
+
+    create_job(aws, order, status="Failed")
+    retried = invoke("prepare_training", sample("prepare_training", "by_hand"))
+    assert (retried["already_running"], retried["job_name"]) == (False, order["job_name"][:-1] + "2")
+
+
+def create_job(aws: Aws, order: dict[str, Any], *, status: str) -> None:
+    from moto.sagemaker.models import sagemaker_backends
+
+    aws.client("sagemaker").create_training_job(
+        TrainingJobName=order["job_name"],
+        AlgorithmSpecification={"TrainingImage": "xgboost", "TrainingInputMode": "File"},
+        RoleArn="arn:aws:iam::000000000000:role/training",
+        HyperParameters=order["hyperparameters"],
+        OutputDataConfig={"S3OutputPath": order["output_uri"]},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+    )
+    for job in sagemaker_backends["000000000000"]["us-east-1"].training_jobs.values():
+        job.training_job_status = status
+
+
+def test_an_unknown_model_is_not_trained(aws: Aws) -> None:
+    with pytest.raises(NotFoundError, match="weather"):
+        invoke("prepare_training", sample("prepare_training", "unknown_model"))
+
+
+def test_a_candidate_is_assessed_registered_and_waits(aws: Aws) -> None:
+    candidate = finish_job(aws)
+    assessed = invoke("assess_candidate", sample("assess_candidate", "finished_job"))
+    assert assessed["accepted"] is True
+    assert json.loads(aws.get(assessed["evidence_key"]))["bundle"]["sha256"] == candidate.sha256
+
+    registered = invoke("register_candidate", assessed)
+    found = aws.client("sagemaker").describe_model_package(ModelPackageName=registered["model_package_arn"])
+    assert found["ModelApprovalStatus"] == "PendingManualApproval"
+    assert found["CustomerMetadataProperties"]["bundle_sha256"] == candidate.sha256
+    (container,) = found["InferenceSpecification"]["Containers"]
+    assert container["Environment"] == {
+        "SAGEMAKER_PROGRAM": "inference.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+    }
+    assert found["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith(assessed["evidence_key"])
+
+
+def test_the_same_candidate_registered_twice_is_one_version(aws: Aws) -> None:
+    first = register(aws)
+    second = register(aws)
+    assert first["model_package_arn"] == second["model_package_arn"]
+
+
+def test_a_refused_candidate_is_told_and_counted(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    finish_job(aws, horizons=[horizon(m, model=0.2) for m in (1, 3, 6, 12)])
+    assessed = invoke("assess_candidate", sample("assess_candidate", "finished_job"))
+    assert assessed["accepted"] is False
+    assert "Why it stays out:" in assessed["message"]
+    with pytest.raises(InvalidInputError, match="refused"):
+        invoke("register_candidate", assessed)
+    (measured,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CandidateAssessed" in line]
+    assert (measured["model"], measured["verdict"], measured["service"]) == ("macro", "refused", "models")
+
+
+def test_the_sample_assessment_can_be_registered(aws: Aws) -> None:
+    assert invoke("register_candidate", sample("register_candidate", "accepted"))["version"] == 1
+
+
+def test_a_bundle_that_is_not_the_reported_one_stops_the_assessment(aws: Aws) -> None:
+    finish_job(aws, bundle_sha256="0" * 64)
+    with pytest.raises(BundleTamperedError):
+        invoke("assess_candidate", sample("assess_candidate", "finished_job"))
+
+
+@pytest.mark.parametrize(("case", "action"), [("approved", "deploy"), ("rejected", "reject")])
+def test_a_decision_starts_one_process_however_often_it_arrives(aws: Aws, case: str, action: str) -> None:
+    first = invoke("deploy_model", sample("deploy_model", case))
+    assert first["started"] is True
+    invoke("deploy_model", sample("deploy_model", case))
+    executions = aws.client("stepfunctions").list_executions(stateMachineArn=DEPLOY_MACHINE)["executions"]
+    assert len(executions) == 1
+    described = aws.client("stepfunctions").describe_execution(executionArn=first["execution_arn"])
+    assert json.loads(described["input"])["action"] == action
+
+
+def test_an_event_that_comes_again_after_all_is_done_starts_nothing(aws: Aws) -> None:
+    first = invoke("deploy_model", sample("deploy_model", "approved"))
+    aws.client("stepfunctions").stop_execution(executionArn=first["execution_arn"])
+    again = invoke("deploy_model", sample("deploy_model", "approved"))
+    assert (again["started"], again["execution_arn"]) == (False, None)
+
+
+@pytest.mark.parametrize("case", ["pending", "foreign_group"])
+def test_other_events_start_nothing(aws: Aws, case: str) -> None:
+    assert invoke("deploy_model", sample("deploy_model", case))["started"] is False
+
+
+def test_an_approved_version_goes_into_service(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = deploy(aws)
+    assert (plan["deploy"], plan["previous_config_name"]) == (True, None)
+    sagemaker = aws.client("sagemaker")
+    found = sagemaker.describe_endpoint(EndpointName=ENDPOINT)
+    assert found["EndpointConfigName"] == plan["endpoint_config_name"]
+    model = sagemaker.describe_model(ModelName=plan["model_name"])
+    assert model["Containers"] == [{"ModelPackageName": plan["model_package_arn"]}]
+    assert model["ExecutionRoleArn"] == ENDPOINT_ROLE
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=plan["endpoint_config_name"])
+    (variant,) = config["ProductionVariants"]
+    assert variant["ServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
+    assert not config.get("DataCaptureConfig")
+    tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=found["EndpointArn"])["Tags"]}
+    assert tags == {"App": "bellwether", "Env": "dev", "CostCenter": "research"}
+
+    aws.endpoint_says(json.dumps(GOLDEN_RESPONSE | {"model_version": bundle().version}))
+    assert invoke("smoke_test_endpoint", plan)["passed"] is True
+    promoted = invoke("promote_version", plan)
+    assert (promoted["version"], promoted["previous_version"]) == (1, None)
+    parameter = aws.client("ssm").get_parameter(Name="/bellwether/dev/macro/current")["Parameter"]["Value"]
+    assert json.loads(parameter)["endpoint_config_name"] == plan["endpoint_config_name"]
+    assert '"ModelDeployed":[1.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_staging_the_same_plan_twice_changes_nothing(aws: Aws) -> None:
+    plan = deploy(aws)
+    before = aws.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
+    assert invoke("stage_endpoint", plan)["endpoint_config_name"] == plan["endpoint_config_name"]
+    assert aws.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)["CreationTime"] == before["CreationTime"]
+
+
+def test_a_current_version_approved_again_is_not_deployed(aws: Aws) -> None:
+    registered = register(aws)
+    aws.approve(registered["model_package_arn"])
+    plan = verify(registered)
+    invoke("stage_endpoint", plan)
+    invoke("promote_version", plan)
+    assert verify(registered)["deploy"] is False
+
+
+def test_a_wrong_answer_fails_the_smoke_test(aws: Aws) -> None:
+    plan = deploy(aws)
+    aws.endpoint_says(json.dumps(GOLDEN_RESPONSE | {"model_version": bundle().version, "prediction": 9.9}))
+    tested = invoke("smoke_test_endpoint", plan)
+    assert (tested["passed"], tested["reason"]) == (False, "prediction is 9.9, expected 3.55")
+
+
+def test_a_bundle_swapped_after_its_registration_is_not_deployed(aws: Aws) -> None:
+    registered = register(aws)
+    aws.approve(registered["model_package_arn"])
+    forged = Bundle({**bundle().files, "code/inference.py": b"import socket"})
+    aws.put(f"{OUTPUT}/model.tar.gz", forged.tar())
+    with pytest.raises(BundleTamperedError):
+        verify(registered)
+
+
+def test_a_version_that_nobody_approved_is_not_deployed(aws: Aws) -> None:
+    with pytest.raises(InvalidInputError, match="PendingManualApproval"):
+        verify(register(aws))
+
+
+def test_a_version_that_is_not_there_is_not_found(aws: Aws) -> None:
+    with pytest.raises(NotFoundError):
+        invoke("verify_bundle", sample("verify_bundle", "deploy"))
+
+
+def test_after_a_failed_first_deployment_there_is_no_endpoint(aws: Aws) -> None:
+    plan = deploy(aws)
+    assert invoke("restore_endpoint", plan) == {"restored_to": None}
+    assert aws.client("sagemaker").list_endpoints()["Endpoints"] == []
+    assert invoke("restore_endpoint", sample("restore_endpoint", "first_deployment")) == {"restored_to": None}
+
+
+def test_after_a_failed_later_deployment_the_endpoint_serves_what_it_did(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = deploy(aws)
+    invoke("promote_version", first)
+    second = first | {
+        "version": 2,
+        "model_package_arn": package_arn(2),
+        "model_name": "macro-v2-0badcafe",
+        "endpoint_config_name": "macro-v2-0badcafe",
+        "previous_config_name": first["endpoint_config_name"],
+    }
+    invoke("stage_endpoint", second)
+    assert aws.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == "macro-v2-0badcafe"
+    assert invoke("restore_endpoint", second) == {"restored_to": first["endpoint_config_name"]}
+    found = aws.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
+    assert found["EndpointConfigName"] == first["endpoint_config_name"]
+    assert '"DeploymentFailed":[1.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_a_newer_version_promoted_meanwhile_is_not_overwritten(aws: Aws) -> None:
+    invoke("promote_version", sample("promote_version", "plan"))
+    with pytest.raises(ConflictError):
+        invoke("promote_version", sample("promote_version", "plan") | {"version": 2})
+
+
+def test_the_sample_plans_are_understood(aws: Aws) -> None:
+    plan = sample("stage_endpoint", "plan")
+    before = plan["previous_config_name"]
+    invoke("stage_endpoint", plan | {"model_name": before, "endpoint_config_name": before})
+    invoke("stage_endpoint", plan)
+    assert invoke("promote_version", sample("promote_version", "plan"))["version"] == 3
+    assert invoke("restore_endpoint", sample("restore_endpoint", "plan")) == {"restored_to": before}
+
+
+def test_a_prediction_is_served(aws: Aws) -> None:
+    aws.endpoint_says(json.dumps({"prediction": 4.2, "model_version": "macro-0badcafe"}))
+    response = invoke("predict", sample("predict", "current_figures"))
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"]) == {
+        "prediction": 4.2,
+        "model_version": "macro-0badcafe",
+        "model": "macro",
+        "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    }
+
+
+@pytest.mark.parametrize(
+    ("case", "status", "field"),
+    [("no_json", 400, "body"), ("no_data", 400, "data"), ("unknown_model", 404, "model")],
+)
+def test_the_sample_mistakes_are_refused_by_field(aws: Aws, case: str, status: int, field: str) -> None:
+    response = invoke("predict", sample("predict", case))
+    assert (response["statusCode"], json.loads(response["body"])["field"]) == (status, field)
