@@ -4,6 +4,7 @@ What we carry out ourselves never reaches moto, and none of moto's code is chang
 another. It is imported when first needed, because few need it.
 """
 
+import io
 import json
 import logging
 import os
@@ -45,6 +46,7 @@ class Application:
         request = Request(environ)
         response = self._answer(request)
         if response is None:
+            environ["wsgi.input"] = io.BytesIO(request.get_data())  # we may have read it to look for the action
             return self._moto_application()(environ, start_response)
         response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
         return response(environ, start_response)
