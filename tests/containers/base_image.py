@@ -1,8 +1,8 @@
 """The image that functions run in: AWS's own, or where no registry is at hand a stand-in made of this machine's Python.
 
 The stand-in has what `sam local invoke` and the functions rely on: CPython 3.13 under /var/lang, awslambdaric and boto3
-under /var/runtime, the glibc of this machine, and the few programs that SAM's own Dockerfile runs. It is no Amazon Linux:
-it shows that code and layers load and work, not that wheels fit an older glibc.
+under /var/runtime, the glibc of this machine, and the few programs that SAM's own Dockerfile runs. It is no Amazon
+Linux: it shows that code and layers load and work, not that wheels fit an older glibc.
 """
 
 import os
@@ -20,13 +20,24 @@ REPOSITORY = Path(__file__).parents[2]
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 RUNTIME_CLIENT = "awslambdaric==4.2.2"
 STAND_IN = "bellwether/lambda-python-stand-in"
+LABEL = "bellwether.stand-in=python"
 
 _PROGRAMS = ("sh", "mv", "cp", "rm", "chmod")
 _LIBRARIES = (  # compiled wheels ask for more of glibc and libstdc++ than CPython itself does
     *("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1", "libresolv.so.2"),
     *("libanl.so.1", "libnss_dns.so.2", "libnss_files.so.2", "libgcc_s.so.1", "libstdc++.so.6"),
 )
-_LEFT_OUT = ("test", "idlelib", "tkinter", "ensurepip", "turtledemo", "site-packages", "__pycache__", "config-*", "_tkinter*")
+_LEFT_OUT = (
+    "test",
+    "idlelib",
+    "tkinter",
+    "ensurepip",
+    "turtledemo",
+    "site-packages",
+    "__pycache__",
+    "config-*",
+    "_tkinter*",
+)
 _SEARCH_PATH = "/var/lang/lib:/lib64:/usr/lib64:/lib/host:/var/runtime:/var/task:/var/task/lib:/opt/lib"
 _BOOTSTRAP = f"""\
 #!/bin/sh
@@ -55,16 +66,30 @@ def build_stand_in() -> str:
             root,
             STAND_IN,
             [
+                f"LABEL {LABEL}",
                 "WORKDIR /var/task",
                 "ENV PATH=/var/lang/bin:/usr/bin:/bin LANG=C.UTF-8 TZ=:UTC LAMBDA_TASK_ROOT=/var/task "
                 f"LAMBDA_RUNTIME_DIR=/var/runtime LD_LIBRARY_PATH={_SEARCH_PATH}",
             ],
         )
+    docker.remove_untagged(LABEL)
     return STAND_IN
 
 
 def _lay_out(root: Path) -> None:
-    for folder in ("bin", "usr/bin", "etc", "lib/host", "proc", "sys", "dev", "opt", "var/task", "var/runtime", "var/rapid"):
+    for folder in (
+        "bin",
+        "usr/bin",
+        "etc",
+        "lib/host",
+        "proc",
+        "sys",
+        "dev",
+        "opt",
+        "var/task",
+        "var/runtime",
+        "var/rapid",
+    ):
         (root / folder).mkdir(parents=True)
     (root / "tmp").mkdir()
     (root / "tmp").chmod(0o1777)
@@ -83,7 +108,9 @@ def _copy_python(target: Path) -> None:
     (target / "bin").mkdir(parents=True)
     shutil.copy2((base / "bin" / PYTHON).resolve(), target / "bin" / PYTHON)
     (target / "bin/python3").symlink_to(PYTHON)
-    shutil.copytree(base / "lib" / PYTHON, target / "lib" / PYTHON, ignore=shutil.ignore_patterns(*_LEFT_OUT), symlinks=True)
+    shutil.copytree(
+        base / "lib" / PYTHON, target / "lib" / PYTHON, ignore=shutil.ignore_patterns(*_LEFT_OUT), symlinks=True
+    )
     (target / "lib" / PYTHON / "site-packages").mkdir()
     for library in (base / "lib").glob("libpython3*.so*"):
         shutil.copy2(library.resolve(), target / "lib" / library.name)

@@ -53,9 +53,9 @@ def import_image(root: Path, tag: str, changes: list[str]) -> None:
         raise DockerError(finished.stderr.strip() or "tar failed")
 
 
-def build_image(dockerfile: str, tag: str) -> None:
-    """Build an image from a Dockerfile that needs no files."""
-    _docker("build", "--quiet", "--tag", tag, "-", stdin=dockerfile)
+def remove_untagged(label: str) -> None:
+    """Remove images of ours that newer ones have replaced."""
+    _docker("image", "prune", "--force", "--filter", f"label={label}")
 
 
 def run(image: str, *command: str) -> str:
@@ -71,9 +71,9 @@ def bridge_address() -> str:
     return str(config["Subnet"]).rsplit(".", 1)[0] + ".1"
 
 
-def _docker(*arguments: str, stdin: str | None = None, timeout_seconds: float = 600) -> str:
+def _docker(*arguments: str, timeout_seconds: float = 600) -> str:
     finished = subprocess.run(
-        ["docker", *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=timeout_seconds
+        ["docker", *arguments], capture_output=True, text=True, check=False, timeout=timeout_seconds
     )
     if finished.returncode != 0:
         raise DockerError(finished.stderr.strip() or f"docker {arguments[0]} exited with {finished.returncode}")

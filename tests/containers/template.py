@@ -1,0 +1,84 @@
+"""One flat template of what `sam build` built.
+
+`sam local invoke` follows no layer that one nested stack gives to another. So each function is listed here as it was
+built (code, handler, memory, time limit, layers), beside the layers themselves, with values for its variables.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
+
+_KEPT = ("Handler", "Runtime", "MemorySize", "Timeout")
+
+
+class TemplateError(Exception):
+    """The build is missing or is not what this module understands."""
+
+
+def flatten(build: Path, values: Mapping[str, str], endpoints: Mapping[str, str]) -> dict[str, Any]:
+    """Every function and layer below `build`, with absolute paths.
+
+    `values` are those of the variables that the template declares, by name; what it gives as plain text needs none.
+    `endpoints` are variables for every function. Raises TemplateError for a declared variable without a value.
+    """
+    if not (build / "template.yaml").exists():
+        raise TemplateError(f"{build} is not there: run `make build`")
+    resources: dict[str, Any] = {}
+    for path in sorted(build.glob("*/template.yaml")):
+        stack = load(str(path))
+        shared = stack.get("Globals", {}).get("Function", {})
+        for name, resource in stack["Resources"].items():
+            properties = resource.get("Properties", {})
+            if resource["Type"] == "AWS::Serverless::LayerVersion":
+                resources[name] = _layer(path.parent / properties["ContentUri"])
+            elif resource["Type"] == "AWS::Serverless::Function":
+                resources[name] = _function(name, path.parent, shared, properties, values, endpoints)
+    for name, resource in resources.items():
+        for layer in resource["Properties"].get("Layers", []):
+            if layer["Ref"] not in resources:
+                raise TemplateError(f"{name} uses layer {layer['Ref']}, which no stack builds")
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": resources,
+    }
+
+
+def _layer(content: Path) -> dict[str, Any]:
+    return {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": str(content.resolve())}}
+
+
+def _function(
+    name: str,
+    folder: Path,
+    shared: Mapping[str, Any],
+    own: Mapping[str, Any],
+    values: Mapping[str, str],
+    endpoints: Mapping[str, str],
+) -> dict[str, Any]:
+    merged = {**shared, **own}
+    declared = {**_variables(shared), **_variables(own)}
+    variables = {}
+    for variable, given in declared.items():
+        if variable in values:
+            variables[variable] = values[variable]
+        elif isinstance(given, str):
+            variables[variable] = given
+        else:
+            raise TemplateError(f"{name} has a variable {variable} that nobody here knows a value for")
+    layers = [*shared.get("Layers", []), *own.get("Layers", [])]
+    return {
+        "Type": "AWS::Serverless::Function",
+        "Properties": {
+            **{key: merged[key] for key in _KEPT if key in merged},
+            "CodeUri": str((folder / own["CodeUri"]).resolve()),
+            "Layers": [{"Ref": layer["Ref"].removesuffix("Arn")} for layer in layers],
+            "Environment": {"Variables": {**variables, **endpoints}},
+        },
+    }
+
+
+def _variables(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(properties.get("Environment", {}).get("Variables", {}))
