@@ -75,7 +75,9 @@ class InMemoryObjectStore:
 
     def copy(self, source_key: str, target_key: str) -> None:
         with self._lock:
-            self._objects[target_key] = replace(self.get(source_key), modified_at=self.now)
+            if source_key not in self._objects:
+                raise NotFoundError("no such object", field=source_key)
+            self._objects[target_key] = replace(self._objects[source_key], modified_at=self.now)
 
     def delete(self, key: str, *, only_if_etag: str | None = None) -> None:
         with self._lock:

@@ -23,7 +23,7 @@ from bellwether.domain.errors import ConflictError, InvalidInputError, NotFoundE
 from bellwether.domain.fred_layout import MERGED_CSV, MERGED_MANIFEST, as_of_keys
 from bellwether.domain.series_catalogue import catalogue_sha256
 from bellwether.ports import ObjectContent, ObjectStore
-from bellwether.usecases.kept_vintages import VintageNames, digest, list_vintages, load_in_order
+from bellwether.usecases.kept_vintages import VintageNames, digest, list_vintages, load_in_order, telling
 
 ATTEMPTS = 20
 CSV_TYPE = "text/csv"
@@ -66,10 +66,11 @@ def publish_dataset(
         names = list_vintages(store)
         if not names:
             return _unchanged(present, names)
-        inputs = _inputs_sha256(names)
+        sources = telling(names)
+        inputs = _inputs_sha256(sources)
         if not accept_shrunken and present.columns and present.manifest and present.manifest.inputs_sha256 == inputs:
             return _unchanged(present, names)
-        merged = guard(present.columns, _merge(store, names), accept=accept_shrunken)
+        merged = guard(present.columns, _merge(store, sources), accept=accept_shrunken)
         if not any(each.column for each in merged):
             return _unchanged(present, names)
         try:
@@ -91,7 +92,7 @@ def dataset_as_of(store: ObjectStore, as_of: datetime, *, series: Collection[str
         for owner, kept in list_vintages(store).items()
         if series is None or owner in series
     }
-    names = {owner: kept for owner, kept in known.items() if kept}
+    names = telling({owner: kept for owner, kept in known.items() if kept})
     return build_dataset(
         _merge(store, names, as_of=as_of), inputs_sha256=_inputs_sha256(names), as_of=as_of.astimezone(UTC)
     )
