@@ -116,6 +116,21 @@ def test_a_rejection_is_recorded_by_the_same_process() -> None:
     assert (payload["action"], payload["actor"]) == ("reject", "account 000000000000")
 
 
+@pytest.mark.parametrize(
+    ("detail", "actor"),
+    [
+        ({"LastModifiedBy": {"UserProfileName": "ada"}, "ApprovalDescription": "x"}, "ada"),
+        ({"LastModifiedBy": {}, "ApprovalDescription": "approved by ada" + "!" * 1000}, "approved by ada" + "!" * 385),
+        ({"LastModifiedBy": None}, "account 000000000000"),
+    ],
+)
+def test_the_actor_is_whom_the_event_names(detail: dict[str, Any], actor: str) -> None:
+    processes = StartedProcesses()
+    started(processes, **detail)
+    (payload,) = processes.started.values()
+    assert payload["actor"] == actor
+
+
 def test_the_same_event_twice_starts_one_process() -> None:
     processes = StartedProcesses()
     assert started(processes).started

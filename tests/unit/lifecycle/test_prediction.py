@@ -72,8 +72,8 @@ def test_the_endpoints_answer_is_passed_on_with_model_and_request_id(api: Api) -
 
 
 def test_numbers_as_text_and_missing_columns_are_the_models_affair(api: Api) -> None:
-    api.post({"data": {"UNRATE": "4.1", "UNKNOWN": None}})
-    assert api.endpoint.asked[0][1] == {"data": {"UNRATE": "4.1", "UNKNOWN": None}}
+    api.post({"data": {"UNRATE": "4.1", "UNKNOWN": None}, "horizon_months": "3"})
+    assert api.endpoint.asked[0][1] == {"data": {"UNRATE": "4.1", "UNKNOWN": None}, "horizon_months": 3}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,8 @@ def test_numbers_as_text_and_missing_columns_are_the_models_affair(api: Api) -> 
         ({"data": None}, "data"),
         ({"data": {}, "month": "soon"}, "month"),
         ({"data": {}, "month": 202401}, "month"),
-        ({"data": {}, "horizon_months": "3"}, "horizon_months"),
+        ({"data": {}, "horizon_months": "soon"}, "horizon_months"),
+        ({"data": {}, "horizon_months": 1.5}, "horizon_months"),
         ({"data": {}, "horizon_months": True}, "horizon_months"),
         ({"data": {}, "horizon_months": 0}, "horizon_months"),
         ({"data": {}, "horizon_months": 2}, "horizon_months"),

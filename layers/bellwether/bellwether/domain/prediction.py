@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any, Never
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.models import Month
@@ -11,18 +11,27 @@ from bellwether.domain.models import Month
 BODY_LIMIT_BYTES = 64 * 1024
 
 
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("has to be a whole number")
+    return value
+
+
 class PredictionRequest(BaseModel):
-    """Current figures by column; the model itself judges them, by the schema in its bundle. Extra keys are ignored."""
+    """Current figures by column; the model itself judges them, by the schema in its bundle. Extra keys are ignored.
+
+    Numbers may come as text.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     data: dict[str, Any]
     month: Month | None = None
-    horizon_months: Annotated[int, Field(ge=1, strict=True)] | None = None
+    horizon_months: Annotated[int, Field(ge=1), BeforeValidator(_no_boolean)] | None = None
 
     def as_json(self) -> bytes:
         """The request as the endpoint takes it."""
-        return self.model_dump_json(exclude_none=False, exclude_unset=True).encode()
+        return self.model_dump_json(exclude_unset=True).encode()
 
 
 def read_request(body: bytes) -> PredictionRequest:

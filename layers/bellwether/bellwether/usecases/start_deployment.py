@@ -8,6 +8,7 @@ from bellwether.domain.catalogue import spec_of_group
 from bellwether.domain.deployment import Action, Approval, execution_name
 from bellwether.ports import Processes
 
+ACTOR_LIMIT = 400  # a decision's
 ACTIONS = {Approval.APPROVED.value: Action.DEPLOY, Approval.REJECTED.value: Action.REJECT}
 
 
@@ -22,14 +23,16 @@ class PackageStateChange(BaseModel):
     arn: str = Field(validation_alias=AliasPath("detail", "ModelPackageArn"))
     version: int | None = Field(default=None, validation_alias=AliasPath("detail", "ModelPackageVersion"))
     approval: str | None = Field(default=None, validation_alias=AliasPath("detail", "ModelApprovalStatus"))
+    description: str | None = Field(default=None, validation_alias=AliasPath("detail", "ApprovalDescription"))
     modified_by: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("detail", "LastModifiedBy"))
 
     @property
     def actor(self) -> str:
-        """Who changed the version, as far as the event tells."""
+        """Who changed the version, as far as the event tells: SageMaker's own word before the approver's."""
         by = self.modified_by or {}
         identity = by.get("IamIdentity") or {}
-        return str(identity.get("Arn") or by.get("UserProfileName") or f"account {self.account or 'unknown'}")
+        told = identity.get("Arn") or by.get("UserProfileName") or self.description
+        return str(told or f"account {self.account or 'unknown'}")[:ACTOR_LIMIT]
 
 
 class StartedDeployment(BaseModel):
