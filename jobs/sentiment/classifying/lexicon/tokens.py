@@ -7,12 +7,13 @@ from dataclasses import dataclass
 _PATTERN = re.compile(
     r"https?://\S+"  # an address says nothing
     r"|[#@][\w]+"
-    r"|(?P<number>(?<![\w.])[+-]?[$€£₹]?\d+(?:[.,]\d+)*)(?P<percent>\s?%|\s?percent\b|\s?per\scent\b|\s?pct\b|\s?pc\b|-percent\b)?"
+    r"|(?<![\w.])(?:eur|usd|gbp|sek|nok|dkk|chf|inr|rs)?(?P<number>[+-]?[$€£₹]?\d+(?:[.,]\d+)*)(?P<percent>\s?%|\s?percent\b|\s?per\scent\b|\s?pct\b|\s?pc\b|-percent\b)?"
     r"|(?P<cashtag>\$[a-z][a-z.:\-]{0,9}\b)"
     r"|(?P<word>[^\W\d_]+(?:\.[^\W\d_]\b)*(?:'[^\W\d_]+)?)"
     r"|(?P<stop>[;:!?()\[\]]|[.,](?=\s|$)|\s[-–—]{1,2}\s|[–—])"
 )
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "−": "-", "‐": "-", "‑": "-"})
+_MARKS = frozenset("()?|")
 _MULTIPLIERS = {
     "thousand": 1e3,
     "k": 1e3,
@@ -33,7 +34,10 @@ _MULTIPLIERS = {
 
 @dataclass(frozen=True)
 class Token:
-    """A word in lower case, a number (`value`; `signed` when written with + or -), or the end of a clause (`|`)."""
+    """A word in lower case, a number (`#` with its `value`; `signed` when written with + or -), or a mark.
+
+    Marks end a clause: `(`, `)`, `?` and `|` for all others.
+    """
 
     text: str
     value: float | None = None
@@ -43,10 +47,7 @@ class Token:
     @property
     def ends_clause(self) -> bool:
         """Whether words on both sides belong to different statements."""
-        return self.text == "|"
-
-
-BREAK = Token("|")
+        return self.text in _MARKS
 
 
 def tokenize(text: str) -> list[Token]:
@@ -58,8 +59,9 @@ def tokenize(text: str) -> list[Token]:
             found.append(_number(match["number"], match["percent"] is not None))
         elif match["word"] is not None:
             _add_word(found, match["word"])
-        elif match["stop"] is not None and found and not found[-1].ends_clause:
-            found.append(BREAK)
+        elif match["stop"] is not None:
+            mark = match["stop"].strip()
+            found.append(Token(mark if mark in _MARKS else "|"))
     return found
 
 

@@ -32,6 +32,16 @@ class Direction:
 
 
 @dataclass(frozen=True)
+class Deals:
+    """Verbs of winning and what is won: `received, after long talks, an order`; `window` counts tokens."""
+
+    weight: float
+    window: int
+    verbs: frozenset[str]
+    nouns: frozenset[str]
+
+
+@dataclass(frozen=True)
 class WordList:
     """What each word does. `phrases` maps a first word to (phrase, weight), longest phrase first."""
 
@@ -41,6 +51,7 @@ class WordList:
     metrics: Mapping[str, int]
     polar: Mapping[str, float]
     phrases: Mapping[str, tuple[tuple[tuple[str, ...], float], ...]]
+    deals: Deals
     negators: frozenset[str]
     comparison_words: frozenset[str]
     boundaries: frozenset[str]
@@ -62,6 +73,7 @@ class WordList:
             metrics={word: group["sign"] for group in data["metrics"] for word in _forms(group)},
             polar={word: group["weight"] for group in data["polar"] for word in _forms(group)},
             phrases=_phrases(data["phrases"]),
+            deals=_deals(data["deals"]),
             negators=frozenset(data["negators"].split()),
             comparison_words=frozenset(data["comparison_words"].split()),
             boundaries=frozenset(data["boundaries"].split()),
@@ -83,6 +95,15 @@ def _forms(group: Mapping[str, Any]) -> list[str]:
     for noun in group.get("nouns", "").split():
         found += [noun, _with_s(noun)]
     return found
+
+
+def _deals(group: Mapping[str, Any]) -> Deals:
+    return Deals(
+        weight=group["weight"],
+        window=group["window"],
+        verbs=frozenset(_forms({"verbs": group["verbs"]})),
+        nouns=frozenset(_forms({"nouns": group["nouns"]})),
+    )
 
 
 def verb_forms(written: str) -> list[str]:
