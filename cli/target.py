@@ -109,6 +109,7 @@ def local_target(cloud: Cloud) -> Target:
         client=endpoints.client,
         region=endpoints.region,
         api_url=endpoints.api_url,
+        credentials=endpoints.credentials,
     )
 
 

@@ -22,7 +22,7 @@ SERVICE_VARIABLE = "BELLWETHER_CLOUD_SERVICE"
 class _Detached(subprocess.Popen[bytes]):
     """A child that is meant to outlive us: no complaint that it still runs when this object goes."""
 
-    def __del__(self) -> None:  # type: ignore[override]
+    def __del__(self) -> None:
         pass
 
 

@@ -1,28 +1,68 @@
-"""SIGUSR1 writes the state to disk: ministack does it only on a clean stop, so a kill -9 would lose everything."""
+"""State is written to disk while the emulator runs: ministack does it only on a clean stop, a kill -9 loses everything.
+
+Every so often when something may have changed, and at once on SIGUSR1. All services together, not in one transaction:
+after a kill the newest seconds are gone, and what was being written may be older than the rest.
+"""
 
 import os
 import signal
+import threading
 from pathlib import Path
+from typing import Any
 
 from ministack import app
 from ministack.core import persistence
 
-from localcloud.emulator.names import CHECKPOINT_STAMP
-from localcloud.emulator.patching import require
+from localcloud.emulator.names import CHECKPOINT_SECONDS_VARIABLE, CHECKPOINT_STAMP
+from localcloud.emulator.patching import replace, require
+
+_READING_METHODS = ("GET", "HEAD", "OPTIONS")
+_saving = threading.RLock()  # reentrant: the signal may come while the main thread saves
+_changed = threading.Event()
 
 
 def apply() -> None:
-    require(persistence, "save_all", ("services",))
     require(app, "_build_persistence_save_dict", ())
     if not persistence.PERSIST_STATE:
         return
+    replace(app, "save_all", ("services",), _one_at_a_time)
+    replace(app, "app", ("scope", "receive", "send"), _noticing)
     signal.signal(signal.SIGUSR1, lambda _signal, _frame: checkpoint())
+    interval_seconds = float(os.environ.get(CHECKPOINT_SECONDS_VARIABLE, "30"))
+    threading.Thread(target=_keep_saving, args=(interval_seconds,), name="checkpoints", daemon=True).start()
 
 
 def checkpoint() -> None:
-    """Save every service's state, then touch the stamp that the one who asked is waiting for."""
-    persistence.save_all(app._build_persistence_save_dict())
+    """Save every service's state, then touch the stamp that whoever asked is waiting for."""
+    _changed.clear()
+    app.save_all(app._build_persistence_save_dict())
     stamp = Path(persistence.STATE_DIR) / CHECKPOINT_STAMP
-    temporary = stamp.with_suffix(".tmp")
-    temporary.write_text(str(os.getpid()))
-    temporary.replace(stamp)
+    with _saving:
+        temporary = stamp.with_suffix(".tmp")
+        temporary.write_text(str(os.getpid()))
+        temporary.replace(stamp)
+
+
+def _keep_saving(interval_seconds: float) -> None:
+    pause = threading.Event()
+    while True:
+        pause.wait(interval_seconds)
+        if _changed.is_set():
+            checkpoint()
+
+
+def _one_at_a_time(save_all: Any) -> Any:
+    def save_all_locked(services: Any) -> None:
+        with _saving:
+            save_all(services)
+
+    return save_all_locked
+
+
+def _noticing(serve: Any) -> Any:
+    async def serve_noticing(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["method"] not in _READING_METHODS:
+            _changed.set()
+        await serve(scope, receive, send)
+
+    return serve_noticing

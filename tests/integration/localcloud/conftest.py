@@ -11,6 +11,7 @@ import pytest
 
 from localcloud import ports
 from localcloud.deploy import Deployment, Stack
+from localcloud.emulator.names import CHECKPOINT_SECONDS_VARIABLE
 from localcloud.endpoints import Endpoints
 from localcloud.home import Home
 from localcloud.postgres import Connection
@@ -33,7 +34,8 @@ class LoneEmulator(Emulator):
     """The emulator without a SageMaker beside it."""
 
     def environment(self) -> dict[str, str]:
-        return {name: value for name, value in super().environment().items() if "SAGEMAKER" not in name}
+        environment = {name: value for name, value in super().environment().items() if "SAGEMAKER" not in name}
+        return {**environment, CHECKPOINT_SECONDS_VARIABLE: "0.5"}
 
 
 @dataclass(frozen=True)

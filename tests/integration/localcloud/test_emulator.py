@@ -193,10 +193,14 @@ def test_a_failing_custom_resource_fails_at_once_and_its_nested_stack_leaves_not
     assert bucket not in [item["Name"] for item in s3.list_buckets()["Buckets"]]
 
 
-def test_kill_9_loses_nothing_that_was_checkpointed(probe: Probe) -> None:
+@pytest.mark.parametrize("asked", [True, False], ids=["on demand", "by itself"])
+def test_kill_9_loses_nothing_that_was_checkpointed(probe: Probe, asked: bool) -> None:
     # Given a parameter that was there at the last checkpoint
-    probe.client("ssm").put_parameter(Name="/kept", Value="yes", Type="String", Overwrite=True)
-    probe.emulator.checkpoint()
+    value, saved = f"kept-{asked}", probe.emulator.home.emulator_state / "ssm.json"
+    probe.client("ssm").put_parameter(Name="/kept", Value=value, Type="String", Overwrite=True)
+    if asked:
+        probe.emulator.checkpoint()
+    _eventually(saved.read_text, lambda text: value in text)
     # When the emulator is killed and started again
     server = processes.leader(probe.emulator.home.root, "emulator")
     assert server is not None
@@ -204,7 +208,7 @@ def test_kill_9_loses_nothing_that_was_checkpointed(probe: Probe) -> None:
     _eventually(lambda: processes.is_alive(server.pid), lambda alive: not alive)
     probe.emulator.start()
     # Then the parameter and the stack are there, and its functions run
-    assert probe.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "yes"
+    assert probe.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == value
     assert probe.endpoints.stack_outputs(STACK) == probe.outputs
     assert probe.look()["greeting"] == "hello from the layer"
 
