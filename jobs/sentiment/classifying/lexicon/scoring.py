@@ -150,7 +150,9 @@ def _last_metric(tokens: Sequence[Token], before: int, words: WordList) -> int |
     return None
 
 
-def _deal_findings(tokens: Sequence[Token], words: WordList, clauses: Sequence[int], taken: list[bool]) -> list[Finding]:
+def _deal_findings(
+    tokens: Sequence[Token], words: WordList, clauses: Sequence[int], taken: list[bool]
+) -> list[Finding]:
     """`won a 24 mn contract`: a verb of winning, and what is won some words later or just before (`order received`)."""
     found: list[Finding] = []
     for at, token in enumerate(tokens):
@@ -169,7 +171,9 @@ def _deal_findings(tokens: Sequence[Token], words: WordList, clauses: Sequence[i
     return found
 
 
-def _word_findings(tokens: Sequence[Token], words: WordList, clauses: Sequence[int], taken: list[bool]) -> list[Finding]:
+def _word_findings(
+    tokens: Sequence[Token], words: WordList, clauses: Sequence[int], taken: list[bool]
+) -> list[Finding]:
     found: list[Finding] = []
     measured: set[int] = set()  # "losses narrow": the loss is no bad word of its own
     for at, token in enumerate(tokens):
