@@ -31,7 +31,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.model import OperationNotFoundError
 from ministack.services import stepfunctions
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import provisioners, stacks
 
 from localcloud.emulator.patching import PatchTargetMovedError, replace, require
 
@@ -296,6 +296,15 @@ def _route_resources(sagemaker: Any) -> None:
     for kind in ("Model", "EndpointConfig"):
         handlers[f"AWS::SageMaker::{kind}"] = _handler(_Resource(sagemaker, kind))
     handlers["AWS::SageMaker::Endpoint"] = _handler(_Endpoints(sagemaker))
+    # SageMaker asks our S3 while we wait for it: the event loop must stay free
+    replace(stacks, "_runs_on_worker_thread", ("resource_type",), _sagemaker_on_worker_thread)
+
+
+def _sagemaker_on_worker_thread(runs_on_worker_thread: Any) -> Any:
+    def decide(resource_type: str) -> bool:
+        return resource_type.startswith("AWS::SageMaker::") or runs_on_worker_thread(resource_type)
+
+    return decide
 
 
 class _Resource:
