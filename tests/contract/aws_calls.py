@@ -1,0 +1,302 @@
+"""Which AWS operations a function's code can call, read from the source without running it.
+
+From `app.py` to the use cases it names; from those, by the ports in their signatures, to the methods of the adapters that
+`app.py` hands them; from the methods to what they ask of a boto3 client. Works on names and annotations, as this
+house writes them: clients come from `boto3.client("…")` inside an adapter, ports are annotated by their bare name.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ADAPTERS = "bellwether.adapters"
+USECASES = "bellwether.usecases"
+PORTS = "bellwether.ports"
+
+Definition = ast.FunctionDef | ast.ClassDef
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation by the names boto3 has for service and method, with the parameters it is given."""
+
+    service: str
+    method: str
+    parameters: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """The source of one module."""
+
+    name: str
+    tree: ast.Module = field(repr=False)
+
+    @property
+    def definitions(self) -> dict[str, Definition]:
+        return {node.name: node for node in self.tree.body if isinstance(node, Definition)}
+
+    @property
+    def imports(self) -> dict[str, tuple[str, str]]:
+        """Local name → module and name there, for what is imported from our package."""
+        return {
+            alias.asname or alias.name: (node.module, alias.name)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("bellwether")
+            for alias in node.names
+        }
+
+
+@cache
+def module(name: str) -> Module:
+    """Read a module by its dotted name."""
+    base = ROOT / "layers" / "bellwether" if name.startswith("bellwether") else ROOT
+    return Module(name, ast.parse((base / Path(*name.split("."))).with_suffix(".py").read_text()))
+
+
+def calls_of(app: str) -> frozenset[Call]:
+    """Every operation that the function whose module is `app` can ask for."""
+    function = module(app)
+    found: set[Call] = set()
+    for local, (home, name) in function.imports.items():
+        if not home.startswith(ADAPTERS):
+            continue
+        definition = module(home).definitions.get(name)
+        if isinstance(definition, ast.FunctionDef):
+            found |= _calls_from(home, [definition], None)
+        elif isinstance(definition, ast.ClassDef):
+            called = _called_directly(function, local) | _called_through_ports(function, local)
+            methods = [m for cls in _with_bases(home, definition) for m in _methods(cls) if m.name in called]
+            found |= _calls_from(home, methods, definition)
+    return frozenset(found)
+
+
+# --- app.py and use cases ---------------------------------------------------------------------------------------------
+
+
+def _called_directly(function: Module, local: str) -> set[str]:
+    """Methods that app.py itself calls on an instance of the adapter that it imports as `local`."""
+    return {
+        node.attr
+        for node in ast.walk(function.tree)
+        if isinstance(node, ast.Attribute) and _is_instance(node.value, function, local)
+    }
+
+
+def _called_through_ports(function: Module, local: str) -> set[str]:
+    """Methods called, in use cases that app.py reaches, on parameters that it fills with the adapter."""
+    ports: set[str] = set()
+    for call in (node for node in ast.walk(function.tree) if isinstance(node, ast.Call)):
+        if not isinstance(call.func, ast.Name) or call.func.id not in function.imports:
+            continue
+        home, name = function.imports[call.func.id]
+        if not home.startswith(USECASES):
+            continue
+        parameters = _parameters(module(home).definitions[name])
+        given = [*zip(parameters, call.args, strict=False), *((each.arg, each.value) for each in call.keywords)]
+        for parameter, value in given:
+            if parameter in parameters and _is_instance(value, function, local):
+                ports |= _port_and_bases(parameters[parameter])
+    used: set[str] = set()
+    for home, definition in _reachable_usecases(function):
+        names = {name for name, port in _annotated(definition) if port in ports and port in module(home).imports}
+        used |= {
+            node.attr
+            for node in ast.walk(definition)
+            if isinstance(node, ast.Attribute) and _bare_name(node.value) in names
+        }
+    return used
+
+
+def _is_instance(value: ast.expr, function: Module, local: str) -> bool:
+    """Whether an expression of app.py makes or names an instance of the class imported as `local`."""
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        return value.func.id == local or value.func.id in _makers(function, local)
+    if isinstance(value, ast.Name):
+        return any(
+            not isinstance(each, ast.Name) and _is_instance(each, function, local)
+            for each in _assigned(function, value.id)
+        )
+    return False
+
+
+def _makers(function: Module, local: str) -> set[str]:
+    """Names in app.py of what returns an instance: `def f() -> Class` and `f = cache(Class)`."""
+    annotated = {
+        name
+        for name, node in function.definitions.items()
+        if isinstance(node, ast.FunctionDef) and isinstance(node.returns, ast.Name) and node.returns.id == local
+    }
+    cached = {
+        target.id
+        for node in function.tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        if [_bare_name(argument) for argument in node.value.args] == [local] and _bare_name(node.value.func) == "cache"
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return annotated | cached
+
+
+def _assigned(function: Module, name: str) -> Iterator[ast.expr]:
+    for node in ast.walk(function.tree):
+        if isinstance(node, ast.Assign) and any(_bare_name(target) == name for target in node.targets):
+            yield node.value
+
+
+def _reachable_usecases(function: Module) -> Iterator[tuple[str, Definition]]:
+    todo = [function.imports[name] for name in _names(function.tree) if name in function.imports]
+    seen: set[tuple[str, str]] = set()
+    while todo:
+        home, name = todo.pop()
+        if (home, name) in seen or not home.startswith(USECASES):
+            continue
+        seen.add((home, name))
+        place = module(home)
+        definition = place.definitions.get(name)
+        if definition is None:
+            continue
+        yield home, definition
+        for used in _names(definition):
+            if used in place.imports:
+                todo.append(place.imports[used])
+            elif used in place.definitions:
+                todo.append((home, used))
+
+
+def _parameters(definition: Definition) -> dict[str, str]:
+    """Parameter → bare name of its annotation, in order; of a dataclass, its fields."""
+    if isinstance(definition, ast.ClassDef):
+        return dict(_fields(definition))
+    arguments = definition.args
+    return {
+        each.arg: each.annotation.id if isinstance(each.annotation, ast.Name) else ""
+        for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    }
+
+
+def _annotated(definition: Definition) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(definition):
+        if isinstance(node, ast.arg) and isinstance(node.annotation, ast.Name):
+            yield node.arg, node.annotation.id
+        elif isinstance(node, ast.ClassDef):
+            yield from _fields(node)
+
+
+def _fields(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for node in definition.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id, node.annotation.id if isinstance(node.annotation, ast.Name) else ""
+
+
+def _port_and_bases(port: str) -> set[str]:
+    definition = module(PORTS).definitions.get(port)
+    if not isinstance(definition, ast.ClassDef):
+        return set()
+    bases = (base.id for base in definition.bases if isinstance(base, ast.Name))
+    return {port}.union(*(_port_and_bases(base) for base in bases))
+
+
+# --- adapters ---------------------------------------------------------------------------------------------------------
+
+
+def _calls_from(home: str, start: Iterable[Definition], owner: ast.ClassDef | None) -> set[Call]:
+    """Calls in these definitions and in everything that they use inside the adapters."""
+    found: set[Call] = set()
+    todo: list[tuple[str, Definition, ast.ClassDef | None]] = [(home, each, owner) for each in start]
+    seen: set[int] = set()
+    while todo:
+        place, definition, cls = todo.pop()
+        if id(definition) in seen:
+            continue
+        seen.add(id(definition))
+        found |= set(_boto_calls(module(place), definition, cls))
+        if cls is not None:
+            used = {
+                n.attr for n in ast.walk(definition) if isinstance(n, ast.Attribute) and _bare_name(n.value) == "self"
+            }
+            todo += [(place, m, cls) for each in _with_bases(place, cls) for m in _methods(each) if m.name in used]
+        for name in _names(definition):
+            where, what = module(place).imports.get(name, (place, name))
+            if where.startswith(ADAPTERS) and (other := module(where).definitions.get(what)) is not None:
+                todo.append((where, other, other if isinstance(other, ast.ClassDef) else None))
+    return found
+
+
+def _boto_calls(place: Module, definition: Definition, cls: ast.ClassDef | None) -> Iterator[Call]:
+    keywords = {
+        id(node.func): frozenset(each.arg for each in node.keywords if each.arg)
+        for node in ast.walk(definition)
+        if isinstance(node, ast.Call)
+    }
+    operands = {id(node.func): node.args for node in ast.walk(definition) if isinstance(node, ast.Call)}
+    for node in ast.walk(definition):
+        if not isinstance(node, ast.Attribute) or (service := _service_of(node.value, place, cls)) is None:
+            continue
+        if node.attr == "get_paginator":
+            operation = operands[id(node)][0]
+            assert isinstance(operation, ast.Constant)
+            yield Call(service, str(operation.value), frozenset())
+        elif node.attr != "exceptions":
+            yield Call(service, node.attr, keywords.get(id(node), frozenset()))
+
+
+def _service_of(client: ast.expr, place: Module, cls: ast.ClassDef | None) -> str | None:
+    """The service whose client this is: `some_client()` of a function that makes one, or `self._client`."""
+    if isinstance(client, ast.Call) and isinstance(client.func, ast.Name):
+        home, name = place.imports.get(client.func.id, (place.name, client.func.id))
+        maker = module(home).definitions.get(name) if home.startswith(ADAPTERS) else None
+        return _client_made_in(maker) if maker is not None else None
+    if cls is not None and isinstance(client, ast.Attribute) and _bare_name(client.value) == "self":
+        for node in ast.walk(cls):
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _service(node.value):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if any(isinstance(target, ast.Attribute) and target.attr == client.attr for target in targets):
+                    return _service(node.value)
+    return None
+
+
+def _client_made_in(definition: Definition) -> str | None:
+    if isinstance(definition, ast.ClassDef):
+        return None
+    returned = (node.value for node in ast.walk(definition) if isinstance(node, ast.Return) and node.value is not None)
+    return next((service for value in returned if (service := _service(value))), None)
+
+
+def _service(node: ast.AST) -> str | None:
+    """The service of `boto3.client("service", …)`."""
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "client"
+        and _bare_name(node.func.value) == "boto3"
+        and isinstance(node.args[0], ast.Constant)
+    ):
+        return str(node.args[0].value)
+    return None
+
+
+def _with_bases(home: str, cls: ast.ClassDef) -> Iterator[ast.ClassDef]:
+    yield cls
+    for base in cls.bases:
+        definition = module(home).definitions.get(base.id) if isinstance(base, ast.Name) else None
+        if isinstance(definition, ast.ClassDef):
+            yield from _with_bases(home, definition)
+
+
+def _methods(cls: ast.ClassDef) -> Iterator[ast.FunctionDef]:
+    return (node for node in cls.body if isinstance(node, ast.FunctionDef))
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _bare_name(node: ast.expr) -> str | None:
+    """`x` of `x` and of `self.x` or `self._x`."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+        return node.attr.lstrip("_")
+    return node.id if isinstance(node, ast.Name) else None
