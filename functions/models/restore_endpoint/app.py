@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.sagemaker import SageMakerEndpoints
+from bellwether.adapters.sagemaker import SageMakerEndpoints, resource_tags
 from bellwether.adapters.ssm import SsmCurrentVersions
 from bellwether.domain.deployment import DeploymentPlan
 from bellwether.observability import MetricUnit, logger, metrics, observed
@@ -19,20 +19,16 @@ class Settings(FunctionSettings):
     environment: Annotated[str, Field(min_length=1)]
     cost_center: Annotated[str, Field(min_length=1)]
 
-    @property
-    def tags(self) -> dict[str, str]:
-        """Tags of an endpoint that has to be made anew."""
-        return {"App": "bellwether", "Env": self.environment, "CostCenter": self.cost_center}
-
 
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with the configuration that the endpoint goes back to, null when it is removed."""
     settings, plan = load(Settings), parse(DeploymentPlan, event)
+    tags = resource_tags(settings.environment, settings.cost_center)
     restoration = restore_endpoint(
         plan,
         current_versions=SsmCurrentVersions(settings.environment),
-        endpoints=SageMakerEndpoints(settings.tags),
+        endpoints=SageMakerEndpoints(tags),
     )
     metrics.add_dimension("model", plan.model)
     metrics.add_metric("DeploymentFailed", MetricUnit.Count, 1)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.sagemaker import SageMakerEndpoints, SageMakerServingModels
+from bellwether.adapters.sagemaker import SageMakerEndpoints, SageMakerServingModels, resource_tags
 from bellwether.domain.deployment import DeploymentPlan
 from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load, parse
@@ -19,20 +19,16 @@ class Settings(FunctionSettings):
     environment: Annotated[str, Field(min_length=1)]
     cost_center: Annotated[str, Field(min_length=1)]
 
-    @property
-    def tags(self) -> dict[str, str]:
-        """Tags of everything that is made here."""
-        return {"App": "bellwether", "Env": self.environment, "CostCenter": self.cost_center}
-
 
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with the endpoint and the configuration that it is on its way to."""
     settings = load(Settings)
+    tags = resource_tags(settings.environment, settings.cost_center)
     staged = stage_endpoint(
         parse(DeploymentPlan, event),
-        models=SageMakerServingModels(settings.endpoint_role_arn, settings.tags),
-        endpoints=SageMakerEndpoints(settings.tags),
+        models=SageMakerServingModels(settings.endpoint_role_arn, tags),
+        endpoints=SageMakerEndpoints(tags),
     )
     logger.info("endpoint staged", extra={"model": staged.model, "version": staged.version})
     return staged.model_dump(mode="json")

@@ -88,7 +88,7 @@ def test_a_refusal_comes_with_a_table_and_reasons() -> None:
     assert assessed.subject_line == "Bellwether: macro candidate refused: 2 of 24 checks failed"
     lines = assessed.message.splitlines()
     table = [line for line in lines if "(1.07)" in line]
-    assert table == ["     1  0.1600  0.1500 (1.07)  0.1400 (1.14)     79% of 80%     240"]
+    assert table == ["     1  0.1600  0.1500 (1.07)  0.1400 (1.14)         79/80     240"]
     assert "  - 1 month ahead: error is 1.067 of random walk's, has to be below 1.000" in lines
     assert assessed.message.isascii()
     assert max(map(len, table)) <= 78

@@ -222,6 +222,13 @@ def test_a_deployment_cut_short_is_no_place_to_go_back_to() -> None:
     assert planned.previous_config_name == config_of(2)
 
 
+def test_a_failed_endpoint_is_no_place_to_go_back_to() -> None:
+    failed = endpoint(EndpointPhase.FAILED, "macro-v2-0badcafe")
+    assert Registered(endpoints=failed).verify().previous_config_name is None
+    known = Registered(endpoints=failed, promotions=InMemoryPromotions(current(1)))
+    assert known.verify().previous_config_name == config_of(1)
+
+
 def test_an_older_version_approved_late_does_no_harm() -> None:
     world = Registered(endpoints=serving(config_of(4)), promotions=InMemoryPromotions(current(4)))
     planned = world.verify()

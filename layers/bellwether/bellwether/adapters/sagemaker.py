@@ -34,6 +34,11 @@ def sagemaker_client() -> "SageMakerClient":
     return boto3.client("sagemaker", config=timely)
 
 
+def resource_tags(environment: str, cost_center: str) -> dict[str, str]:
+    """Tags of everything that is made at run time: the same as the stacks give theirs."""
+    return {"App": "bellwether", "Env": environment, "CostCenter": cost_center}
+
+
 class SageMakerTrainingJobs:
     """TrainingJobs. Needs sagemaker:ListTrainingJobs."""
 

@@ -35,9 +35,9 @@ def assessment_message(report: EvaluationReport, decision: Decision, *, job_name
 
 
 def error_table(report: EvaluationReport) -> list[str]:
-    """One row a horizon: the model, each baseline, how often the widest-used interval held, number of points."""
+    """One row a horizon: the model, each baseline, how often intervals held beside how often they should, points."""
     present = [b for b in BASELINES if any(b in evaluation.rmse for evaluation in report.horizons)]
-    header = ["months", "model", *(TITLES[b] for b in present), "interval held", "points"]
+    header = ["months", "model", *(TITLES[b] for b in present), "held/level %", "points"]
     rows = [_row(evaluation, present) for evaluation in sorted(report.horizons, key=lambda e: e.horizon_months)]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
@@ -45,7 +45,7 @@ def error_table(report: EvaluationReport) -> list[str]:
 
 def _row(evaluation: HorizonEvaluation, baselines: list[str]) -> list[str]:
     own = evaluation.rmse.get("model")
-    held = ", ".join(f"{i.coverage:.0%} of {i.level:.0%}" for i in evaluation.intervals) or "-"
+    held = " ".join(f"{i.coverage * 100:.0f}/{i.level * 100:.0f}" for i in evaluation.intervals) or "-"
     compared = [_beside(own, evaluation.rmse.get(baseline)) for baseline in baselines]
     return [str(evaluation.horizon_months), _figure(own), *compared, held, str(evaluation.n)]
 

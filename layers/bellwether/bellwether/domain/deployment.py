@@ -139,15 +139,15 @@ def why_not_deploy(
 def config_before(config_name: str, current: CurrentVersion | None, endpoint: EndpointState | None) -> str | None:
     """Where a failed deployment goes back to: what the endpoint serves now, None when there is no endpoint.
 
-    When a deployment that was cut short has left the candidate itself on the endpoint, it is what was current.
+    An endpoint that has failed, or that a deployment cut short has left with the candidate itself, says nothing about
+    before: then it is what was current.
     """
     if endpoint is None:
         return None
-    if endpoint.heads_for != config_name:
+    alive = endpoint.phase in {EndpointPhase.IN_SERVICE, EndpointPhase.CHANGING}
+    if alive and endpoint.heads_for != config_name:
         return endpoint.heads_for
-    if current is not None and current.endpoint_config_name != config_name:
-        return current.endpoint_config_name
-    return None if current is None else config_name
+    return current.endpoint_config_name if current is not None else None
 
 
 def execution_name(package_group: str, version: int, action: Action, event_id: str) -> str:
