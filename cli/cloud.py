@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.status import Status
-from rich.table import Column, Table
 
 from localcloud.control import Cloud, Progress
 from localcloud.endpoints import Endpoints
@@ -105,14 +104,13 @@ def _print_endpoints(endpoints: Endpoints) -> None:
 
 
 def _print_status(seen: CloudStatus) -> None:
-    table = Table(*(Column(heading, no_wrap=True) for heading in ("service", "state", "pid", "address")))
     for service in seen.services:
-        colour = _COLOURS[service.state]
-        table.add_row(service.name, f"[{colour}]{service.state}[/]", str(service.pid or ""), service.address)
-    console.print(table)
+        state = f"[{_COLOURS[service.state]}]{service.state}[/]"
+        process = f"process {service.pid}, " if service.pid else ""
+        console.print(f"{service.name:<10} {state}, {process}{service.address}", highlight=False, soft_wrap=True)
     if seen.stack is None:
-        console.print("no stack is deployed: run `bellwether up`")
+        console.print("stack      not deployed: run `bellwether up`")
     else:
         fresh = "as its sources are" if seen.stack.current else "older than its sources: run `bellwether up`"
-        console.print(f"stack {seen.stack.name}: {seen.stack.status}, {fresh}")
-    console.print(f"home: {seen.home}", highlight=False)
+        console.print(f"stack      {seen.stack.name} {seen.stack.status}, {fresh}", highlight=False, soft_wrap=True)
+    console.print(f"home       {seen.home}", highlight=False, soft_wrap=True)

@@ -63,9 +63,7 @@ class Logs:
             return cls(name, _LogFile(files[name]))
         running = endpoints()
         functions = _functions(running)
-        wanted = _plain(name).removesuffix("function")
-        found = [function for function in functions if _plain(function.short_name) == wanted]
-        found = found or [function for function in functions if wanted and wanted in _plain(function.known_as)]
+        found = _named(name, functions)
         if len(found) != 1:
             several = ", ".join(function.short_name for function in found)
             known = ", ".join([*services, *(function.short_name for function in functions)]) or "none yet"
@@ -133,6 +131,16 @@ class _LogGroup:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
+
+
+def _named(name: str, functions: list[_Function]) -> list[_Function]:
+    """Those that are called so; when there are none, those whose name has it as a part."""
+    for wanted in filter(None, (_plain(name), _plain(name).removesuffix("function"))):
+        exact = [function for function in functions if _plain(function.short_name) == wanted]
+        found = exact or [function for function in functions if wanted in _plain(function.known_as)]
+        if found:
+            return found
+    return []
 
 
 def _functions(endpoints: Endpoints) -> list[_Function]:

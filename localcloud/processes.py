@@ -17,6 +17,7 @@ import psutil
 
 HOME_VARIABLE = "BELLWETHER_CLOUD_HOME"
 SERVICE_VARIABLE = "BELLWETHER_CLOUD_SERVICE"
+CODE_VARIABLE = "BELLWETHER_CLOUD_CODE"
 
 
 class _Detached(subprocess.Popen[bytes]):
@@ -34,6 +35,8 @@ class ServiceProcess:
     service: str
     leads: bool
     """Whether this is the service itself; False for what it started."""
+    code: str
+    """Digest of the code that it was started from; empty when nobody said."""
 
 
 def start(
@@ -44,13 +47,14 @@ def start(
     environment: Mapping[str, str],
     log: Path,
     folder: Path,
+    code: str = "",
 ) -> int:
     """Start a service in a session of its own, its output appended to `log`; returns its pid."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = _Detached(
             [str(argument) for argument in arguments],
-            env={**environment, HOME_VARIABLE: str(home), SERVICE_VARIABLE: service},
+            env={**environment, HOME_VARIABLE: str(home), SERVICE_VARIABLE: service, CODE_VARIABLE: code},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -113,7 +117,9 @@ def _ours(home: Path) -> Iterator[ServiceProcess]:
             leads = os.getsid(process.pid) == process.pid
         except (psutil.Error, OSError):
             continue
-        yield ServiceProcess(process.pid, environment.get(SERVICE_VARIABLE, "?"), leads)
+        yield ServiceProcess(
+            process.pid, environment.get(SERVICE_VARIABLE, "?"), leads, environment.get(CODE_VARIABLE, "")
+        )
 
 
 def send(pid: int, what: signal.Signals) -> None:

@@ -1,5 +1,6 @@
 """The two services that speak AWS: the emulator, and the local SageMaker beside it."""
 
+import hashlib
 import shutil
 import signal
 import time
@@ -77,6 +78,7 @@ class Service(ABC):
             environment=self.environment(),
             log=log,
             folder=PROJECT,
+            code=self.code(),
         )
         deadline = time.monotonic() + _START_SECONDS
         while not self.answers():
@@ -98,8 +100,16 @@ class Service(ABC):
         return True
 
     def runs(self) -> bool:
-        """Whether our process is there and answers; another's on the same port doesn't count."""
-        return processes.leader(self.home.root, self.name) is not None and self.answers()
+        """Whether our process is there, of our present code, and answers; a stranger on the port doesn't count."""
+        process = processes.leader(self.home.root, self.name)
+        return process is not None and process.code == self.code() and self.answers()
+
+    def code(self) -> str:
+        """Digest of the service's own code: after an upgrade, `up` starts it anew."""
+        digest = hashlib.sha256()
+        for path in sorted((PROJECT / "localcloud" / self.name).rglob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+        return digest.hexdigest()
 
     def stop(self) -> None:
         """Let it save its state and end, then remove what it left behind."""

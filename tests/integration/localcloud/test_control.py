@@ -112,6 +112,18 @@ def test_up_again_changes_nothing(cloud: Cloud, endpoints: Endpoints) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_a_service_whose_code_has_changed_is_started_anew(
+    cloud: Cloud, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a cloud that is up, and an upgrade of one of its services
+    before = _pids(cloud)
+    monkeypatch.setattr(StandIn, "code", lambda _service: "upgraded")
+    # When it goes up again, then that service is another process at the same place, and the others are the same
+    assert cloud.up() == endpoints
+    after = _pids(cloud)
+    assert [service for service in SERVICES if after[service] != before[service]] == ["sagemaker"]
+
+
 def test_down_and_up_keep_ports_state_and_data(cloud: Cloud, endpoints: Endpoints) -> None:
     # Given a parameter, an object and a row
     endpoints.client("ssm").put_parameter(Name="/kept", Value="yes", Type="String", Overwrite=True)
