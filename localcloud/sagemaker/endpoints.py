@@ -126,7 +126,6 @@ class Endpoints:
         """CreateEndpoint: Creating at once, InService or Failed when the model has been tried."""
         check_request("CreateEndpoint", request)
         name, config_name = request["EndpointName"], request["EndpointConfigName"]
-        self._configs.get(config_name)
         moment = now()
         endpoint = {
             "EndpointName": name,
@@ -135,7 +134,7 @@ class Endpoints:
             "EndpointStatus": "Creating",
             "CreationTime": moment,
             "LastModifiedTime": moment,
-            "_target": config_name,
+            "PendingDeploymentSummary": self._pending(config_name),
         }
         try:
             self._platform.store.insert(_KIND, name, endpoint)
@@ -155,7 +154,7 @@ class Endpoints:
         check_request("UpdateEndpoint", request)
         name, config_name = request["EndpointName"], request["EndpointConfigName"]
         self._get(name)
-        self._configs.get(config_name)
+        pending = self._pending(config_name)
 
         def begin(endpoint: Document) -> None:
             if endpoint["EndpointStatus"] == "Failed":
@@ -163,7 +162,7 @@ class Endpoints:
             if endpoint["EndpointStatus"] != "InService":
                 raise ValidationError(f'Cannot update in-progress endpoint "{self._arn(name)}".')
             endpoint["EndpointStatus"] = "Updating"
-            endpoint["_target"] = config_name
+            endpoint["PendingDeploymentSummary"] = pending
             endpoint.pop("FailureReason", None)
 
         self._change(name, begin)
@@ -246,7 +245,7 @@ class Endpoints:
         threading.Thread(target=self._deploy, args=(name,), name=f"endpoint-{name}", daemon=True).start()
 
     def _deploy(self, name: str) -> None:
-        config_name = self._get(name)["_target"]
+        config_name = self._get(name)["PendingDeploymentSummary"]["EndpointConfigName"]
         try:
             serving, summary = self._bring_up(name, config_name)
         except Exception as error:  # noqa: BLE001 - the endpoint must leave its transitional status, whatever went wrong
@@ -260,7 +259,7 @@ class Endpoints:
             endpoint["EndpointConfigName"] = config_name
             endpoint["ProductionVariants"] = [summary]
             endpoint["_deployment"] = serving.deployment.document()
-            endpoint.pop("_target", None)
+            endpoint.pop("PendingDeploymentSummary", None)
 
         with self._lock:
             before = self._servings.get(name)
@@ -286,6 +285,15 @@ class Endpoints:
             serving.server.stop()
             raise
         return serving, self._summary(config_name, variant.model_name)
+
+    def _pending(self, config_name: str) -> Document:
+        """What DescribeEndpoint says of a change under way; a restart takes the change up from it."""
+        variant = self._configs.variant(config_name)
+        return {
+            "EndpointConfigName": config_name,
+            "ProductionVariants": [{"VariantName": variant.name}],
+            "StartTime": now(),
+        }
 
     def _open(self, name: str, deployment: Deployment) -> Serving:
         stream = f"{deployment.variant_name}/{deployment.config_name}"
@@ -379,4 +387,4 @@ class Endpoints:
 def _fall_back(endpoint: Document, reason: str) -> None:
     endpoint["FailureReason"] = reason[:1024]
     endpoint["EndpointStatus"] = "InService" if "_deployment" in endpoint else "Failed"
-    endpoint.pop("_target", None)
+    endpoint.pop("PendingDeploymentSummary", None)

@@ -85,7 +85,7 @@ class TrainingJobs(JobDesk):
                 interpreter=configuration.interpreter,
                 arguments=[
                     str(configuration.interpreter),
-                    parameters.program,
+                    *_entry_point(paths, parameters.program),
                     *container.command_line(parameters.user),
                 ],
                 environment=environment,
@@ -166,6 +166,13 @@ class TrainingJobs(JobDesk):
                 self.enter(job, stage)
 
         self.edit(work.name, change)
+
+
+def _entry_point(paths: OptMl, program: str) -> list[str]:
+    """As the container does: a folder with a setup.py is a package whose module is run, else the file is."""
+    if (paths.code / "setup.py").is_file():
+        return ["-m", program.removesuffix(".py")]
+    return [program]
 
 
 def failure_reason(ending: Ending, failure_file: Path) -> str:

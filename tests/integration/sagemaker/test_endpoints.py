@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.integration.sagemaker.harness import (
     ACCOUNT,
+    DOUBLER,
     IMAGE,
     REGION,
     ROLE,
@@ -164,14 +165,21 @@ def test_more_at_once_than_max_concurrency_is_throttled(sagemaker: SageMakerProc
 def test_update_moves_to_the_new_configuration(sagemaker: SageMakerProcess, cloud: Cloud, name: str) -> None:
     # Given an endpoint, and another configuration
     serve(sagemaker, cloud, name)
-    create_config(sagemaker, f"{name}-v2", put_bundle(cloud, f"{name}-v2", "10"))
-    # When it is updated, it answers all the time
+    slow = DOUBLER.replace("def model_fn(model_dir):", "def model_fn(model_dir):\n    time.sleep(0.7)")
+    create_config(sagemaker, f"{name}-v2", put_bundle(cloud, f"{name}-v2", "10", code=slow))
+    # When it is updated, it says so and answers all the time
     sagemaker.api.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-v2")
-    assert sagemaker.api.describe_endpoint(EndpointName=name)["EndpointStatus"] in {"Updating", "InService"}
-    assert ask(sagemaker, name, {"x": 1})["y"] in {2, 10}
+    during = sagemaker.api.describe_endpoint(EndpointName=name)
+    assert during["EndpointStatus"] == "Updating"
+    assert during["EndpointConfigName"] == name
+    assert during["PendingDeploymentSummary"]["EndpointConfigName"] == f"{name}-v2"
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        sagemaker.api.update_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert ask(sagemaker, name, {"x": 1})["y"] == 2
     endpoint = settled(sagemaker, name)
     # Then the new model answers
     assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", f"{name}-v2")
+    assert "PendingDeploymentSummary" not in endpoint
     assert ask(sagemaker, name, {"x": 1})["y"] == 10
 
 
