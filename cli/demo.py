@@ -58,7 +58,7 @@ def demo(
     summaries = [_ingest_pack(target, pack) for pack in packs]
     candidate = _train(target, trials)
     outcome = _approve(target, candidate.version)
-    prediction = lifecycle.predict(target, MODEL, {})
+    prediction = lifecycle.predict(target, MODEL, lifecycle.latest_figures(target))
     picture = draw_backtest(
         candidate.backtest,
         title=f"UNRATE {CHART_HORIZON_MONTHS} months ahead, as forecast at the time",

@@ -1,5 +1,7 @@
 """What the lifecycle commands do, apart from asking and printing."""
 
+import csv
+import io
 import json
 import time
 from collections.abc import Iterable
@@ -56,6 +58,16 @@ def upload_pack(target: Target, files: Iterable[Path], *, folder: str = "") -> N
 def ingest(target: Target, *, source: str | None) -> dict[str, Any]:
     """Run the ingestion now; returns its summary."""
     return target.invoke(target.output("IngestSeriesFunctionName"), {} if source is None else {"source": source})
+
+
+def latest_figures(target: Target) -> dict[str, str]:
+    """The newest known figure of each series in the merged data, as a caller would send them."""
+    key = "fred-data/train/fred_merged_data.csv"
+    body = target.client("s3").get_object(Bucket=target.output("DataBucketName"), Key=key)["Body"].read().decode()
+    latest: dict[str, str] = {}
+    for row in csv.DictReader(io.StringIO(body)):
+        latest.update({name: value for name, value in row.items() if value and name != "month"})
+    return latest
 
 
 def ingest_table(summary: dict[str, Any]) -> Table:

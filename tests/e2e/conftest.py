@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from localcloud.control import Cloud
 
 from cli import executions, lifecycle
 from cli.target import Target, local_target
+from localcloud.control import Cloud
 from localcloud.home import Home
 from tests.e2e.flow import MODEL, PACKS, Flow, subscribe
 
