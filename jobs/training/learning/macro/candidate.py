@@ -35,7 +35,6 @@ SERVED = (
             "known",
             "parameters",
             "serving",
-            "splits",
             "transforms",
         )
     ),

@@ -95,26 +95,24 @@ def ensemble_weights(parameters: EnsembleParameters) -> Mapping[str, float]:
 
 def fit_part(name: str, features: Array, change: Array, parameters: EnsembleParameters, seed: int) -> Part:
     """Fit one part of the ensemble on the rows given."""
-    scale = float(np.sqrt(np.mean(change**2))) or 1.0
-    if name == TREES:
-        return _fit_trees(features, change / scale, scale, parameters, seed)
-    scaling = Scaling.learn(features)
-    standardised = scaling.apply(features)
-    solve = _solve_ridge if name == RIDGE else _solve_gblinear
-    weights, intercept = solve(standardised, change / scale, parameters, seed)
-    return LinearPart(scaling, weights * scale, intercept * scale)
+    fit = fit_trees if name == TREES else fit_ridge if name == RIDGE else fit_gblinear
+    return fit(features, change, parameters, seed)
 
 
-def _solve_ridge(features: Array, change: Array, parameters: EnsembleParameters, _seed: int) -> tuple[Array, float]:
-    """Minimise the mean squared error plus `ridge_lambda` / rows · |weights|²."""
-    centre, mean = features.mean(axis=0), float(change.mean())
-    centred = features - centre
-    gram = centred.T @ centred + parameters.ridge_lambda * np.eye(features.shape[1])
-    weights: Array = np.linalg.solve(gram, centred.T @ (change - mean))
-    return weights, mean - float(centre @ weights)
+def fit_ridge(features: Array, change: Array, parameters: EnsembleParameters, seed: int) -> LinearPart:  # noqa: ARG001
+    """Minimise squared errors plus `ridge_lambda` · |weights|², the change in standard deviations."""
+    scaling, scale = Scaling.learn(features), _scale(change)
+    rows = scaling.apply(features)
+    centre, mean = rows.mean(axis=0), float(change.mean())
+    centred = rows - centre
+    gram = centred.T @ centred + parameters.ridge_lambda * np.eye(rows.shape[1])
+    weights: Array = np.linalg.solve(gram, centred.T @ ((change - mean) / scale)) * scale
+    return LinearPart(scaling, weights, mean - float(centre @ weights))
 
 
-def _solve_gblinear(features: Array, change: Array, parameters: EnsembleParameters, seed: int) -> tuple[Array, float]:
+def fit_gblinear(features: Array, change: Array, parameters: EnsembleParameters, seed: int) -> LinearPart:
+    """XGBoost's linear booster: cyclic coordinate descent with both penalties. Its weights are read from the model."""
+    scaling, scale = Scaling.learn(features), _scale(change)
     booster = xgboost.train(
         {
             "booster": "gblinear",
@@ -125,16 +123,18 @@ def _solve_gblinear(features: Array, change: Array, parameters: EnsembleParamete
             "reg_alpha": parameters.linear_alpha,
             **_every_booster(seed),
         },
-        xgboost.DMatrix(features, change, nthread=1),
+        xgboost.DMatrix(scaling.apply(features), change / scale, nthread=1),
         parameters.linear_rounds,
     )
     model = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]["model"]
     *weights, bias = model["weights"]
-    return np.asarray(weights, dtype=np.float64), float(bias)
+    return LinearPart(scaling, np.asarray(weights, dtype=np.float64) * scale, float(bias) * scale)
 
 
-def _fit_trees(features: Array, change: Array, scale: float, parameters: EnsembleParameters, seed: int) -> TreePart:
-    rows = xgboost.QuantileDMatrix(features, change, max_bin=parameters.tree_max_bin, nthread=1)
+def fit_trees(features: Array, change: Array, parameters: EnsembleParameters, seed: int) -> TreePart:
+    """XGBoost's trees, once for each seed."""
+    scale = _scale(change)
+    rows = xgboost.QuantileDMatrix(features, change / scale, max_bin=parameters.tree_max_bin, nthread=1)
     shape: Mapping[str, object] = {
         "booster": "gbtree",
         "tree_method": "hist",
@@ -149,6 +149,11 @@ def _fit_trees(features: Array, change: Array, scale: float, parameters: Ensembl
     seeds: Sequence[int] = range(seed, seed + parameters.tree_seeds)
     boosters = [xgboost.train({**shape, **_every_booster(one)}, rows, parameters.tree_rounds) for one in seeds]
     return TreePart(tuple(boosters), scale)
+
+
+def _scale(change: Array) -> float:
+    """Root mean square of the changes; 1 where nothing ever changed."""
+    return float(np.sqrt(np.mean(change**2))) or 1.0
 
 
 def _every_booster(seed: int) -> Mapping[str, object]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..intervals import FEWEST, LEVELS, Offsets, offsets
+from ..intervals import LEVELS, IntervalPath, interval_path
 from ..months import format_month
 from ..significance import diebold_mariano
 from .backtest import HorizonForecasts
@@ -17,15 +17,6 @@ MODEL, RANDOM_WALK, AR = "model", "random_walk", "ar"
 RISING = 0.3  # points of unemployment in 12 months that make a rising phase
 FEWEST_IN_SLICE = 6
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class IntervalPath:
-    """The interval of one level at each origin, made from residuals known there; NaN while there were too few."""
-
-    level: float
-    lower: Array
-    upper: Array
 
 
 @dataclass(frozen=True)
@@ -42,33 +33,26 @@ class Scored:
         """In the test window and touching no excluded month."""
         return self.in_test & ~self.forecasts.excluded
 
-    def final_offsets(self) -> tuple[Offsets, ...]:
-        """Interval offsets for the next forecast, from the newest residuals of the whole backtest."""
-        residuals = (self.forecasts.actual - self.model)[~self.forecasts.excluded]
-        return tuple(offsets(residuals, level) for level in LEVELS)
-
 
 def score(forecasts: HorizonForecasts, weights: Mapping[str, float], test: range, floor: float) -> Scored:
-    """Put an interval around each forecast from what earlier forecasts, already settled, had missed.
+    """Mix the parts and put an interval around each forecast; `floor` is the least value that the target can have.
 
-    `floor` is the least value that the target can have.
+    Excluded months neither widen the intervals nor are they given one.
     """
     model = np.maximum(forecasts.mean_of(weights), floor)
+    rows = ~forecasts.excluded
+    paths = (
+        interval_path(model[rows], forecasts.actual[rows], forecasts.origins[rows], forecasts.horizon, level)
+        for level in LEVELS
+    )
     in_test = forecasts.origins + forecasts.horizon >= test.start
-    paths = tuple(_interval_path(forecasts, model, level, floor) for level in LEVELS)
-    return Scored(forecasts, model, paths, in_test)
+    return Scored(forecasts, model, tuple(_spread(path, rows, floor) for path in paths), in_test)
 
 
-def _interval_path(forecasts: HorizonForecasts, model: Array, level: float, floor: float) -> IntervalPath:
-    residuals = forecasts.actual - model
-    lower, upper = np.full(model.shape, np.nan), np.full(model.shape, np.nan)
-    for position, origin in enumerate(forecasts.origins):
-        settled = (forecasts.origins + forecasts.horizon <= origin) & ~forecasts.excluded
-        if np.count_nonzero(settled) >= FEWEST:
-            span = offsets(residuals[settled], level)
-            lower[position] = max(floor, model[position] + span.lower)
-            upper[position] = model[position] + span.upper
-    return IntervalPath(level, lower, upper)
+def _spread(path: IntervalPath, rows: Mask, floor: float) -> IntervalPath:
+    lower, upper = np.full(rows.shape, np.nan), np.full(rows.shape, np.nan)
+    lower[rows], upper[rows] = np.maximum(path.lower, floor), path.upper
+    return IntervalPath(path.level, lower, upper, path.following)
 
 
 def evaluate(scored: Scored) -> Mapping[str, Any]:

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from .backtest import Problem
-from .estimators import LINEAR, RIDGE, TREES, LinearPart, Scaling, TreePart, ensemble_weights, fit_part
-from .parameters import EnsembleParameters
-from .splits import Pairs
+from .estimators import LINEAR, RIDGE, TREES, LinearPart, Scaling, TreePart
 from .transforms import Array
 
 WEIGHTS_FILE = "weights.json"
@@ -41,23 +38,6 @@ class Forecaster:
             if share.sum() > 0:
                 total += self.weights[name] * share / share.sum()
         return total / total.sum() if total.sum() > 0 else total
-
-
-def fit_forecaster(
-    problem: Problem, pairs: Pairs, origin: int, parameters: EnsembleParameters, seed: int
-) -> Forecaster:
-    """Fit every part on all pairs whose outcome was known at an origin."""
-    rows = pairs.known_at(origin)
-    features, outcome = problem.table.values[rows], pairs.outcome[rows]
-    linear, trees = {}, None
-    for name in ensemble_weights(parameters):
-        part = fit_part(name, features, outcome, parameters, seed)
-        if isinstance(part, TreePart):
-            trees = part
-        else:
-            linear[name] = part
-    assert trees is not None  # noqa: S101
-    return Forecaster(pairs.horizon, ensemble_weights(parameters), linear, trees)
 
 
 def to_files(forecasters: Sequence[Forecaster]) -> Mapping[str, bytes]:

@@ -36,12 +36,12 @@ class EnsembleParameters:
 class JobParameters:
     """Hyperparameters of a training job, under their names in SageMaker.
 
-    `backtest_months`, `tuning_months`: target months of the backtest, and of the two windows before it (one for the
-    first residuals of the intervals, one for tuning). `linear_refit_months`, `tree_refit_months`: after how many months
-    of the backtest a part is estimated anew. `excluded_months` (`YYYY-MM..YYYY-MM`, or `none`): pairs of origin and
-    target that touch them teach nothing and are scored apart; by default the months in which the pandemic's lay-offs
-    and recalls drown every other relation. `time_budget_seconds` ends tuning early on a slow machine; a job that it
-    cuts short is as good, but no longer the same bit for bit.
+    `backtest_months`, `tuning_months`: target months of the backtest, and, at least, of each of the two windows before
+    it (one for the first residuals of the intervals, one for tuning). `linear_refit_months`, `tree_refit_months`: after
+    how many months of the backtest a part is estimated anew. `excluded_months` (`YYYY-MM..YYYY-MM`, or `none`): pairs
+    of origin and target that touch them teach nothing and are scored apart; by default the months in which the
+    pandemic's lay-offs and recalls drown every other relation. `time_budget_seconds` ends tuning early on a slow
+    machine; a job that it cuts short is as good, but no longer the same bit for bit.
     """
 
     model: str = "macro"

@@ -14,6 +14,7 @@ from .transforms import Array
 LEAST_FIGURES = {"quarterly": 40}
 LEAST_FIGURES_OTHERWISE = 120
 LEAST_TRAINING_MONTHS = 84
+LONGEST_TUNING_MONTHS = 120
 
 
 @dataclass(frozen=True)
@@ -74,19 +75,22 @@ def windows(panel: Panel, target: str, parameters: JobParameters) -> tuple[range
     """Rows of the target months for tuning, for the intervals' first residuals, and for the backtest.
 
     They follow each other without a gap, but for `max(horizons)` months between tuning and the rest: no forecast that
-    is scored comes from an origin at which its hyperparameters were not yet settled. Raises TooLittleDataError.
+    is scored comes from an origin at which its hyperparameters were not yet settled. Tuning takes the months that the
+    data leave to it, `LONGEST_TUNING_MONTHS` at most. Raises TooLittleDataError.
     """
     published = np.flatnonzero(~np.isnan(panel.column(target)))
+    ahead = max(parameters.horizons)
     stop = int(published[-1]) + 1
     test = range(stop - parameters.backtest_months, stop)
     warm_up = range(test.start - parameters.tuning_months, test.start)
-    settled = warm_up.start - max(parameters.horizons)
-    tuning = range(settled - parameters.tuning_months, settled)
-    first_origin = tuning.start - max(parameters.horizons)
-    have = int(np.count_nonzero(published <= first_origin - max(parameters.horizons)))
-    if have < LEAST_TRAINING_MONTHS:
-        raise TooLittleDataError(_shortage(len(published), LEAST_TRAINING_MONTHS - have, parameters))
-    return tuning, warm_up, test
+    settled = warm_up.start - ahead
+    # Targets from here on have enough pairs known at their origin, `ahead` months before.
+    have = published[LEAST_TRAINING_MONTHS - 1] if len(published) >= LEAST_TRAINING_MONTHS else stop
+    earliest = int(have) + 2 * ahead
+    missing = earliest + parameters.tuning_months - settled
+    if missing > 0:
+        raise TooLittleDataError(_shortage(len(published), missing, parameters))
+    return range(max(earliest, settled - LONGEST_TUNING_MONTHS), settled), warm_up, test
 
 
 def _shortage(published: int, missing: int, parameters: JobParameters) -> str:

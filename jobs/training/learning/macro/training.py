@@ -17,7 +17,8 @@ from .candidate import Trained, write_bundle
 from .dataset import Dataset, read_dataset
 from .estimators import ensemble_weights
 from .evaluation import Scored, backtest_csv, evaluate, score
-from .forecaster import Forecaster, fit_forecaster
+from .fitting import fit_forecaster
+from .forecaster import Forecaster
 from .parameters import JobParameters
 from .selection import Selection, select_series, windows
 from .tuning import Tuning, tune
@@ -82,7 +83,7 @@ def _fit(
     """Fit what goes into service: every part anew on all that is known at the newest origin."""
     origin = int(np.flatnonzero(~np.isnan(problem.published))[-1])
     forecasters = [fit_forecaster(problem, pairs, origin, tuning.best, job.seed) for pairs in problem.pairs]
-    offsets = {each.forecasts.horizon: each.final_offsets() for each in scored}
+    offsets = {each.forecasts.horizon: tuple(path.following for path in each.intervals) for each in scored}
     return Trained(dataset, selection, problem, origin, tuple(forecasters), offsets, tuning.best, job, floor)
 
 
