@@ -103,7 +103,7 @@ def _train(target: Target, trials: int) -> Candidate:
         output = executions.follow(
             target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Training {MODEL}: {name}")
         )
-    if output.get("outcome") != lifecycle.WAITING_FOR_APPROVAL:
+    if output.get("outcome") != lifecycle.REGISTERED:
         raise CommandError(f"The gate let no candidate through:\n{lifecycle.training_message(output)}")
     _say(f"Trained, through the gate, registered as version {output['version']}: PendingManualApproval")
     console.print(lifecycle.training_message(output), highlight=False, style="dim")

@@ -21,8 +21,8 @@ __all__ = ["Target"]
 
 INBOX_PREFIX = "fred-data/inbox/"
 EVENT_WAIT_SECONDS = 120
-WAITING_FOR_APPROVAL = "waiting_for_approval"
-ALREADY_TRAINING = "already_training"
+REGISTERED = "registered"
+ALREADY_RUNNING = "already_running"
 
 
 def spec_of(model: str) -> ModelSpec:
@@ -99,7 +99,7 @@ def start_training(target: Target, model: str, hyperparameters: dict[str, str]) 
 
 def training_message(output: dict[str, Any]) -> str:
     """The text that approvers get, or why there is none."""
-    if output.get("outcome") == ALREADY_TRAINING:
+    if output.get("outcome") == ALREADY_RUNNING:
         return f"The same training runs already as {output['job_name']}; this one started nothing."
     return str(output["message"])
 

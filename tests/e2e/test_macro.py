@@ -93,7 +93,7 @@ def test_started_twice_at_once_trains_once(flow: Flow) -> None:
     with ThreadPoolExecutor() as pool:
         outputs = list(pool.map(lambda _: flow.train(seed="11"), range(2)))
     # Then one trained and the other says so
-    assert sorted(output["outcome"] for output in outputs) == ["already_training", "waiting_for_approval"]
+    assert sorted(output["outcome"] for output in outputs) == ["already_running", "registered"]
     assert len(_training_jobs(flow.target) - jobs_before) == 1
 
 
@@ -111,7 +111,7 @@ def test_refused_candidate_is_recorded_and_told(flow: Flow, cloud: Cloud) -> Non
     # Given a backtest too short for the gate
     output = flow.train(backtest_months="24")
     # Then nothing is registered, the ledger has the refusal, and the mail its reasons
-    assert output["outcome"] == "candidate_refused"
+    assert output["outcome"] == "refused"
     assert "refused" in {verdict for _, verdict in decisions(cloud, "accept_candidate")}
     assert any("backtest" in mail for mail in flow.mails())
 
@@ -151,7 +151,7 @@ def test_same_event_twice_deploys_once(flow: Flow) -> None:
     version = flow.train(seed="31")["version"]
     arn = flow.approve(version)
     output = flow.await_execution(arn)
-    assert output["outcome"] == "model_deployed"
+    assert output["outcome"] == "deployed"
     known = lifecycle.deployments(flow.target)
     event = _approval_event(flow, version, event_id=json.loads(_input(flow.target, arn))["event_id"])
     # When the function gets it again
@@ -169,7 +169,7 @@ def test_older_version_approved_late_changes_nothing(flow: Flow) -> None:
     # When the older is approved after it
     output = flow.deploy(older)
     # Then it is recorded as overtaken and the newer serves
-    assert output["outcome"] == "nothing_to_deploy"
+    assert output["outcome"] == "superseded"
     assert flow.serving() == newer
 
 
@@ -180,7 +180,7 @@ def test_rejected_version_is_recorded(flow: Flow, cloud: Cloud) -> None:
     lifecycle.reject(flow.target, lifecycle.pending_version(flow.target, MODEL, version), "not this one")
     output = flow.await_execution(lifecycle.next_deployment(flow.target, known))
     # Then it is a decision and nothing else changed
-    assert output["outcome"] == "model_rejected"
+    assert output["outcome"] == "rejected"
     assert any(verdict == "refused" for _, verdict in decisions(cloud, "deploy_model"))
 
 
@@ -191,7 +191,7 @@ def test_rollback_puts_the_version_before_back(flow: Flow) -> None:
     # When it is rolled back
     output = flow.await_execution(lifecycle.start_rollback(flow.target, MODEL, before))
     # Then the earlier one serves
-    assert output["outcome"] == "model_deployed"
+    assert output["outcome"] == "rolled_back"
     assert flow.serving() == before.number != pointer["version"]
 
 
