@@ -1,14 +1,14 @@
 """Which AWS operations a function's code can call, read from the source without running it.
 
-From `app.py` to the use cases it names; from those, by the ports in their signatures, to the methods of the adapters that
-`app.py` hands them; from the methods to what they ask of a boto3 client. Works on names and annotations, as this
+From `app.py` to the use cases it names; from those, by the ports in their signatures, to the methods of the adapters
+that `app.py` hands them; from the methods to what they ask of a boto3 client. Works on names and annotations, as this
 house writes them: clients come from `boto3.client("…")` inside an adapter, ports are annotated by their bare name.
 """
 
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -35,11 +35,11 @@ class Module:
     name: str
     tree: ast.Module = field(repr=False)
 
-    @property
+    @cached_property
     def definitions(self) -> dict[str, Definition]:
         return {node.name: node for node in self.tree.body if isinstance(node, Definition)}
 
-    @property
+    @cached_property
     def imports(self) -> dict[str, tuple[str, str]]:
         """Local name → module and name there, for what is imported from our package."""
         return {
@@ -74,7 +74,7 @@ def calls_of(app: str) -> frozenset[Call]:
     return frozenset(found)
 
 
-# --- app.py and use cases ---------------------------------------------------------------------------------------------
+# --- app.py and use cases --------------------------------------------------------------------------------------------
 
 
 def _called_directly(function: Module, local: str) -> set[str]:
@@ -101,7 +101,7 @@ def _called_through_ports(function: Module, local: str) -> set[str]:
             if parameter in parameters and _is_instance(value, function, local):
                 ports |= _port_and_bases(parameters[parameter])
     used: set[str] = set()
-    for home, definition in _reachable_usecases(function):
+    for home, definition in _reachable_usecases(function) if ports else ():
         names = {name for name, port in _annotated(definition) if port in ports and port in module(home).imports}
         used |= {
             node.attr
@@ -147,7 +147,12 @@ def _assigned(function: Module, name: str) -> Iterator[ast.expr]:
             yield node.value
 
 
-def _reachable_usecases(function: Module) -> Iterator[tuple[str, Definition]]:
+@cache
+def _reachable_usecases(function: Module) -> tuple[tuple[str, Definition], ...]:
+    return tuple(_usecases_from(function))
+
+
+def _usecases_from(function: Module) -> Iterator[tuple[str, Definition]]:
     todo = [function.imports[name] for name in _names(function.tree) if name in function.imports]
     seen: set[tuple[str, str]] = set()
     while todo:
@@ -200,7 +205,7 @@ def _port_and_bases(port: str) -> set[str]:
     return {port}.union(*(_port_and_bases(base) for base in bases))
 
 
-# --- adapters ---------------------------------------------------------------------------------------------------------
+# --- adapters --------------------------------------------------------------------------------------------------------
 
 
 def _calls_from(home: str, start: Iterable[Definition], owner: ast.ClassDef | None) -> set[Call]:

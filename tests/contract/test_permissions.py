@@ -4,8 +4,9 @@ import json
 from functools import cache
 from importlib.resources import files
 
-import boto3
 import pytest
+from botocore import xform_name
+from botocore.session import get_session
 
 from tests.contract.aws_calls import Call, calls_of
 from tests.contract.stacks import Function, Machine, Stack, Statement, functions, machines, referred, stack
@@ -47,7 +48,7 @@ JOB = {"sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemake
 HEAR_OF_JOBS = {"events:DescribeRule", "events:PutRule", "events:PutTargets"}
 
 
-# --- functions --------------------------------------------------------------------------------------------------------
+# --- functions -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("function", functions(), ids=str)
@@ -74,7 +75,7 @@ def test_calls_are_found_at_all() -> None:
     assert found >= {("s3", "get_object"), ("sagemaker", "describe_endpoint"), ("ssm", "get_parameter")}
 
 
-# --- state machines -----------------------------------------------------------------------------------------------------
+# --- state machines --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("machine", machines(), ids=str)
@@ -114,7 +115,7 @@ def _actions_of_task(task: dict[str, object]) -> set[str]:
     return {f"{service}:{operation[0].upper()}{operation[1:]}"}
 
 
-# --- every policy -------------------------------------------------------------------------------------------------------
+# --- every policy ----------------------------------------------------------------------------------------------------
 
 
 def _every_statement() -> list[tuple[str, Stack, Statement]]:
@@ -126,9 +127,7 @@ def _every_statement() -> list[tuple[str, Stack, Statement]]:
     ]
 
 
-@pytest.mark.parametrize(
-    "statement", [pytest.param(statement, id=name) for name, _, statement in _every_statement()]
-)
+@pytest.mark.parametrize("statement", [pytest.param(statement, id=name) for name, _, statement in _every_statement()])
 def test_everything_that_has_a_name_is_named(statement: Statement) -> None:
     # Given the actions of a statement; Then none of them is a pattern
     assert not [action for action in statement.actions if "*" in action]
@@ -138,9 +137,7 @@ def test_everything_that_has_a_name_is_named(statement: Statement) -> None:
         assert statement.sid in NAMELESS or not named
 
 
-@pytest.mark.parametrize(
-    "statement", [pytest.param(statement, id=name) for name, _, statement in _every_statement()]
-)
+@pytest.mark.parametrize("statement", [pytest.param(statement, id=name) for name, _, statement in _every_statement()])
 def test_actions_exist(statement: Statement) -> None:
     for action in statement.actions:
         service, name = action.split(":")
@@ -179,9 +176,8 @@ def _actions(call: Call) -> set[str]:
 
 @cache
 def _client_operations(service: str) -> dict[str, str]:
-    client = boto3.client(service, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
-    operations: dict[str, str] = client.meta.method_to_api_mapping
-    return operations
+    """boto3's method → the API's operation."""
+    return {xform_name(name): name for name in get_session().get_service_model(service).operation_names}
 
 
 @cache
