@@ -3,11 +3,13 @@
 The cases run in this order, each on what the ones before it left: the migration makes the tables that decisions go to.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.containers.world import World
+from tests import builders
+from tests.containers.world import ENDPOINT_ROLE, World
 
 Event = dict[str, Any]
 SAMPLE_ANSWERS_URL = "http://localhost:4566/custom-resource-answers"
@@ -65,4 +67,122 @@ OPERATIONS = (
     Case("operations/migrate_database/delete", {}, given=answered_here, then=answers_success),
 )
 
-CASES = OPERATIONS
+
+# --- models: from a dataset to a prediction, and back ---------------------------------------------------------------
+
+ENDPOINT = "Fred-Serverless-Endpoint"
+PLANNED_CONFIG, CONFIG_BEFORE = "macro-v3-6405206d", "macro-v2-0badcafe"
+CURRENT_VERSION = "/bellwether/local/macro/current"
+OUTPUT = f"models/macro/jobs/{builders.JOB_NAME}/output"
+
+
+def dataset_published(world: World, event: Event) -> Event:
+    """Ingestion has been there."""
+    world.put("fred-data/train/fred_merged_data.csv", builders.DATASET)
+    world.put("fred-data/train/manifest.json", json.dumps(builders.dataset_manifest()).encode())
+    return event
+
+
+def job_finished(world: World, event: Event) -> Event:
+    """A training job has left its model and its report behind."""
+    bundle = builders.bundle()
+    report = json.dumps(builders.evaluation(bundle.sha256)).encode()
+    manifest = json.dumps(builders.dataset_manifest()).encode()
+    world.put(f"models/macro/datasets/{builders.DATASET_SHA256}/manifest.json", manifest)
+    world.put(f"{OUTPUT}/model.tar.gz", bundle.tar())
+    world.put(f"{OUTPUT}/output.tar.gz", builders.tar_gz({"evaluation.json": report}))
+    return event
+
+
+def version_approved(world: World, event: Event) -> Event:
+    """The registry has the event's version, approved; moto writes its ARN in another way than AWS does."""
+    job_finished(world, event)
+    sagemaker, arn = world.client("sagemaker"), ""
+    while not arn.endswith(f"/{event['version']}"):
+        arn = sagemaker.create_model_package(
+            ModelPackageGroupName=builders.GROUP,
+            ModelApprovalStatus="Approved",
+            CustomerMetadataProperties={"bundle_sha256": builders.bundle().sha256},
+            InferenceSpecification={
+                "Containers": [
+                    {"Image": "xgboost:3.2-0", "ModelDataUrl": f"s3://{builders.BUCKET}/{OUTPUT}/model.tar.gz"}
+                ],
+                "SupportedContentTypes": ["application/json"],
+                "SupportedResponseMIMETypes": ["application/json"],
+            },
+        )["ModelPackageArn"]
+    return event | {"model_package_arn": arn}
+
+
+def endpoint_serves_before(world: World, event: Event) -> Event:
+    """The endpoint serves the version before the plan's."""
+    sagemaker = world.client("sagemaker")
+    variant = {"VariantName": "AllTraffic", "ModelName": CONFIG_BEFORE}
+    serverless = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}
+    sagemaker.create_model(ModelName=CONFIG_BEFORE, ExecutionRoleArn=ENDPOINT_ROLE, Containers=[{"Image": "xgboost"}])
+    sagemaker.create_endpoint_config(EndpointConfigName=CONFIG_BEFORE, ProductionVariants=[variant | serverless])
+    sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=CONFIG_BEFORE)
+    return event
+
+
+def endpoint_serves(config: str) -> Callable[[World], None]:
+    """The endpoint has got this configuration."""
+
+    def check(world: World) -> None:
+        found = world.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
+        assert found["EndpointConfigName"] == config, found["EndpointConfigName"]
+
+    return check
+
+
+def golden_answer(world: World, event: Event) -> Event:
+    """The endpoint answers the golden request as the model did when it was trained."""
+    golden = {"request": builders.GOLDEN_REQUEST, "response": builders.GOLDEN_RESPONSE}
+    world.put(event["golden_key"], json.dumps(golden).encode())
+    world.endpoint_says(json.dumps(builders.GOLDEN_RESPONSE | {"model_version": builders.bundle().version}))
+    return event
+
+
+def some_answer(world: World, event: Event) -> Event:
+    """The endpoint answers."""
+    world.endpoint_says(json.dumps(builders.GOLDEN_RESPONSE))
+    return event
+
+
+def nothing_deployed_before(world: World, event: Event) -> Event:
+    """There is no current version, and the endpoint is the plan's."""
+    world.client("ssm").delete_parameter(Name=CURRENT_VERSION)
+    world.client("sagemaker").delete_endpoint(EndpointName=ENDPOINT)
+    return event
+
+
+MODELS = (
+    Case("models/prepare_training/by_hand", {"already_running": False}, given=dataset_published),
+    Case("models/prepare_training/by_schedule", {"already_running": False}),
+    Case("models/prepare_training/unknown_model", error="NotFoundError"),
+    Case("models/assess_candidate/finished_job", {"accepted": True}, given=job_finished),
+    Case("models/register_candidate/accepted", {"version": 1}),
+    Case("models/deploy_model/pending", {"started": False}),
+    Case("models/deploy_model/foreign_group", {"started": False}),
+    Case("models/deploy_model/rejected", {"started": True}),
+    Case("models/deploy_model/approved", {"started": True}),
+    Case("models/verify_bundle/rollback", {"deploy": True, "version": 2}, given=version_approved),
+    Case("models/verify_bundle/deploy", {"deploy": True, "version": 3}, given=version_approved),
+    Case(
+        "models/stage_endpoint/plan",
+        {"endpoint_config_name": PLANNED_CONFIG},
+        given=endpoint_serves_before,
+        then=endpoint_serves(PLANNED_CONFIG),
+    ),
+    Case("models/smoke_test_endpoint/plan", {"passed": True}, given=golden_answer),
+    Case("models/promote_version/plan", {"version": 3}),
+    Case("models/predict/current_figures", {"statusCode": 200}, given=some_answer),
+    Case("models/predict/one_horizon", {"statusCode": 200}, given=some_answer),
+    Case("models/predict/no_data", {"statusCode": 400}),
+    Case("models/predict/no_json", {"statusCode": 400}),
+    Case("models/predict/unknown_model", {"statusCode": 404}),
+    Case("models/restore_endpoint/plan", {"restored_to": CONFIG_BEFORE}, then=endpoint_serves(CONFIG_BEFORE)),
+    Case("models/restore_endpoint/first_deployment", {"restored_to": None}, given=nothing_deployed_before),
+)
+
+CASES = OPERATIONS + MODELS

@@ -18,6 +18,8 @@ from threading import Thread
 from typing import Any
 
 import boto3
+from moto.sagemaker.responses import SageMakerResponse
+from moto.sagemakerruntime.models import sagemakerruntime_backends
 from moto.server import ThreadedMotoServer
 
 from localcloud import ports
@@ -25,6 +27,7 @@ from localcloud.home import Home
 from localcloud.postgres import Connection, Postgres, new_password
 from tests import builders
 from tests.containers import docker
+from tests.fakes.moto_gaps import update_endpoint
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -58,6 +61,16 @@ class World:
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
 
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object of the data bucket."""
+        self.client("s3").put_object(Bucket=builders.BUCKET, Key=key, Body=content)
+
+    def endpoint_says(self, body: str) -> None:
+        """What an endpoint answers to the next question; moto runs in this process."""
+        backend = sagemakerruntime_backends[builders.ACCOUNT][builders.REGION]
+        backend.results.clear()
+        backend.results_queue = [(body, "application/json", "AllTraffic", "")]
+
 
 @contextmanager
 def running(image: str) -> Iterator[World]:
@@ -80,6 +93,7 @@ def running(image: str) -> Iterator[World]:
                 "ENVIRONMENT": "local",
                 "COST_CENTER": "local",
                 "FRED_SOURCE": "pack",
+                "FRED_API_KEY_SECRET_ID": "",
                 "INFERENCE_IMAGE": "sagemaker-xgboost:3.2-0",
                 "ENDPOINT_ROLE_ARN": ENDPOINT_ROLE,
                 "DEPLOY_STATE_MACHINE_ARN": DEPLOY_PROCESS,
@@ -125,6 +139,7 @@ def _addresses(image: str) -> tuple[str, str]:
 @contextmanager
 def _moto(address: str) -> Iterator[int]:
     os.environ.update({**CREDENTIALS, "MOTO_ACCOUNT_ID": builders.ACCOUNT})
+    SageMakerResponse.update_endpoint = update_endpoint  # type: ignore[attr-defined]
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request helps nobody
     moto = ThreadedMotoServer(ip_address=address, port=0, verbose=False)
     moto.start()
