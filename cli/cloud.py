@@ -109,7 +109,7 @@ def _print_status(seen: CloudStatus) -> None:
         process = f"process {service.pid}, " if service.pid else ""
         console.print(f"{service.name:<10} {state}, {process}{service.address}", highlight=False, soft_wrap=True)
     if seen.stack is None:
-        console.print("stack      not deployed: run `bellwether up`")
+        console.print("stack      none to be seen: run `bellwether up`")
     else:
         fresh = "as its sources are" if seen.stack.current else "older than its sources: run `bellwether up`"
         console.print(f"stack      {seen.stack.name} {seen.stack.status}, {fresh}", highlight=False, soft_wrap=True)

@@ -248,7 +248,7 @@ class Cloud:
         return {"DatabaseSecretArn": remembered.database_secret_arn or ""}
 
     def _stack_status(self, endpoints: Endpoints, remembered: CloudState) -> StackStatus | None:
-        if not self._emulator(remembered).answers():
+        if processes.leader(self.home.root, Emulator.name) is None or not self._emulator(remembered).answers():
             return None
         status = Deployment(self.home, self.toolchain, endpoints, self.stack).status()
         if status is None:
