@@ -202,26 +202,32 @@ class JobDesk(ABC):
     # --- inside
 
     def _run(self, name: str, signals: Signals) -> None:
-        configuration = self.platform.configuration
-        folder = configuration.job_folder(self.title.lower(), name)
         try:
-            if not self._take_slot(signals):
-                self._finish(name, self._interrupted(signals))
-                return
-            try:
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir(parents=True)
-                job = self._get(name)
-                group, stream = f"/aws/sagemaker/{self.title}Jobs", f"{name}/algo-1-{int(now())}"
-                with self.platform.open_log(self.title.lower(), name, group, stream) as log:
-                    finish = self._execute(Work(name, job, log, signals))
-            finally:
-                self._slots.release()
-            if finish.status != "Failed":
-                shutil.rmtree(folder, ignore_errors=True)  # a failed job's folder stays, to be looked at
+            if self._take_slot(signals):
+                try:
+                    finish = self._work(name, signals)
+                finally:
+                    self._slots.release()
+            else:
+                finish = self._interrupted(signals)
             self._finish(name, finish)
         finally:
             self._running.pop(name, None)
+
+    def _work(self, name: str, signals: Signals) -> Finish:
+        folder = self.platform.configuration.job_folder(self.title.lower(), name)
+        group, stream = f"/aws/sagemaker/{self.title}Jobs", f"{name}/algo-1-{int(now())}"
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            with self.platform.open_log(self.title.lower(), name, group, stream) as log:
+                finish = self._execute(Work(name, self._get(name), log, signals))
+        except Exception as error:  # the server must answer for every job, whatever went wrong
+            logger.exception("job broke: %s %s", self.kind, name)
+            return Finish("Failed", f"InternalServerError: {type(error).__name__}: {error}")
+        if finish.status != "Failed":
+            shutil.rmtree(folder, ignore_errors=True)  # a failed job's folder stays, to be looked at
+        return finish
 
     def _execute(self, work: Work) -> Finish:
         try:
@@ -235,9 +241,6 @@ class JobDesk(ABC):
             return Finish("Failed", str(error))
         except ShutdownError:
             return Finish("Failed", _SHUTDOWN_REASON)
-        except Exception as error:  # the server must answer for every job, whatever went wrong
-            logger.exception("job broke: %s %s", self.kind, work.name)
-            return Finish("Failed", f"InternalServerError: {type(error).__name__}: {error}")
 
     def _take_slot(self, signals: Signals) -> bool:
         while not self._slots.acquire(timeout=0.2):

@@ -1,7 +1,8 @@
 """HTTP: SageMaker's JSON protocol, InvokeEndpoint, and moto behind everything that is not ours.
 
 What we carry out ourselves never reaches moto, and none of moto's code is changed: it is one WSGI application behind
-another. It is imported when first needed, because few need it.
+another. It is imported when first needed, because few need it. What moto holds (experiments, pipelines, model cards …)
+is gone after a stop.
 """
 
 import io

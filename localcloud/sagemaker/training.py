@@ -1,5 +1,6 @@
 """Training jobs: a script-mode container's contract, carried out by a process."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,8 @@ class Metrics:
                 try:
                     value = float(match[1])
                 except ValueError:
+                    continue
+                if not math.isfinite(value):
                     continue
                 self._found[name] = {"MetricName": name, "Value": value, "Timestamp": now()}
 

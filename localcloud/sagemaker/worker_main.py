@@ -14,7 +14,9 @@ An exception is status 500; 400 when it says so: a ValueError whose message is a
 import importlib.util
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -127,9 +129,16 @@ def serve(requests: IO[bytes], answers: IO[bytes], handler: Handler) -> None:
         sys.stderr.flush()
 
 
+def die_with_server(lifeline: int) -> None:
+    """Wait until the server's end of the pipe closes, then end, whatever the inference code is doing."""
+    os.read(lifeline, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
 def main() -> None:
-    """`worker_main.py PROGRAM MODEL_DIR`, requests on standard input, answers on standard output."""
-    program, model_dir = Path(sys.argv[1]), sys.argv[2]
+    """`worker_main.py PROGRAM MODEL_DIR LIFELINE`, requests on standard input, answers on standard output."""
+    program, model_dir, lifeline = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    threading.Thread(target=die_with_server, args=(lifeline,), daemon=True).start()
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # prints of the inference code must not end up among the frames
     with Path(os.devnull).open("rb") as nothing:

@@ -57,8 +57,14 @@ class Worker:
         """Start the process and wait until the model is loaded. Raises WorkerLoadError."""
         if not program.program.is_file():
             raise WorkerLoadError(f"FileNotFoundError: the bundle has no {program.program.name} in its code folder")
+        # The process holds one end of a pipe and we the other: when we are gone, even by SIGKILL, it notices and goes.
+        held_by_worker, self._lifeline = os.pipe()
         self._process = subprocess.Popen(
-            [str(program.interpreter), "-P", str(_MAIN), str(program.program), str(program.model_dir)],
+            [
+                *(str(program.interpreter), "-P", str(_MAIN)),
+                *(str(program.program), str(program.model_dir), str(held_by_worker)),
+            ],
+            pass_fds=[held_by_worker],
             cwd=program.model_dir,
             env=dict(program.environment),
             stdin=subprocess.PIPE,
@@ -66,8 +72,10 @@ class Worker:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        os.close(held_by_worker)
         self._frames: queue.Queue[tuple[dict[str, Any], bytes] | None] = queue.Queue()
         self._log = log
+        self._lock = threading.Lock()
         threading.Thread(target=self._read_frames, daemon=True).start()
         threading.Thread(target=self._read_errors, daemon=True).start()
         try:
@@ -102,6 +110,10 @@ class Worker:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        with self._lock:
+            if self._lifeline >= 0:
+                os.close(self._lifeline)
+                self._lifeline = -1
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
@@ -179,6 +191,8 @@ class ModelServer:
         if self._stopped:
             raise MovedOnError("this model is served no more")
         if self._worker is None or not self._worker.alive:
-            self._worker = None
+            before, self._worker = self._worker, None
+            if before is not None:
+                before.kill()  # it is dead: this closes what we hold of it
             self._worker = Worker(self._prepare(), self._log, limit_seconds)
         return self._worker

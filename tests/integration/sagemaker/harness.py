@@ -224,8 +224,8 @@ def predict_fn(request, model):
     print("predicting", request)
     if request.get("die"):
         os._exit(3)
-    if request.get("sleep"):
-        time.sleep(request["sleep"])
+    while "hold" in request and not Path(request["hold"]).exists():
+        time.sleep(0.02)
     return {"y": request["x"] * model, "pid": os.getpid()}
 
 def output_fn(prediction, accept):

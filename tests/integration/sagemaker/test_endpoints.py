@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,22 +143,22 @@ def test_dead_worker_is_replaced(sagemaker: SageMakerProcess, cloud: Cloud, name
     assert wait_for(lambda: _try(sagemaker, name), "a new worker answers")["pid"] != first["pid"]
 
 
-def test_more_at_once_than_max_concurrency_is_throttled(sagemaker: SageMakerProcess, cloud: Cloud, name: str) -> None:
-    # Given an endpoint for one request at a time, which is busy
+def test_more_at_once_than_max_concurrency_is_throttled(
+    sagemaker: SageMakerProcess, cloud: Cloud, name: str, tmp_path: Path
+) -> None:
+    # Given an endpoint for one request at a time, which is busy until we let go
     serve(sagemaker, cloud, name, max_concurrency=1)
-    busy = threading.Thread(target=ask, args=(sagemaker, name, {"x": 1, "sleep": 1.0}))
+    let_go = tmp_path / "let-go"
+    busy = threading.Thread(target=ask, args=(sagemaker, name, {"x": 1, "hold": str(let_go)}))
     busy.start()
-
-    # When another request comes
-    def throttled() -> dict[str, Any] | None:
-        try:
-            ask(sagemaker, name, {"x": 1})
-        except ClientError as error:
-            return dict(error.response["Error"])
-        return None
-
-    # Then it is refused as AWS refuses it
-    assert wait_for(throttled, "a request was refused")["Code"] == "ThrottlingException"
+    log = sagemaker.home / "logs" / "endpoints" / f"{name}.log"
+    wait_for(lambda: str(let_go) in log.read_text(), "the model has the request")
+    # When another request comes, then it is refused as AWS refuses it
+    with pytest.raises(ClientError) as caught:
+        ask(sagemaker, name, {"x": 1})
+    assert caught.value.response["Error"]["Code"] == "ThrottlingException"
+    # And the next is answered
+    let_go.touch()
     busy.join()
     assert ask(sagemaker, name, {"x": 1})["y"] == 2
 

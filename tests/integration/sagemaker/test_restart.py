@@ -94,6 +94,18 @@ def test_everything_is_there_after_a_kill(own_sagemaker: SageMakerProcess, cloud
     _check(own_sagemaker, name, package, before)
 
 
+def test_busy_worker_does_not_outlive_its_server(own_sagemaker: SageMakerProcess, cloud: Cloud, name: str) -> None:
+    # Given an endpoint whose code hangs while it loads
+    code = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n"
+    create_config(own_sagemaker, name, put_bundle(cloud, name, code=code))
+    own_sagemaker.api.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    log = own_sagemaker.home / "logs" / "endpoints" / f"{name}.log"
+    pid = int(wait_for(lambda: (log.exists() and log.read_text().strip()) or None, "the code has started"))
+    # When the server is killed, then the process ends, too
+    own_sagemaker.kill()
+    wait_for(lambda: not _alive(pid), "the process is gone")
+
+
 def test_endpoint_that_was_coming_up_comes_up_after_a_kill(
     own_sagemaker: SageMakerProcess, cloud: Cloud, name: str
 ) -> None:
