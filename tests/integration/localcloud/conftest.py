@@ -11,7 +11,7 @@ import pytest
 
 from localcloud import ports
 from localcloud.deploy import Deployment, Stack
-from localcloud.emulator.names import CHECKPOINT_SECONDS_VARIABLE
+from localcloud.emulator.names import CHECKPOINT_SECONDS_VARIABLE, WORKER_LIMIT_VARIABLE
 from localcloud.endpoints import Endpoints
 from localcloud.home import Home
 from localcloud.postgres import Connection
@@ -35,7 +35,7 @@ class LoneEmulator(Emulator):
 
     def environment(self) -> dict[str, str]:
         environment = {name: value for name, value in super().environment().items() if "SAGEMAKER" not in name}
-        return {**environment, CHECKPOINT_SECONDS_VARIABLE: "0.5"}
+        return {**environment, CHECKPOINT_SECONDS_VARIABLE: "0.5", WORKER_LIMIT_VARIABLE: "2"}
 
 
 @dataclass(frozen=True)

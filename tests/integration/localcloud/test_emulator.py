@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,16 @@ def test_functions_run_in_an_interpreter_of_their_own_with_their_layers(probe: P
     assert seen["executable"].startswith(str(PROJECT / ".venvs" / "runtime"))
     assert not any(".venvs/ministack" in path or path == str(PROJECT) for path in seen["path"])
     assert seen["greeting"] == "hello from the layer"
+
+
+def test_a_burst_waits_for_few_workers_instead_of_starting_many(probe: Probe) -> None:
+    # Given ten invocations at once, each taking a while
+    function = probe.outputs["ProbeFunctionName"]
+    with ThreadPoolExecutor(10) as callers:
+        answers = list(callers.map(lambda _: probe.invoke(function, {"do": "look", "seconds": 0.1}), range(10)))
+    # Then all are answered, by the two processes that are allowed here
+    assert [error for _, error in answers] == [None] * 10
+    assert len({seen["pid"] for seen, _ in answers}) == 2
 
 
 def test_functions_see_nothing_of_the_callers_environment(probe: Probe) -> None:
