@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests import builders
-from tests.containers.world import ENDPOINT_ROLE, World
+from tests.containers.world import ENDPOINT_ROLE, NEWEST_PACK, OLDER_PACK, SAMPLES, World
 
 Event = dict[str, Any]
 SAMPLE_ANSWERS_URL = "http://localhost:4566/custom-resource-answers"
@@ -74,6 +74,17 @@ ENDPOINT = "Fred-Serverless-Endpoint"
 PLANNED_CONFIG, CONFIG_BEFORE = "macro-v3-6405206d", "macro-v2-0badcafe"
 CURRENT_VERSION = "/bellwether/local/macro/current"
 OUTPUT = f"models/macro/jobs/{builders.JOB_NAME}/output"
+
+
+def pack_dropped(pack: str) -> Callable[[World, Event], Event]:
+    """Somebody has put a sample pack into the inbox."""
+
+    def drop(world: World, event: Event) -> Event:
+        for path in sorted((SAMPLES / pack).glob("*.csv")):
+            world.put(f"fred-data/inbox/{pack}/{path.name}", path.read_bytes())
+        return event
+
+    return drop
 
 
 def dataset_published(world: World, event: Event) -> Event:
@@ -156,7 +167,19 @@ def nothing_deployed_before(world: World, event: Event) -> Event:
     return event
 
 
+INGEST = (
+    Case("models/ingest_series/object_created", {"dataset": {"series": 1}}, given=pack_dropped(OLDER_PACK)),
+    Case("models/ingest_series/schedule", {"quarantined": [], "dataset": {"series": 27, "last_month": "2016-05"}}),
+    Case("models/ingest_series/manual_pack", {"dataset": {"last_month": "2016-06"}}, given=pack_dropped(NEWEST_PACK)),
+    Case("models/ingest_series/manual_as_of", {"dataset": {"last_month": "2016-05"}}),
+    Case("models/ingest_series/manual_accept_shrunken", {"ingested": [], "dataset": {"series": 27}}),
+    Case("models/ingest_series/manual_defaults", {"ingested": [], "dataset": {"changed": False}}),
+    Case("models/ingest_series/manual_fred_csv", {"failed": [], "dataset": {"last_month": "2016-06"}}),
+    Case("models/ingest_series/manual_fred_api_vintages", {"failed": [], "dataset": {"series": 27}}),
+)
+
 MODELS = (
+    *INGEST,
     Case("models/prepare_training/by_hand", {"already_running": False}, given=dataset_published),
     Case("models/prepare_training/by_schedule", {"already_running": False}),
     Case("models/prepare_training/unknown_model", error="NotFoundError"),

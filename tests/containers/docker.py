@@ -1,6 +1,7 @@
 """The Docker daemon, by its command line."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -28,6 +29,11 @@ def find() -> str:
     except DockerError as error:
         raise NoDockerError(str(error).splitlines()[-1]) from error
     return answer.strip()
+
+
+def host() -> str:
+    """The daemon's address, which programs that know nothing of Docker's contexts find in DOCKER_HOST."""
+    return os.environ.get("DOCKER_HOST") or _docker("context", "inspect", "-f", "{{.Endpoints.docker.Host}}").strip()
 
 
 def has_image(tag: str) -> bool:

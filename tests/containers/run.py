@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     failures = _without_case() if not arguments else []
     print(f"{len(chosen)} events in {image}, Docker {version}")
     with TemporaryDirectory(prefix="bellwether-invoke-") as folder, world.running(image) as here:
-        flat = template.flatten(BUILD, here.values, here.endpoints)
+        flat = template.flatten(BUILD, here.values, here.endpoints, architecture=base_image.architecture())
         (Path(folder) / "template.json").write_text(json.dumps(flat))
         idle = _without_event(flat)
         failures += [] if arguments else idle
@@ -95,7 +95,7 @@ def _report(case: Case, here: world.World, folder: Path, image: str) -> list[str
     event = case.given(here, json.loads((EVENTS / f"{case.name}.json").read_text()))
     (folder / "event.json").write_text(json.dumps(event))
     invocation = _invoke(case, here, folder, image)
-    wrong = _differences(case, invocation)
+    wrong = differences(case, invocation)
     if not wrong:
         try:
             case.then(here)
@@ -118,23 +118,33 @@ def _invoke(case: Case, here: world.World, folder: Path, image: str) -> Invocati
         ],
         cwd=folder,
         # The URL is for sam's own question whose account this is: unanswered, it would wait for 10 seconds.
-        env={**os.environ, **world.CREDENTIALS, "AWS_ENDPOINT_URL": here.aws_url, "SAM_CLI_TELEMETRY": "0"},
+        env={
+            **os.environ,
+            **world.CREDENTIALS,
+            "AWS_ENDPOINT_URL": here.aws_url,
+            "DOCKER_HOST": docker.host(),
+            "SAM_CLI_TELEMETRY": "0",
+        },
         capture_output=True,
         text=True,
         check=False,
         timeout=INVOKE_LIMIT_SECONDS,
     )
-    log = f"{finished.stderr}\n{finished.stdout}"
+    return understand(finished.stdout, finished.stderr)
+
+
+def understand(stdout: str, stderr: str) -> Invocation:
+    """Read what `sam local invoke` printed: it exits with 0 when the function raised, only its last line tells."""
+    log = f"{stderr}\n{stdout}"
     try:
-        result = json.loads(finished.stdout.strip().splitlines()[-1])
+        result = json.loads(stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
-        return Invocation(None, f"no result (sam exited with {finished.returncode})", log)
-    # sam exits with 0 when the function raised: only the result tells.
+        return Invocation(None, "no result", log)
     error = result.get("errorType") if isinstance(result, dict) and "errorMessage" in result else None
     return Invocation(result, error, log)
 
 
-def _differences(case: Case, invocation: Invocation) -> str:
+def differences(case: Case, invocation: Invocation) -> str:
     if invocation.error != case.error:
         return f"ended in {invocation.error or 'success'} instead of {case.error or 'success'}: {invocation.result}"
     if case.error is None and not _contains(invocation.result, dict(case.result)):
@@ -150,4 +160,7 @@ def _contains(whole: Any, part: Any) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except template.TemplateError as error:
+        sys.exit(str(error))

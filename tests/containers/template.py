@@ -11,13 +11,16 @@ from typing import Any
 from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 
 _KEPT = ("Handler", "Runtime", "MemorySize", "Timeout")
+Template = dict[str, Any]
 
 
 class TemplateError(Exception):
     """The build is missing or is not what this module understands."""
 
 
-def flatten(build: Path, values: Mapping[str, str], endpoints: Mapping[str, str]) -> dict[str, Any]:
+def flatten(
+    build: Path, values: Mapping[str, str], endpoints: Mapping[str, str], *, architecture: str = "x86_64"
+) -> Template:
     """Every function and layer below `build`, with absolute paths.
 
     `values` are those of the variables that the template declares, by name; what it gives as plain text needs none.
@@ -42,6 +45,7 @@ def flatten(build: Path, values: Mapping[str, str], endpoints: Mapping[str, str]
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Transform": "AWS::Serverless-2016-10-31",
+        "Globals": {"Function": {"Architectures": [architecture]}},  # what the layers were built for: this machine
         "Resources": resources,
     }
 

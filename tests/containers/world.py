@@ -28,6 +28,7 @@ from localcloud.postgres import Connection, Postgres, new_password
 from tests import builders
 from tests.containers import docker
 from tests.fakes.moto_gaps import update_endpoint
+from tests.integration.ingest.fred_server import Answer, Query, api_answer, fred_server
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -37,6 +38,9 @@ CREDENTIALS = {
 }
 DATABASE_SECRET = "ops-pipeline/db"
 APPLICATION_SECRET = "ops-pipeline/db-application"
+FRED_SECRET = "bellwether/fred"
+OLDER_PACK, NEWEST_PACK = "2016-06-29", "2016-07-29"
+SAMPLES = Path(__file__).parents[2] / "samples/fred"
 ENDPOINT_ROLE = f"arn:aws:iam::{builders.ACCOUNT}:role/bellwether-endpoint"
 DEPLOY_PROCESS = f"arn:aws:states:{builders.REGION}:{builders.ACCOUNT}:stateMachine:deploy-model"
 
@@ -80,6 +84,7 @@ def running(image: str) -> Iterator[World]:
         aws_port = stack.enter_context(_moto(bind))
         database = stack.enter_context(_postgres())
         database_port = stack.enter_context(_serving(_Relay(bind, database.host, database.port)))
+        fred_port = stack.enter_context(_fred(bind))
         answers = _AnswerBox(bind)
         answers_port = stack.enter_context(_serving(answers))
         world = World(
@@ -93,12 +98,16 @@ def running(image: str) -> Iterator[World]:
                 "ENVIRONMENT": "local",
                 "COST_CENTER": "local",
                 "FRED_SOURCE": "pack",
-                "FRED_API_KEY_SECRET_ID": "",
+                "FRED_API_KEY_SECRET_ID": FRED_SECRET,
                 "INFERENCE_IMAGE": "sagemaker-xgboost:3.2-0",
                 "ENDPOINT_ROLE_ARN": ENDPOINT_ROLE,
                 "DEPLOY_STATE_MACHINE_ARN": DEPLOY_PROCESS,
             },
-            endpoints={"AWS_ENDPOINT_URL": f"http://{seen}:{aws_port}", "POWERTOOLS_TRACE_DISABLED": "true"},
+            endpoints={
+                "AWS_ENDPOINT_URL": f"http://{seen}:{aws_port}",
+                "FRED_CSV_URL": f"http://{seen}:{fred_port}/graph/fredgraph.csv",
+                "FRED_API_URL": f"http://{seen}:{fred_port}/fred",
+            },
             answers=answers.taken,
         )
         _furnish(world, database, host=seen, port=database_port)
@@ -118,6 +127,7 @@ def _furnish(world: World, database: Connection, *, host: str, port: int) -> Non
     }
     secrets.create_secret(Name=DATABASE_SECRET, SecretString=json.dumps(login))
     secrets.create_secret(Name=APPLICATION_SECRET)
+    secrets.create_secret(Name=FRED_SECRET, SecretString=json.dumps({"api_key": "k" * 32}))
     world.client("s3").create_bucket(Bucket=builders.BUCKET)
     world.client("stepfunctions").create_state_machine(
         name=DEPLOY_PROCESS.rsplit(":", 1)[-1],
@@ -161,6 +171,24 @@ def _postgres() -> Iterator[Connection]:
             yield postgres.create_owner(port, password, new_password())
         finally:
             postgres.stop()
+
+
+@contextmanager
+def _fred(address: str) -> Iterator[int]:
+    """FRED with the newest sample pack, and with two vintages of one figure."""
+    with fred_server(_fred_answer) as fred:
+        port = int(fred.url.rsplit(":", 1)[-1])
+        with _serving(_Relay(address, ports.LOOPBACK, port)) as relayed:
+            yield relayed
+
+
+def _fred_answer(path: str, query: Query) -> Answer:
+    if path.startswith("/fred"):
+        return api_answer(
+            [("2020-01-10", "2020-02-06", "2019-12-01", "3.5"), ("2020-02-07", "9999-12-31", "2019-12-01", "3.6")]
+        )
+    file = SAMPLES / NEWEST_PACK / f"{query['id']}.csv"
+    return Answer(body=file.read_bytes()) if file.exists() else Answer(status=404)
 
 
 @contextmanager
