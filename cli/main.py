@@ -20,7 +20,7 @@ class _Commands(TyperGroup):
         except (CloudError, CommandError) as problem:
             console = Console(stderr=True, highlight=False)
             console.print("[bold red]Error:[/]", end=" ")
-            console.print(str(problem), markup=False)
+            console.print(str(problem), markup=False, soft_wrap=True)
             raise typer.Exit(1) from problem
 
 
