@@ -82,7 +82,7 @@ class Function:
 
     @property
     def folder(self) -> Path:
-        return (self.stack.path.parent / self.properties["CodeUri"]).resolve()
+        return self.stack.path.parent.joinpath(str(self.properties["CodeUri"])).resolve()
 
     @property
     def module(self) -> str:
@@ -131,7 +131,7 @@ class Machine:
 
     @property
     def path(self) -> Path:
-        return (self.stack.path.parent / self.properties["DefinitionUri"]).resolve()
+        return self.stack.path.parent.joinpath(str(self.properties["DefinitionUri"])).resolve()
 
     @cached_property
     def definition(self) -> dict[str, Any]:

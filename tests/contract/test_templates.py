@@ -1,0 +1,178 @@
+"""Root template, nested templates, samconfig and repository agree with each other."""
+
+import json
+import re
+import tomllib
+from importlib.metadata import distribution
+from typing import Any
+
+import pytest
+
+from bellwether.domain.catalogue import CATALOGUE
+from tests.contract.stacks import ROOT, STACKS, Stack, functions, get_att, root, stack, walk
+
+ENVIRONMENTS = ("local", "dev", "prod")
+TAGS = {"App", "Env", "CostCenter"}
+READERS = (
+    "cli",
+    "localcloud",
+    "tests/e2e",
+    "tests/integration",
+    "tests/containers",
+    "RUNBOOK.md",
+    "README.md",
+    ".github",
+)
+
+nested = pytest.mark.parametrize("name", STACKS)
+
+
+def _nested(name: str) -> dict[str, Any]:
+    properties: dict[str, Any] = root().of_type("AWS::Serverless::Application")[name.capitalize()]
+    return properties
+
+
+# --- parameters and outputs ------------------------------------------------------------------------------------------
+
+
+def test_root_holds_every_stack() -> None:
+    locations = [each["Location"] for each in root().of_type("AWS::Serverless::Application").values()]
+    assert locations == [f"stacks/{name}.yaml" for name in STACKS]
+    assert {path.stem for path in (ROOT / "stacks").glob("*.yaml")} == set(STACKS)
+
+
+@nested
+def test_nested_stack_gets_exactly_its_parameters(name: str) -> None:
+    assert set(_nested(name)["Parameters"]) == set(stack(name).body["Parameters"])
+
+
+@pytest.mark.parametrize("each", [root(), *map(stack, STACKS)], ids=lambda each: each.name)
+def test_parameters_are_described_and_used(each: Stack) -> None:
+    body = {key: value for key, value in each.body.items() if key not in ("Parameters", "Metadata")}
+    text = repr(body)
+    for name, parameter in each.body["Parameters"].items():
+        assert len(parameter["Description"]) > 15, name
+        assert f"'Ref': '{name}'" in text or "${%s}" % name in text, f"{name} is not used"  # noqa: UP031
+
+
+def test_root_parameters_are_constrained_and_grouped() -> None:
+    parameters = root().body["Parameters"]
+    limits = ("AllowedValues", "AllowedPattern", "MinValue")
+    free = {name for name, each in parameters.items() if not any(limit in each for limit in limits)}
+    assert free == {"TrainingImage"}  # any registry's
+    groups = root().body["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(parameters)
+
+
+def test_nested_outputs_are_there_and_all_read() -> None:
+    read = {
+        (parts[0], parts[1].removeprefix("Outputs."))
+        for value in walk(dict(root().body))
+        if (parts := get_att(value)) and parts[1].startswith("Outputs.")
+    }
+    declared = {(name.capitalize(), output) for name in STACKS for output in stack(name).body.get("Outputs", {})}
+    assert read == declared
+
+
+def test_somebody_reads_each_output_of_the_root() -> None:
+    files = [path for place in READERS for path in _files(place)]
+    texts = "\n".join(path.read_text() for path in files)
+    assert [name for name in root().body["Outputs"] if not re.search(rf"\b{name}\b", texts)] == []
+
+
+# --- samconfig -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_samconfig_gives_the_template_what_it_asks_for(environment: str) -> None:
+    given = _overrides(environment)
+    parameters = root().body["Parameters"]
+    # Given a parameter set; Then it names only parameters that there are, and leaves out none without a default
+    assert set(given) <= set(parameters)
+    assert {name for name, each in parameters.items() if "Default" not in each} <= set(given)
+    # And each value is one that the template allows
+    for name, value in given.items():
+        assert re.fullmatch(parameters[name].get("AllowedPattern", ".*"), value), name
+        assert value in [str(each) for each in parameters[name].get("AllowedValues", [value])], name
+    assert given["Environment"] == environment
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_everything_is_tagged(environment: str) -> None:
+    # Given the stack's tags, which CloudFormation hands to every resource and nested stack that takes tags
+    tags = dict(pair.split("=") for pair in _samconfig()[environment]["deploy"]["parameters"]["tags"])
+    given = _overrides(environment)
+    assert tags == {"App": "bellwether", "Env": environment, "CostCenter": given["CostCenter"]}
+
+
+@nested
+def test_nested_stacks_are_tagged_whoever_deploys(name: str) -> None:
+    assert set(_nested(name)["Tags"]) == TAGS
+
+
+def test_samconfig_holds_no_secret_and_no_account() -> None:
+    text = (ROOT / "samconfig.toml").read_text()
+    assert not re.search(r"\d{12}|password|AKIA|token", text, re.IGNORECASE)
+
+
+# --- names fixed elsewhere -------------------------------------------------------------------------------------------
+
+
+def test_migrations_version_is_that_of_the_newest_file() -> None:
+    newest = max(path.name[:4] for path in (ROOT / "db" / "migrations").glob("[0-9]*.sql"))
+    assert root().body["Parameters"]["MigrationsVersion"]["Default"] == newest
+    # And no parameter set holds an older one
+    assert not any("MigrationsVersion" in _overrides(environment) for environment in ENVIRONMENTS)
+
+
+def test_each_model_has_its_package_group_and_its_rights() -> None:
+    models = stack("models")
+    groups = {each["ModelPackageGroupName"] for each in models.of_type("AWS::SageMaker::ModelPackageGroup").values()}
+    assert groups == {spec.package_group for spec in CATALOGUE.values()}
+    text = models.path.read_text()
+    for spec in CATALOGUE.values():
+        # AWS writes names into ARNs in lower case, callers as they are
+        for name in (spec.endpoint_name, spec.endpoint_name.lower()):
+            assert f"endpoint/{name}" in text
+        for name in (spec.package_group, spec.package_group.lower()):
+            assert f"model-package/{name}/" in text
+
+
+def test_application_role_is_the_one_that_gets_its_grants() -> None:
+    (migrate,) = [each for each in functions() if each.name == "MigrateDatabase"]
+    role = migrate.properties["Environment"]["Variables"]["APPLICATION_ROLE"]
+    assert role == "bellwether_app"
+
+
+def test_training_image_is_sagemakers_own_in_every_region() -> None:
+    # Given the registries that sagemaker-core knows for the image
+    (path,) = [each for each in distribution("sagemaker-core").files or [] if each.name == "xgboost.json"]
+    image = json.loads(path.read_text())["training"]["versions"]["3.2-0"]
+    assert image["repository"] == "sagemaker-xgboost"
+    # Then the template has them, those of other partitions aside
+    registry = {region: each["Account"] for region, each in stack("models").body["Mappings"]["XgboostRegistry"].items()}
+    assert registry == {
+        region: account
+        for region, account in image["registries"].items()
+        if not region.startswith(("cn-", "us-gov-", "us-iso"))
+    }
+
+
+# --- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _samconfig() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+
+def _overrides(environment: str) -> dict[str, str]:
+    pairs = _samconfig()[environment]["deploy"]["parameters"]["parameter_overrides"]
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _files(place: str) -> list[Any]:
+    path = ROOT / place
+    if path.is_file():
+        return [path]
+    return [each for each in path.rglob("*") if each.suffix in {".py", ".yml", ".md"}]
