@@ -241,7 +241,7 @@ def next_deployment(target: Target, known: frozenset[str]) -> str:
             return sorted(fresh)[0]
         time.sleep(1)
     raise CommandError(
-        "No deployment started: look at the approval rule's dead-letter queue (RUNBOOK: approval without deployment)"
+        "No deployment started: look at the approval rule's dead-letter queue (RUNBOOK, Approval without deployment)"
     )
 
 
