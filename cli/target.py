@@ -29,8 +29,8 @@ class Target:
     stack: str
     client: Callable[[str], Any]
     region: str
-    api_url: Callable[[str, str], str]
     credentials: Any = field(repr=False, default=None)
+    local_api_url: Callable[[str, str], str] | None = None
 
     @cached_property
     def description(self) -> dict[str, Any]:
@@ -55,7 +55,9 @@ class Target:
     @property
     def api_base(self) -> str:
         """URL of the stack's REST API, the stage included."""
-        return self.api_url(self.output("PredictApiId"), self.environment)
+        if self.local_api_url is None:
+            return self.output("PredictApiUrl")
+        return self.local_api_url(self.output("PredictApiId"), self.environment)
 
     def output(self, key: str) -> str:
         """One output of the root stack; a missing one means that an older template is deployed."""
@@ -108,7 +110,7 @@ def local_target(cloud: Cloud) -> Target:
         stack=endpoints.stack_name,
         client=endpoints.client,
         region=endpoints.region,
-        api_url=endpoints.api_url,
+        local_api_url=endpoints.api_url,
         credentials=endpoints.credentials,
     )
 
@@ -126,6 +128,5 @@ def aws_target() -> Target:
         stack=stack,
         client=lambda service: session.client(service),  # type: ignore[call-overload]  # by name, as the user named it
         region=session.region_name,
-        api_url=lambda api_id, stage: f"https://{api_id}.execute-api.{session.region_name}.amazonaws.com/{stage}",
         credentials=credentials,
     )
