@@ -1,8 +1,8 @@
 """Rolling origin, expanding window, periodic re-estimation: what the forecasts would have been."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ from .known import view
 from .parameters import EnsembleParameters
 from .splits import Pairs, Rows, make_pairs
 from .transforms import Array
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -77,18 +79,27 @@ def pose(
 
 
 def run_backtest(
-    problem: Problem, targets: range, parameters: EnsembleParameters, schedule: Schedule, seed: int
+    problem: Problem,
+    targets: range,
+    parameters: EnsembleParameters,
+    schedule: Schedule,
+    seed: int,
+    progress: Progress = lambda done, total: None,  # noqa: ARG005
 ) -> tuple[HorizonForecasts, ...]:
     """Forecast every target month in a range of rows at every horizon, each from its own origin.
 
     A part is fitted at the first origin of a block of months, on pairs whose outcome was known there, and serves the
-    origins of that block. Blocks are fitted side by side; the result does not depend on their order.
+    origins of that block. Blocks are fitted side by side; the result does not depend on their order. `progress` hears
+    of each block: blocks done, blocks in all.
     """
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         pending = [_submit(pool, problem, pairs, targets, parameters, schedule, seed) for pairs in problem.pairs]
+        blocks = [block for parts in pending for each in parts.values() for block in each]
+        for done, _ in enumerate(as_completed(blocks), start=1):
+            progress(done, len(blocks))
         return tuple(
-            _collect(problem, pairs, pairs.origins(targets), blocks)
-            for pairs, blocks in zip(problem.pairs, pending, strict=True)
+            _collect(problem, pairs, pairs.origins(targets), parts)
+            for pairs, parts in zip(problem.pairs, pending, strict=True)
         )
 
 

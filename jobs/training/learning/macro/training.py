@@ -46,7 +46,9 @@ def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -
     say(f"chosen {_inline(asdict(tuning.best))}")
     schedule = Schedule(job.linear_refit_months, job.tree_refit_months)
     say(f"backtest of {len(test)} target months after {len(warm_up)} for the intervals' first residuals")
-    forecasts = run_backtest(problem, range(warm_up.start, test.stop), tuning.best, schedule, job.seed)
+    forecasts = run_backtest(
+        problem, range(warm_up.start, test.stop), tuning.best, schedule, job.seed, progress=_say_quarters
+    )
     floor = _floor(dataset, selection, job.target)
     weights = ensemble_weights(tuning.best)
     scored = [score(each, weights, test, -np.inf if floor is None else floor) for each in forecasts]
@@ -189,6 +191,11 @@ def _say_data(dataset: Dataset, selection: Selection, problem: Problem) -> None:
     for one in selection.dropped:
         say(f"dropped {one.series}: {one.reason}")
     say(f"{len(problem.table.names)} features")
+
+
+def _say_quarters(done: int, total: int) -> None:
+    if done * 4 // total > (done - 1) * 4 // total:
+        say(f"backtest {done * 4 // total * 25}%")
 
 
 def _say_evaluation(evaluation: Mapping[str, Any]) -> None:
