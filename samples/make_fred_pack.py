@@ -5,7 +5,7 @@ has them: the vintage of June with the older header (`DATE`, missing as `.`), th
 (`observation_date`, missing as an empty cell). Figures are kept letter by letter. Quarterly series sit on the third
 month of their quarter in the source and on the quarter's first day in FRED: they are moved there.
 
-Run: `python samples/make_fred_pack.py [target folder]`
+Run: `python samples/make_fred_pack.py [target folder]`; it also writes SOURCES.md there.
 """
 
 import csv
@@ -76,7 +76,7 @@ def render(series: str, rows: Rows, style: HeaderStyle) -> str:
 
 
 def make(target: Path) -> int:
-    """Write every pack and the licence below `target`; returns the number of series files."""
+    """Write every pack, SOURCES.md and the licence below `target`; returns the number of series files."""
     source = source_folder()
     written = 0
     for vintage, style in PACKS.items():
@@ -86,7 +86,82 @@ def make(target: Path) -> int:
             (folder / f"{series}.csv").write_text(render(series, rows, style), encoding="utf-8", newline="\n")
             written += 1
     shutil.copyfile(source / "LICENSE", target / "LICENSE")
+    (target / "SOURCES.md").write_text(describe(), encoding="utf-8", newline="\n")
     return written
+
+
+# --- SOURCES.md -----------------------------------------------------------------------------------------------------
+
+AGENCIES = {  # who publishes a series, and its unit there and then
+    "A261RX1Q020SBEA": ("BEA", "billion chained 2009 USD, annual rate"),
+    "BOPTEXP": ("BEA and Census", "million USD"),
+    "BOPTIMP": ("BEA and Census", "million USD"),
+    "BUSINV": ("Census", "million USD"),
+    "CPIAUCSL": ("BLS", "index 1982-84=100"),
+    "CPILFESL": ("BLS", "index 1982-84=100"),
+    "DGORDER": ("Census", "million USD"),
+    "DSPIC96": ("BEA", "billion chained 2009 USD, annual rate"),
+    "GDPC1": ("BEA", "billion chained 2009 USD, annual rate"),
+    "HOUST": ("Census and HUD", "thousand units, annual rate"),
+    "HSN1F": ("Census and HUD", "thousand units, annual rate"),
+    "INDPRO": ("Federal Reserve Board", "index 2012=100"),
+    "IQ": ("BLS", "index 2000=100"),
+    "IR": ("BLS", "index 2000=100"),
+    "JTSJOL": ("BLS", "thousands"),
+    "PAYEMS": ("BLS", "thousand persons"),
+    "PCEC96": ("BEA", "billion chained 2009 USD, annual rate"),
+    "PCEPI": ("BEA", "index 2009=100"),
+    "PCEPILFE": ("BEA", "index 2009=100"),
+    "PERMIT": ("Census and HUD", "thousand units, annual rate"),
+    "PPIFIS": ("BLS", "index 2009-11=100"),
+    "RSAFS": ("Census", "million USD"),
+    "TCU": ("Federal Reserve Board", "percent of capacity"),
+    "TTLCONS": ("Census", "million USD, annual rate"),
+    "ULCNFB": ("BLS", "index 2009=100"),
+    "UNRATE": ("BLS", "percent"),
+    "WHLSLRIMSA": ("Census", "million USD"),
+}
+
+SOURCES = """\
+# FRED packs: where the figures come from
+
+Two vintages of {count} US series, as they stood on {days}. One CSV file a series, in the form
+in which FRED ships them: the older vintage with the header `DATE` and missing values as `.`, the newer one with
+`observation_date` and empty cells. All of them are figures of federal agencies of the United States (public domain);
+the two regional surveys of the source (GACDISA066MSFRBNY, GACDFSA066MSFRBPHI) are left out.
+
+Origin: `statsmodels` on PyPI, `{source}/data/US/<vintage>.csv`,
+which took it from the Nowcasting code of the Federal Reserve Bank of New York (commit
+19f365cab8269e3aac3faa11ad091d6e913c5c43). Licence of that code and its data files: BSD 3-Clause, in `LICENSE` beside
+this file. Neither the Bank nor FRED endorses this project.
+
+Changed against the source: one file a series instead of one wide file; dates as FRED writes them (ISO; quarterly
+series on the first day of their quarter instead of the first day of its third month). Figures are unchanged, letter by
+letter. Made by `samples/make_fred_pack.py`, which also writes this file; a test holds both against the installed
+package.
+
+| series | published by | unit | frequency | rows June / July | range in July |
+|---|---|---|---|---|---|
+{rows}
+
+IR and IQ were quarterly until 1988: the months between are rows without a value. DSPIC96, PCEC96, PCEPI, PCEPILFE and
+ULCNFB did not change between the vintages.
+"""
+
+
+def describe() -> str:
+    """The text of SOURCES.md."""
+    june, july = (read_source(source_folder() / "data" / "US" / f"{vintage}.csv") for vintage in sorted(PACKS))
+    rows = [
+        f"| {series} | {agency} | {unit} | {'quarterly' if series in QUARTERLY else 'monthly'} "
+        f"| {_count(june[series])} / {_count(july[series])} | {july[series][0][0]} .. {july[series][-1][0]} |"
+        for series, (agency, unit) in sorted(AGENCIES.items())
+    ]
+    return SOURCES.format(count=len(rows), days=" and ".join(sorted(PACKS)), source=SOURCE, rows="\n".join(rows))
+
+
+def _count(rows: Rows) -> int:
+    return sum(value != "" for _, value in rows)
 
 
 if __name__ == "__main__":

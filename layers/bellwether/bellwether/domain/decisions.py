@@ -47,7 +47,11 @@ class Decision(BaseModel):
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why gates failed, in gate order; empty when all passed."""
-        return tuple(gate.reason or f"{gate.name}: {gate.observed} (limit {gate.limit})" for gate in self.gates if not gate.passed)
+        return tuple(
+            gate.reason or f"{gate.name}: {gate.observed} (limit {gate.limit})"
+            for gate in self.gates
+            if not gate.passed
+        )
 
 
 def decide(

@@ -125,7 +125,7 @@ CATALOGUE: tuple[SeriesSpec, ...] = (
     *_group(INDEX, 2, 2, {"HWI": "Help-Wanted Index"}, maximum=1_000_000),
     *_group("ratio", 2, 2, {"HWIURATIO": "Help Wanted to Number Unemployed"}, maximum=100),
     *_group(
-        "index 2009=100",
+        INDEX,
         5,
         2,
         {"ULCNFB": "Unit Labor Cost, Nonfarm Business"},
