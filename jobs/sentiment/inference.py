@@ -1,4 +1,6 @@
-"""Entry point of endpoint and batch transform: the four functions that SageMaker's containers call. Travels in a bundle.
+"""Entry point of endpoint and batch transform: the four functions that SageMaker's containers call.
+
+Travels in a bundle, as `code/inference.py`.
 
 In SageMaker's own containers whatever these functions raise ends as status 500 without a word. So there a refused
 request travels on as a value, and `output_fn` answers it with status 400; elsewhere it is raised as RefusedInputError.

@@ -123,11 +123,17 @@ def _manifest(facts: Mapping[str, Any], classifier: Classifier, evaluated: Seque
         "training_window": {},
         "seed": 0,
         "labels": list(LABELS),
-        "metrics": {each.name: {"accuracy": each.model.accuracy, "macro_f1": each.model.macro_f1} for each in evaluated},
+        "metrics": {
+            each.name: {"accuracy": each.model.accuracy, "macro_f1": each.model.macro_f1} for each in evaluated
+        },
         "drift_reference": {},
         "golden": _golden(classifier),
         **facts,
     }
+
+
+def _figures(evaluated: SetEvaluation) -> dict[str, float]:
+    return {"accuracy": evaluated.model.accuracy, "macro_f1": evaluated.model.macro_f1}
 
 
 def _golden(classifier: Classifier) -> dict[str, Any]:

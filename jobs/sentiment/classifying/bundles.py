@@ -44,13 +44,16 @@ def read_verified(folder: Path) -> tuple[dict[str, Any], str]:
 
 def pack(folder: Path, archive: Path) -> None:
     """Put the folder into a `model.tar.gz`: sorted names, no times, no owners."""
-    with archive.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as zipped:
-        with tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for name in _files(folder):
-                entry = tarfile.TarInfo(name)
-                entry.size, entry.mode = (folder / name).stat().st_size, 0o644
-                with (folder / name).open("rb") as content:
-                    tar.addfile(entry, content)
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name in _files(folder):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = (folder / name).stat().st_size, 0o644
+            with (folder / name).open("rb") as content:
+                tar.addfile(entry, content)
 
 
 def file_sha256(path: Path) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import BertWordPieceTokenizer  # type: ignore[import-not-found,unused-ignore]
+from tokenizers import BertWordPieceTokenizer
 
 VOCABULARY_FILE = "vocab.txt"
 LONGEST_TEXT = 20_000  # characters given to the tokenizer: far beyond 512 tokens of any headline

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped,import-not-found,unused-ignore]
+import onnxruntime
 
 NETWORK_FILE = "model.onnx"
 

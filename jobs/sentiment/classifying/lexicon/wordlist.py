@@ -89,7 +89,7 @@ class WordList:
 
 
 def _forms(group: Mapping[str, Any]) -> list[str]:
-    found = group.get("words", "").split()
+    found: list[str] = group.get("words", "").split()
     for verb in group.get("verbs", "").split():
         found += verb_forms(verb)
     for noun in group.get("nouns", "").split():
