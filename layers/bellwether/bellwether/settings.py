@@ -1,15 +1,12 @@
 """Settings of a function: one pydantic model each, read from the environment once, loud when wrong."""
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bellwether.domain.errors import InvalidInputError
-
-M = TypeVar("M", bound=BaseModel)
-S = TypeVar("S", bound="FunctionSettings")
 
 
 class FunctionSettings(BaseSettings):
@@ -19,12 +16,12 @@ class FunctionSettings(BaseSettings):
 
 
 @cache
-def load(settings: type[S]) -> S:
+def load[S: FunctionSettings](settings: type[S]) -> S:
     """Read the settings once for each process; a missing or wrong variable raises pydantic's ValidationError."""
     return settings()
 
 
-def parse(model: type[M], event: Any) -> M:
+def parse[M: BaseModel](model: type[M], event: Any) -> M:
     """Read an event into its model; raises InvalidInputError that names the first wrong field."""
     try:
         return model.model_validate(event)

@@ -117,7 +117,7 @@ class SliceMetrics(_Report):
 
 
 class HorizonEvaluation(_Report):
-    """Backtest of one horizon. `rmse` and `mae` have the keys `model`, `random_walk` and `ar`, in units of the target."""
+    """Backtest of one horizon; `rmse` and `mae` of `model`, `random_walk` and `ar`, in units of the target."""
 
     horizon_months: Annotated[int, Field(ge=1)]
     n: Annotated[int, Field(ge=1)]
