@@ -69,14 +69,14 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     addresses = Addresses(ports.choose(), ports.choose())
     emulator = LoneEmulator(home, Toolchain(), addresses)
     endpoints = Endpoints(addresses.aws_url, addresses.sagemaker_url, Connection("127.0.0.1", 1, "", "", ""))
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:  # for the start only: other tests share this process
         for name, value in CALLERS_OWN.items():
             patch.setitem(os.environ, name, value)
         emulator.start()
-        try:
-            deployment = Deployment(home, Toolchain(), endpoints, Stack(FIXTURE, STACK))
-            deployment.build()
-            deployment.deploy({"Word": "please"})
-            yield Probe(emulator, endpoints, endpoints.stack_outputs(STACK))
-        finally:
-            emulator.stop()
+    try:
+        deployment = Deployment(home, Toolchain(), endpoints, Stack(FIXTURE, STACK))
+        deployment.build()
+        deployment.deploy({"Word": "please"})
+        yield Probe(emulator, endpoints, endpoints.stack_outputs(STACK))
+    finally:
+        emulator.stop()
