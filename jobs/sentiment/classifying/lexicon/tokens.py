@@ -9,7 +9,7 @@ _PATTERN = re.compile(
     r"|[#@][\w]+"
     r"|(?<![\w.])(?:eur|usd|gbp|sek|nok|dkk|chf|inr|rs)?(?P<number>[+-]?[$€£₹]?\d+(?:[.,]\d+)*)(?P<percent>\s?%|\s?percent\b|\s?per\scent\b|\s?pct\b|\s?pc\b|-percent\b)?"
     r"|(?P<cashtag>\$[a-z][a-z.:\-]{0,9}\b)"
-    r"|(?P<word>[^\W\d_]+(?:\.[^\W\d_]\b)*(?:'[^\W\d_]+)?)"
+    r"|(?P<word>[^\W\d_]+(?:(?:\.[^\W\d_]\b)+\.?)?(?:'[^\W\d_]+)?)"
     r"|(?P<stop>[;:!?()\[\]]|[.,](?=\s|$)|\s[-–—]{1,2}\s|[–—])"
 )
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "−": "-", "‐": "-", "‑": "-"})
