@@ -9,18 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellwether.domain.dataset import (
-    UNKNOWN,
-    Column,
-    Merged,
-    MergedManifest,
-    build_dataset,
-    figure,
-    guard,
-    merge_series,
-    read_columns,
-)
+from bellwether.domain.dataset import MergedManifest, build_dataset, figure, guard, read_columns
 from bellwether.domain.errors import InvalidInputError
+from bellwether.domain.folding import UNKNOWN, Column, Fold, Merged, merge_series
 from bellwether.domain.models import DatasetManifest
 from bellwether.domain.monthly import month_text
 from bellwether.domain.vintages import Vintage, in_order
@@ -142,6 +133,20 @@ def test_folding_a_vintage_twice_changes_nothing(history: list[tuple[int, str, l
     vintages = in_order(a_vintage(monthly(v, first), JUNE + timedelta(days=d)) for d, first, v in history)
     twice = [vintage for vintage in vintages for _ in range(2)]
     assert merged_months(*vintages) == merged_months(*twice)
+
+
+@given(HISTORY, st.integers(0, 6))
+def test_a_fold_goes_on_where_it_was_left(history: list[tuple[int, str, list[float | None]]], pause: int) -> None:
+    vintages = in_order(a_vintage(monthly(v, first), JUNE + timedelta(days=d)) for d, first, v in history)
+    whole, part = Fold("UNRATE"), Fold("UNRATE")
+    for vintage in vintages:
+        whole.add(vintage)
+    for vintage in vintages[:pause]:
+        part.add(vintage)
+    part = Fold.resume("UNRATE", part.state())
+    for vintage in vintages[pause:]:
+        part.add(vintage)
+    assert (part.merged(), part.state()) == (whole.merged(), whole.state())
 
 
 def test_before_the_first_vintage_nothing_was_known() -> None:

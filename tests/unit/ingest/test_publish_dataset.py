@@ -1,16 +1,19 @@
 """Publishing the merged data: what is replaced, when, and who wins."""
 
 import json
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from random import Random
 
 import pytest
 
 from bellwether.domain.errors import InvalidInputError, TransientUpstreamError
-from bellwether.domain.fred_layout import AS_OF, INBOX, MERGED_CSV, MERGED_MANIFEST, VINTAGES, vintage_key
+from bellwether.domain.fred_layout import AS_OF, CHECKPOINTS, INBOX, MERGED_CSV, MERGED_MANIFEST, VINTAGES, vintage_key
 from bellwether.domain.models import DatasetManifest
 from bellwether.domain.vintages import Vintage
+from bellwether.ports import ObjectContent
 from bellwether.usecases import publish_dataset as module
+from bellwether.usecases.checkpoints import EVERY
 from bellwether.usecases.ingest_series import ingest_inbox
 from bellwether.usecases.kept_vintages import list_vintages, load_in_order
 from bellwether.usecases.publish_dataset import Published, dataset_as_of, publish_as_of, publish_dataset
@@ -170,6 +173,57 @@ def test_who_always_loses_gives_up_and_may_be_retried(store: InMemoryObjectStore
     store.before_put = disturb
     with pytest.raises(TransientUpstreamError):
         publish(store)
+
+
+def many(count: int, start: int = 0) -> list[Vintage]:
+    return [a_vintage(monthly([*LONG, float(n)]), JUNE + timedelta(days=n), "TCU") for n in range(start, start + count)]
+
+
+def test_years_of_vintages_are_folded_from_the_last_checkpoint(
+    store: InMemoryObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a long row of vintages, published once
+    keep(store, *many(3 * EVERY))
+    publish(store)
+    assert len(store.keys(CHECKPOINTS)) == 2
+    # When one more comes
+    keep(store, *many(1, start=3 * EVERY))
+    read: list[str] = []
+
+    def get_many(keys: Sequence[str]) -> Iterator[ObjectContent]:
+        read.extend(keys)
+        return map(store.get, keys)
+
+    monkeypatch.setattr(store, "get_many", get_many)
+    fresh = publish(store)
+    # Then only those after the checkpoint are read, and the outcome is that of reading all
+    assert sum("TCU" in key for key in read) == EVERY + 1
+    for key in store.keys(CHECKPOINTS):
+        store.delete(key)
+    assert dataset_as_of(store, JULY + timedelta(days=3000)).manifest.sha256 == fresh.manifest.sha256
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[]"])
+def test_a_damaged_checkpoint_is_passed_over(store: InMemoryObjectStore, damage: bytes) -> None:
+    keep(store, *many(3 * EVERY))
+    publish(store)
+    for checkpoint in store.keys(CHECKPOINTS):
+        store.put(checkpoint, damage)
+    keep(store, *many(1, start=3 * EVERY))
+    with_damage = publish(store)
+    for checkpoint in store.keys(CHECKPOINTS):
+        store.delete(checkpoint)
+    assert dataset_as_of(store, JULY + timedelta(days=3000)).manifest.sha256 == with_damage.manifest.sha256
+
+
+def test_an_old_vintage_that_comes_late_makes_no_checkpoint_lie(store: InMemoryObjectStore) -> None:
+    # Given a checkpoint, and then a vintage from before it that alone knows a month of 2014
+    keep(store, *many(3 * EVERY))
+    publish(store)
+    keep(store, a_vintage(monthly([9.0], "2014-12"), JUNE + timedelta(hours=1), "TCU"))
+    # When it is published, then that month is in
+    published = publish(store)
+    assert [entry.first_month for entry in published.manifest.series if entry.series == "TCU"] == ["2014-12"]
 
 
 @pytest.mark.parametrize("seed", range(20))

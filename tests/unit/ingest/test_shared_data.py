@@ -8,7 +8,8 @@ from statistics import median, quantiles
 
 import pytest
 
-from bellwether.domain.dataset import build_dataset, merge_series
+from bellwether.domain.dataset import build_dataset
+from bellwether.domain.folding import merge_series
 from bellwether.domain.monthly import month_text
 from bellwether.domain.series_catalogue import spec_of
 from bellwether.domain.tabular import read_table

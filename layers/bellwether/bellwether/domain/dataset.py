@@ -1,10 +1,6 @@
-"""The merged data: every series' vintages folded into one monthly table, with its manifest.
+"""The merged data: every series side by side, one row a month, with its manifest.
 
-Folding goes from the oldest vintage to the newest: a later figure replaces an earlier one, a figure that a later
-vintage calls missing is withdrawn, a date that it has no row for keeps what it had. When a later vintage shows the
-same history on another base (an index rebased, other chained dollars), figures of the old base are left out rather
-than spliced. The bytes depend on the vintages and the catalogue only: made twice, or by two at once, they are the
-same.
+The bytes depend on the vintages and the catalogue only: made twice, or by two at once, they are the same.
 """
 
 import csv
@@ -13,37 +9,21 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from statistics import quantiles
+from datetime import datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from bellwether.domain.errors import InvalidInputError
-from bellwether.domain.models import DatasetManifest, SeriesEntry
-from bellwether.domain.monthly import month_end, month_text, parse_month, to_months
-from bellwether.domain.series import Frequency, SeriesSpec, frequency_of
-from bellwether.domain.series_catalogue import spec_of
-from bellwether.domain.vintages import Vintage
+from bellwether.domain.folding import Column, Finding, Merged
+from bellwether.domain.models import DatasetManifest
+from bellwether.domain.monthly import month_end, month_text, parse_month
 
 DATASET = "fred"
 SCHEMA_VERSION: Literal[1] = 1
 RECIPE = "1"  # raise it when the same vintages give other bytes
 
-REBASE_OVERLAP = 12
-REBASE_SHIFT = 0.02
-REBASE_SPREAD = 0.02
 KEPT_SHARE = 0.95
-UNKNOWN = "not in the catalogue: unit unknown, level (tcode 1), careful publication lag"
-
-
-class Finding(BaseModel):
-    """Something about a series that a person should know."""
-
-    model_config = ConfigDict(frozen=True)
-
-    series: str
-    reason: str
 
 
 class MergedManifest(DatasetManifest):
@@ -51,23 +31,6 @@ class MergedManifest(DatasetManifest):
 
     as_of: AwareDatetime | None = None
     inputs_sha256: str = ""
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True)
-class Column:
-    """One series of the merged data: its manifest entry and its values by month."""
-
-    entry: SeriesEntry
-    months: Mapping[int, float]
-
-
-@dataclass(frozen=True)
-class Merged:
-    """What the vintages of one series come to; no column when no month is complete."""
-
-    series: str
-    column: Column | None
     findings: tuple[Finding, ...] = ()
 
 
@@ -82,86 +45,6 @@ class Dataset:
     def manifest_json(self) -> bytes:
         """The manifest as a file."""
         return (json.dumps(self.manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n").encode()
-
-
-# --- one series -----------------------------------------------------------------------------------------------------
-
-
-def merge_series(series: str, vintages: Iterable[Vintage], *, as_of: datetime | None = None) -> Merged:
-    """Fold a series' vintages, which come oldest first; with `as_of`, only those that were known then."""
-    spec = spec_of(series)
-    folds: dict[Frequency, dict[date, float | None]] = {}  # the one seen last at the end
-    findings: list[Finding] = []
-    latest: tuple[Vintage, Frequency] | None = None
-    for vintage in vintages:
-        if as_of is not None and vintage.known_at > as_of:
-            continue
-        frequency = _frequency(spec, vintage)
-        fold = folds.pop(frequency, {})
-        if _is_rebased(fold, vintage.values):
-            lost = sum(value is not None and day not in vintage.values for day, value in fold.items())
-            if lost:
-                findings.append(
-                    Finding(series=series, reason=f"rebased in {vintage.name}: {lost} figures of the old base left out")
-                )
-            fold = {}
-        fold.update(vintage.values)
-        folds[frequency] = fold
-        latest = vintage, frequency
-    months: dict[int, float] = {}
-    for frequency, values in folds.items():
-        months.update(to_months(values, frequency, spec.aggregation))
-    if latest is None or not months:
-        reason = "no vintage was known then" if latest is None else "no complete month"
-        return Merged(series, None, (*findings, Finding(series=series, reason=reason)))
-    if not spec.known:
-        findings.append(Finding(series=series, reason=UNKNOWN))
-    return Merged(series, Column(_entry(spec, latest[1], latest[0], months), months), tuple(findings))
-
-
-def _frequency(spec: SeriesSpec, vintage: Vintage) -> Frequency:
-    days = [each.day for each in vintage.observations if each.value is not None]
-    return frequency_of(spec, days) or spec.frequency
-
-
-def _is_rebased(before: Mapping[date, float | None], after: Mapping[date, float | None]) -> bool:
-    """Whether the common figures differ by one factor, as after a change of base; never for rates that cross zero."""
-    ratios: list[float] = []
-    for day, new in after.items():
-        old = before.get(day)
-        if old is None or new is None:
-            continue
-        if old <= 0 or new <= 0:
-            return False
-        ratios.append(new / old)
-    if len(ratios) < REBASE_OVERLAP:
-        return False
-    low, *_, high = quantiles(ratios, n=20)
-    middle = (low + high) / 2
-    return abs(middle - 1) > REBASE_SHIFT and (high - low) / middle < REBASE_SPREAD
-
-
-def _entry(spec: SeriesSpec, frequency: Frequency, latest: Vintage, months: Mapping[int, float]) -> SeriesEntry:
-    lag = spec.publication_lag_months
-    if not spec.known and frequency is Frequency.QUARTERLY:
-        lag *= 2
-    return SeriesEntry(
-        series=spec.series,
-        title=spec.title,
-        unit=spec.unit,
-        frequency=frequency.value,
-        aggregation=spec.aggregation.value,
-        tcode=spec.tcode,
-        publication_lag_months=lag,
-        first_month=month_text(min(months)),
-        last_month=month_text(max(months)),
-        rows=len(months),
-        vintage=str(latest.name),
-        sha256=latest.sha256,
-    )
-
-
-# --- all series -----------------------------------------------------------------------------------------------------
 
 
 def guard(previous: Mapping[str, Column], merged: Sequence[Merged], *, accept: Iterable[str] = ()) -> list[Merged]:

@@ -16,6 +16,7 @@ QUARANTINE = "fred-data/quarantine/"
 MERGED_CSV = "fred-data/train/fred_merged_data.csv"
 MERGED_MANIFEST = "fred-data/train/manifest.json"
 AS_OF = "fred-data/as-of/"
+CHECKPOINTS = "fred-data/checkpoints/"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _NAME_CHARACTERS = 100

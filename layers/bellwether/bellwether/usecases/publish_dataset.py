@@ -1,7 +1,7 @@
 """Publish the merged macro data: fold the kept vintages, and replace the files only when nobody else did meanwhile."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,21 +9,20 @@ from pydantic import ValidationError
 
 from bellwether.domain.dataset import (
     RECIPE,
-    Column,
     Dataset,
-    Finding,
-    Merged,
     MergedManifest,
     build_dataset,
     guard,
-    merge_series,
     read_columns,
 )
 from bellwether.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientUpstreamError
+from bellwether.domain.folding import Column, Finding, Merged
 from bellwether.domain.fred_layout import MERGED_CSV, MERGED_MANIFEST, as_of_keys
 from bellwether.domain.series_catalogue import catalogue_sha256
+from bellwether.domain.vintages import VintageName
 from bellwether.ports import ObjectContent, ObjectStore
-from bellwether.usecases.kept_vintages import VintageNames, digest, list_vintages, load_in_order, telling
+from bellwether.usecases.checkpoints import fold_vintages
+from bellwether.usecases.kept_vintages import VintageNames, digest, list_vintages, telling
 
 ATTEMPTS = 20
 CSV_TYPE = "text/csv"
@@ -93,9 +92,7 @@ def dataset_as_of(store: ObjectStore, as_of: datetime, *, series: Collection[str
         if series is None or owner in series
     }
     names = telling({owner: kept for owner, kept in known.items() if kept})
-    return build_dataset(
-        _merge(store, names, as_of=as_of), inputs_sha256=_inputs_sha256(names), as_of=as_of.astimezone(UTC)
-    )
+    return build_dataset(_merge(store, names), inputs_sha256=_inputs_sha256(names), as_of=as_of.astimezone(UTC))
 
 
 def publish_as_of(store: ObjectStore, as_of: datetime) -> Published:
@@ -111,14 +108,14 @@ def publish_as_of(store: ObjectStore, as_of: datetime) -> Published:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _merge(store: ObjectStore, names: VintageNames, *, as_of: datetime | None = None) -> list[Merged]:
-    return [_merge_one(store, series, names, as_of) for series in names]
+def _merge(store: ObjectStore, names: VintageNames) -> list[Merged]:
+    return [_merge_one(store, series, kept) for series, kept in names.items()]
 
 
-def _merge_one(store: ObjectStore, series: str, names: VintageNames, as_of: datetime | None) -> Merged:
+def _merge_one(store: ObjectStore, series: str, names: Sequence[VintageName]) -> Merged:
     """One series whose vintages can't be read is a finding; the others go on."""
     try:
-        return merge_series(series, load_in_order(store, series, names[series]), as_of=as_of)
+        return fold_vintages(store, series, names).merged()
     except (InvalidInputError, NotFoundError) as error:
         return Merged(series, None, (Finding(series=series, reason=f"a vintage can't be read: {error}"),))
 
