@@ -217,7 +217,9 @@ def test_a_container_gets_a_refusal_as_status_400(
     worker.Response = lambda **given: given  # type: ignore[attr-defined]
     sys.modules["sagemaker_containers.beta.framework"].worker = worker  # type: ignore[attr-defined]
     # When a bad request comes
-    response = inference.output_fn(inference.predict_fn(inference.input_fn("{}", JSON), inference.model_fn(str(bundle))))
+    response = inference.output_fn(
+        inference.predict_fn(inference.input_fn("{}", JSON), inference.model_fn(str(bundle)))
+    )
     # Then the answer is a 400 with the field
     assert response["status"] == 400
     assert json.loads(response["response"])["field"] == "text"
@@ -227,7 +229,7 @@ def test_the_code_runs_alone(bundle: Path) -> None:
     # Given nothing but the bundle and an interpreter without any package
     program = (
         "import inference; m = inference.model_fn('..');"
-        "print(inference.output_fn(inference.predict_fn(inference.input_fn('{\"text\": \"Profit soars\"}'), m))[0])"
+        'print(inference.output_fn(inference.predict_fn(inference.input_fn(\'{"text": "Profit soars"}\'), m))[0])'
     )
     # When its code answers
     answer = subprocess.run(
