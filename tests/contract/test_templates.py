@@ -7,6 +7,8 @@ from importlib.metadata import distribution
 from typing import Any
 
 import pytest
+from cfnlint.api import lint_file  # type: ignore[import-untyped]
+from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
 from bellwether.domain.catalogue import CATALOGUE
 from tests.contract.stacks import ROOT, STACKS, Stack, functions, get_att, root, stack, walk
@@ -30,6 +32,26 @@ nested = pytest.mark.parametrize("name", STACKS)
 def _nested(name: str) -> dict[str, Any]:
     properties: dict[str, Any] = root().of_type("AWS::Serverless::Application")[name.capitalize()]
     return properties
+
+
+@pytest.mark.parametrize("each", [root(), *map(stack, STACKS)], ids=lambda each: each.name)
+def test_cfn_lint_has_nothing_to_say(each: Stack) -> None:
+    # Given its hints as well: they hold a policy's resources against its actions
+    regions = ["us-east-1", "eu-central-1"]
+    config = ManualArgs(regions=regions, include_checks=["I"], ignore_checks=["I3011"])  # see the next test
+    assert [str(match) for match in lint_file(each.path, config=config)] == []
+
+
+def test_data_outlives_its_stack() -> None:
+    # Given everything that can't be made again; logs, secrets and parked events go with their stack
+    kept = {
+        ("foundation", "DataBucket"): "RetainExceptOnCreate",
+        ("foundation", "Database"): "Snapshot",
+        ("models", "ModelPackageGroup"): "RetainExceptOnCreate",
+    }
+    for (name, resource), policy in kept.items():
+        assert stack(name).body["Resources"][resource]["DeletionPolicy"] == policy
+        assert stack(name).body["Resources"][resource]["UpdateReplacePolicy"] in {"Retain", "Snapshot"}
 
 
 # --- parameters and outputs ------------------------------------------------------------------------------------------
