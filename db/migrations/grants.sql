@@ -12,8 +12,17 @@ BEGIN
     EXECUTE format('REVOKE ALL ON SCHEMA public FROM %I', role);
     EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', role);
 
-    EXECUTE format('REVOKE ALL ON schema_migrations, decisions, decision_outcomes FROM %I', role);
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', role);
     EXECUTE format('GRANT SELECT ON schema_migrations TO %I', role);
-    EXECUTE format('GRANT SELECT, INSERT ON decisions, decision_outcomes TO %I', role);
+    EXECUTE format('GRANT SELECT, INSERT ON decisions, decision_outcomes, dispatch_controls TO %I', role);
+    EXECUTE format(
+        'GRANT SELECT, INSERT, UPDATE ON
+            feed_state, inbound_events_raw, inbound_events_classified, lane_telemetry, telemetry_coverage,
+            dispatch_recommendations, dispatch_executions, incidents
+        TO %I', role
+    );
+    EXECUTE format('GRANT SELECT, INSERT ON inbound_event_versions, story_keys TO %I', role);
+    -- retention deletes these; what belongs to a story goes with it
+    EXECUTE format('GRANT DELETE ON inbound_events_raw, story_keys, lane_telemetry, telemetry_coverage, incidents TO %I', role);
 END
 $grants$;

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from bellwether import settings
+from bellwether.adapters.migration_files import PackagedMigrations
 from bellwether.adapters.postgres import Database, connect
 from bellwether.adapters.postgres_schema import PostgresSchema
 from bellwether.domain.database import DatabaseLogin
@@ -24,12 +25,16 @@ from bellwether.domain.errors import (
     NotFoundError,
     TransientUpstreamError,
 )
+from bellwether.domain.migrations import in_order
 from functions.operations.migrate_database import app as migrate_app
 from functions.operations.record_decision import app as record_app
 from tests.fakes.lambda_context import InvocationContext
 from tests.integration.database.conftest import Server
 
 EVENTS = Path(__file__).parents[3] / "events/operations"
+SHIPPED = tuple(migration.version for migration in in_order(PackagedMigrations().migrations()))
+NEWEST = SHIPPED[-1]
+NEWER = f"{len(SHIPPED) + 1:04d}"
 
 
 def event(name: str) -> dict[str, Any]:
@@ -106,7 +111,7 @@ def test_by_hand_it_migrates_and_stores_a_login_that_works(environment: dict[str
     # Given an empty database, when the function is invoked twice
     first, second = migrate(event("migrate_database/direct")), migrate()
     # Then the first run did the work
-    assert first["applied"] == ("0001",)
+    assert first["applied"] == SHIPPED
     assert second == {"applied": (), "version": first["version"]}
     # And the application logs in with the stored secret
     with connect(stored_login(environment), sslmode="prefer") as connection:
@@ -137,7 +142,7 @@ def test_cloudformation_is_told_of_success(answers: AnswerBox, case: str) -> Non
             "StackId": request["StackId"],
             "RequestId": request["RequestId"],
             "LogicalResourceId": "DatabaseMigration",
-            "Data": {"Version": "0001", "Applied": "0001"},
+            "Data": {"Version": NEWEST, "Applied": ",".join(SHIPPED)},
         }
     ]
     assert answers.content_types == [""]
@@ -184,14 +189,14 @@ def test_going_back_to_older_code_leaves_the_newer_database(answers: AnswerBox, 
     # Given a database that newer code has migrated
     migrate()
     with connect(owner, sslmode="prefer") as connection:
-        connection.execute("INSERT INTO schema_migrations VALUES ('0002', 'newer', repeat('0', 64))")
+        connection.execute("INSERT INTO schema_migrations VALUES (%s, 'newer', repeat('0', 64))", (NEWER,))
     # When CloudFormation rolls back, then it succeeds
     rollback = event("migrate_database/update") | {"ResponseURL": answers.url}
-    rollback["OldResourceProperties"]["MigrationsVersion"] = "0002"
+    rollback["OldResourceProperties"]["MigrationsVersion"] = NEWER
     migrate(rollback)
-    assert answers.answers[0]["Data"] == {"Version": "0002", "Applied": ""}
+    assert answers.answers[0]["Data"] == {"Version": NEWER, "Applied": ""}
     # But a person is told
-    with pytest.raises(ConflictError, match="0002"):
+    with pytest.raises(ConflictError, match=NEWER):
         migrate()
 
 
@@ -219,7 +224,7 @@ def test_two_migrators_at_once_apply_each_migration_once(environment: dict[str, 
     said = [migrator.communicate(timeout=30)[0] for migrator in migrators]
     # Then one did the work, the other found it done, and the login is one that works
     assert [migrator.returncode for migrator in migrators] == [0, 0]
-    assert sorted(json.loads(lines.splitlines()[-1]) for lines in said) == [[], ["0001"]]
+    assert sorted(json.loads(lines.splitlines()[-1]) for lines in said) == [[], list(SHIPPED)]
     connect(stored_login(environment), sslmode="prefer").close()
 
 

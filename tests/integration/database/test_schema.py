@@ -179,6 +179,10 @@ def test_a_migrator_gives_up_when_another_holds_the_lock(owner: DatabaseLogin, a
         "UPDATE decision_outcomes SET status = 'x'",
         "DELETE FROM decision_outcomes",
         "TRUNCATE decision_outcomes",
+        "UPDATE dispatch_controls SET halted = false",
+        "DELETE FROM dispatch_controls",
+        "DELETE FROM dispatch_recommendations",
+        "DELETE FROM dispatch_executions",
         "DROP TABLE decisions CASCADE",
         "ALTER TABLE decisions DISABLE TRIGGER append_only",
         "CREATE TABLE mine ()",
@@ -206,6 +210,8 @@ def test_the_application_may_only_add(migrated: DatabaseLogin, statement: str) -
         "DELETE FROM decision_outcomes",
         "TRUNCATE decisions CASCADE",
         "TRUNCATE decision_outcomes",
+        "UPDATE dispatch_controls SET halted = false",
+        "DELETE FROM dispatch_controls",
         "MERGE INTO decisions d USING decisions s ON d.decision_id = s.decision_id WHEN MATCHED THEN DELETE",
     ],
 )
@@ -244,7 +250,17 @@ def test_rights_are_stated_anew_by_each_run(owner: DatabaseLogin, migrated: Data
     assert rights == [
         ("decision_outcomes", "INSERT,SELECT"),
         ("decisions", "INSERT,SELECT"),
+        ("dispatch_controls", "INSERT,SELECT"),
+        ("dispatch_executions", "INSERT,SELECT,UPDATE"),
+        ("dispatch_recommendations", "INSERT,SELECT,UPDATE"),
+        ("feed_state", "INSERT,SELECT,UPDATE"),
+        ("inbound_event_versions", "INSERT,SELECT"),
+        ("inbound_events_classified", "INSERT,SELECT,UPDATE"),
+        ("inbound_events_raw", "DELETE,INSERT,SELECT,UPDATE"),
+        ("incidents", "DELETE,INSERT,SELECT,UPDATE"),
+        ("lane_telemetry", "DELETE,INSERT,SELECT,UPDATE"),
         ("schema_migrations", "SELECT"),
+        ("story_keys", "DELETE,INSERT,SELECT"),
     ]
 
 
