@@ -26,7 +26,7 @@ def _set(words: str) -> frozenset[str]:
 
 EXCHANGES = frozenset({"Nasdaq", "NYSE", "CBOE"})
 LEGAL_FORMS = _set("""
-    inc incorporated corp corporation co company ltd limited plc llc lp sa nv se ag ab asa oyj kgaa spa bv trust adr
+    inc incorporated corp corporation co company ltd limited plc llc lp sa nv se ag ab asa oyj kgaa spa bv adr
     the de md nj ny oh va pa wa nc ga fl tx mn cayman bermuda new
 """)
 COMMON_ENDINGS = _set("""

@@ -18,6 +18,7 @@ How = Literal["cashtag", "exchange", "parenthesis", "symbol", "name"]
 
 COLUMNS = ("symbol", "bare", "aliases", "guarded", "unless")
 LONGEST_TEXT = 20_000  # characters looked at
+SHORTEST_BARE = 3  # letters of a symbol that counts in company of other words
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,5}(?:\.[A-Z])?")
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z]{1,5}(?:[.\-][A-Za-z])?)(?![\w$])")
@@ -215,6 +216,7 @@ class TickerFinder:
         last_end: int | None = None
         while place < len(words):
             if length := self._excluded(words, place):
+                taken.append((words[place].start, words[place + length - 1].end))
                 place += length
                 continue
             follows = last_end is not None and _LIST.fullmatch(text[last_end : words[place].start]) is not None
@@ -299,19 +301,22 @@ def _matches(words: list[_Word], place: int, keys: tuple[str, ...]) -> bool:
 def _in_company(words: list[_Word], place: int, length: int, *, strict: bool = False) -> bool:
     """Whether the words around belong to a company: `X stock`, `X's earnings`, `shares of X`.
 
-    `strict`, for symbols that are words: `IT shares` and `ALL stocks` are none, `CAT stock` and `DECK's sales` are.
+    `strict`, for symbols that are words: `IT shares`, `A stock` and `ALL stocks` are none, `CAT stock` and `DECK's
+    sales` are. Of one or two letters only marked ones are believed: `A Stock to Buy`, `AI Stock Jumps`.
     """
+    if strict and len(words[place].key) < SHORTEST_BARE:
+        return False
     following = words[place + length].key if place + length < len(words) else ""
     before = words[place - 1].key if place else ""
     earlier = words[place - 2].key if place > 1 else ""
     if before in _BEFORE_COMPANY or (before in _BETWEEN and earlier in _OF):
         return True
-    if following == "to" and place + length + 1 < len(words) and words[place + length + 1].key in _PLANNED:
-        return not strict
+    possessive = words[place + length - 1].possessive
     if strict:
-        long = len(words[place].key) > 2
-        return following in _AFTER_SYMBOL or (long and (words[place].possessive or following in _QUARTERS))
-    return following in _AFTER_COMPANY or words[place + length - 1].possessive
+        return possessive or following in _AFTER_SYMBOL or following in _QUARTERS
+    if following == "to" and place + length + 1 < len(words):
+        return words[place + length + 1].key in _PLANNED
+    return possessive or following in _AFTER_COMPANY
 
 
 def _overlaps(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
