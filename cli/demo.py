@@ -18,6 +18,7 @@ from rich.table import Table
 from bellwether.domain.models import EvaluationReport
 from cli import executions, lifecycle
 from cli.chart import BacktestPoint, draw_backtest
+from cli.lifecycle import Ingested
 from cli.problems import CommandError
 from cli.target import Target, local_target
 from localcloud.control import Cloud
@@ -55,7 +56,7 @@ def demo(
     _say(f"Embedded cloud is up, stack {target.stack} is deployed")
 
     packs = _packs()
-    summaries = [_ingest_pack(target, pack) for pack in packs]
+    ingested = [_ingest_pack(target, pack) for pack in packs]
     candidate = _train(target, trials)
     outcome = _approve(target, candidate.version)
     prediction = lifecycle.predict(target, MODEL, lifecycle.latest_figures(target))
@@ -64,7 +65,7 @@ def demo(
         title=f"UNRATE {CHART_HORIZON_MONTHS} months ahead, as forecast at the time",
         path=out / "forecast.png",
     )
-    report = _report(target, packs, summaries, candidate, outcome, prediction, seconds=time.monotonic() - started)
+    report = _report(target, packs, ingested, candidate, outcome, prediction, seconds=time.monotonic() - started)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     console.print(_errors_table(candidate.evaluation), _facts_table(report), lifecycle.prediction_table(prediction))
     console.print(f"Picture: {_shown(picture)}\nFacts:   {_shown(out / 'report.json')}")
@@ -86,15 +87,15 @@ def _packs() -> list[Path]:
     return [folder]
 
 
-def _ingest_pack(target: Target, pack: Path) -> dict[str, Any]:
+def _ingest_pack(target: Target, pack: Path) -> Ingested:
     files = lifecycle.csv_files([pack])
     with console.status(f"Ingesting {len(files)} files of {pack.name}"):
-        lifecycle.upload_pack(target, files, folder=f"{pack.name}/")
-        summary = lifecycle.ingest(target, source="pack")
-    fresh = sum(entry["new"] for entry in summary["ingested"])
-    findings = len(summary["quarantined"])
-    _say(f"Pack {pack.name}: {len(files)} files, {fresh} new vintages, {findings} findings in quarantine")
-    return summary
+        result = lifecycle.ingest_pack(target, files)
+    counts = f"{result.files} files, {result.new_vintages} new vintages, {len(result.findings)} findings in quarantine"
+    _say(f"Pack {pack.name}: {counts}")
+    if result.findings:
+        console.print(lifecycle.findings_table(result.findings))
+    return result
 
 
 def _train(target: Target, trials: int) -> Candidate:
@@ -135,9 +136,9 @@ def _point(row: dict[str, str]) -> BacktestPoint:
     return BacktestPoint(
         target_month=date.fromisoformat(f"{row['target_month'][:7]}-01"),
         actual=float(row["actual"]),
-        prediction=float(row["prediction"]),
-        lower=float(row["lower_80"] or "nan"),
-        upper=float(row["upper_80"] or "nan"),
+        prediction=float(row["model"]),
+        lower=float(row["lower_0.8"] or "nan"),
+        upper=float(row["upper_0.8"] or "nan"),
     )
 
 
@@ -157,7 +158,7 @@ def _approve(target: Target, number: int) -> str:
 def _report(
     target: Target,
     packs: list[Path],
-    summaries: list[dict[str, Any]],
+    ingested: list[Ingested],
     candidate: Candidate,
     outcome: str,
     prediction: dict[str, Any],
@@ -170,14 +171,13 @@ def _report(
         "packs": [
             {
                 "pack": pack.name,
-                "files": len(lifecycle.csv_files([pack])),
-                "series": len(summary["ingested"]),
-                "new_vintages": sum(entry["new"] for entry in summary["ingested"]),
-                "findings": summary["quarantined"],
+                "files": result.files,
+                "new_vintages": result.new_vintages,
+                "findings": result.findings,
             }
-            for pack, summary in zip(packs, summaries, strict=True)
+            for pack, result in zip(packs, ingested, strict=True)
         ],
-        "dataset": summaries[-1]["dataset"],
+        "dataset": ingested[-1].dataset,
         "evaluation": candidate.evaluation.model_dump(mode="json"),
         "model": {
             "name": MODEL,
@@ -223,8 +223,7 @@ def _facts_table(report: dict[str, Any]) -> Table:
             f"{pack['files']} files, {pack['new_vintages']} new vintages, {len(pack['findings'])} findings",
         )
     dataset, model, endpoint = report["dataset"], report["model"], report["endpoint"]
-    if dataset:
-        table.add_row("merged data", f"{dataset['rows']} months, {dataset['first_month']} to {dataset['last_month']}")
+    table.add_row("merged data", lifecycle.dataset_line(dataset))
     table.add_row("model", f"{model['group']} version {model['version']}, {model['status']}, {model['deployment']}")
     table.add_row("endpoint", f"{endpoint['name']}: {endpoint['status']} ({endpoint['config']})")
     return table

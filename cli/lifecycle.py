@@ -1,9 +1,11 @@
 """What the lifecycle commands do, apart from asking and printing."""
 
 import csv
+import hashlib
 import io
 import json
 import time
+import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +22,8 @@ from cli.target import Target
 __all__ = ["Target"]
 
 INBOX_PREFIX = "fred-data/inbox/"
+VINTAGES_PREFIX = "fred-data/vintages/"
+QUARANTINE_PREFIX = "fred-data/quarantine/"
 EVENT_WAIT_SECONDS = 120
 REGISTERED = "registered"
 ALREADY_RUNNING = "already_running"
@@ -48,11 +52,64 @@ def csv_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def upload_pack(target: Target, files: Iterable[Path], *, folder: str = "") -> None:
-    """Drop files into the inbox, below `folder` where one is given."""
+@dataclass(frozen=True)
+class Ingested:
+    """What became of a pack: new vintages, what was set aside, and the merged data as it is now."""
+
+    files: int
+    new_vintages: int
+    findings: list[dict[str, Any]]
+    dataset: dict[str, Any] | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return asdict(self)
+
+
+def ingest_pack(target: Target, files: list[Path]) -> Ingested:
+    """Drop files into the inbox as one archive, as a person would, and wait until the event has brought them in."""
     s3, bucket = target.client("s3"), target.output("DataBucketName")
-    for path in files:
-        s3.upload_file(str(path), bucket, f"{INBOX_PREFIX}{folder}{path.name}")
+    archive = _zipped(files)
+    key = f"{INBOX_PREFIX}pack-{hashlib.sha256(archive).hexdigest()[:12]}.zip"
+    before = len(_objects(s3, bucket, VINTAGES_PREFIX))
+    known_findings = {each["Key"] for each in _objects(s3, bucket, QUARANTINE_PREFIX)}
+    s3.put_object(Bucket=bucket, Key=key, Body=archive)
+    _await_empty(s3, bucket, key)
+    dataset = ingest(target, source="pack")["dataset"]
+    fresh = [each["Key"] for each in _objects(s3, bucket, QUARANTINE_PREFIX) if each["Key"] not in known_findings]
+    return Ingested(
+        files=len(files),
+        new_vintages=len(_objects(s3, bucket, VINTAGES_PREFIX)) - before,
+        findings=[
+            json.loads(s3.get_object(Bucket=bucket, Key=each)["Body"].read())
+            for each in fresh
+            if each.endswith(".reason.json")
+        ],
+        dataset=dataset,
+    )
+
+
+def _zipped(files: list[Path]) -> bytes:
+    """Each file below its folder's name: a folder named after a day says when its figures were known."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            member = zipfile.ZipInfo(f"{path.resolve().parent.name}/{path.name}")
+            archive.writestr(member, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _objects(s3: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [entry for page in pages for entry in page.get("Contents", [])]
+
+
+def _await_empty(s3: Any, bucket: str, key: str) -> None:
+    deadline = time.monotonic() + EVENT_WAIT_SECONDS
+    while _objects(s3, bucket, key):
+        if time.monotonic() > deadline:
+            raise CommandError(f"{key} lies in the inbox after {EVENT_WAIT_SECONDS} s (RUNBOOK, Ingestion failed)")
+        time.sleep(0.5)
 
 
 def ingest(target: Target, *, source: str | None) -> dict[str, Any]:
@@ -70,13 +127,21 @@ def latest_figures(target: Target) -> dict[str, str]:
     return latest
 
 
-def ingest_table(summary: dict[str, Any]) -> Table:
-    """What came in, what was set aside."""
-    table = Table(title="Ingested", caption=f"{len(summary['quarantined'])} findings in quarantine")
-    for column in ("series", "rows", "vintage"):
-        table.add_column(column)
-    for entry in summary["ingested"]:
-        table.add_row(entry["series"], str(entry["rows"]), str(entry["vintage"]) + ("" if entry["new"] else " (known)"))
+def dataset_line(dataset: dict[str, Any] | None) -> str:
+    """The merged data in a line."""
+    if dataset is None:
+        return "no merged data yet"
+    span = f"{dataset['first_month']} to {dataset['last_month']}"
+    return f"{dataset['series']} series, {dataset['vintages']} vintages, {dataset['rows']} months, {span}"
+
+
+def findings_table(findings: list[dict[str, Any]]) -> Table:
+    """What was set aside, where and why."""
+    table = Table(title="Set aside")
+    for column in ("file", "line", "field", "reason"):
+        table.add_column(column, overflow="fold")
+    for each in findings:
+        table.add_row(each["file"], "" if each["line"] is None else str(each["line"]), each["field"], each["reason"])
     return table
 
 

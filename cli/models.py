@@ -27,12 +27,23 @@ def ingest(
     """Bring FRED series into the data bucket, from files or from the configured source."""
     target = current_target()
     if paths:
-        lifecycle.upload_pack(target, lifecycle.csv_files(paths))
-    summary = lifecycle.ingest(target, source="pack" if paths else None)
+        with console.status("Ingesting"):
+            result = lifecycle.ingest_pack(target, lifecycle.csv_files(paths))
+        summary, findings = result.as_json(), result.findings
+        headline = f"{result.files} files, {result.new_vintages} new vintages, {len(findings)} findings in quarantine"
+    else:
+        with console.status("Fetching"):
+            summary = lifecycle.ingest(target, source=None)
+        findings = summary["quarantined"]
+        headline = (
+            f"{len(summary['ingested'])} series, {len(summary['failed'])} not available, {len(findings)} findings"
+        )
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
-    else:
-        console.print(lifecycle.ingest_table(summary))
+        return
+    console.print(headline, lifecycle.dataset_line(summary["dataset"]), sep="\n", highlight=False)
+    if findings:
+        console.print(lifecycle.findings_table(findings))
 
 
 def train(

@@ -1,15 +1,14 @@
 """The embedded cloud, started once from nothing for all end-to-end tests, with the real stack deployed into it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from cli import executions, lifecycle
+from cli import lifecycle
 from cli.target import Target, local_target
 from localcloud.control import Cloud
 from localcloud.home import Home
-from tests.e2e.flow import MODEL, PACKS, Flow, subscribe
+from tests.e2e.flow import PACKS, Flow, subscribe
 
 
 @pytest.fixture(scope="session")
@@ -32,18 +31,8 @@ def flow(target: Target) -> Flow:
     """The sample packs ingested, a first version trained, approved and deployed."""
     mailbox = subscribe(target)
     for pack in PACKS:
-        lifecycle.upload_pack(target, lifecycle.csv_files([pack]), folder=f"{pack.name}/")
-        summary = lifecycle.ingest(target, source="pack")
-    flow = Flow(target=target, mailbox=mailbox, ingested=summary)
+        ingested = lifecycle.ingest_pack(target, lifecycle.csv_files([pack]))
+    flow = Flow(target=target, mailbox=mailbox, ingested=ingested)
     training = flow.train()
     flow.deploy(training["version"])
     return flow
-
-
-@pytest.fixture(scope="session")
-def sample_pack() -> Path:
-    """The newer of the two sample vintages."""
-    return PACKS[-1]
-
-
-__all__ = ["MODEL", "cloud", "executions", "flow", "sample_pack", "target"]

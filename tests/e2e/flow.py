@@ -31,7 +31,7 @@ class Flow:
 
     target: Target
     mailbox: str
-    ingested: dict[str, Any]
+    ingested: lifecycle.Ingested
 
     def train(self, **hyperparameters: str) -> dict[str, Any]:
         """Train with a small budget and wait for the end; a failed execution raises CommandError."""

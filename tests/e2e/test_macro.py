@@ -37,7 +37,10 @@ def test_files_become_one_dataset_with_a_manifest(flow: Flow) -> None:
     assert merged.splitlines()[0].startswith("month,")
     assert {entry["series"] for entry in manifest["series"]} >= {"UNRATE", "PAYEMS", "GDPC1"}
     assert manifest["last_month"] == "2016-06"
-    assert flow.ingested["dataset"]["sha256"] == manifest["sha256"]
+    assert flow.ingested.dataset is not None
+    assert flow.ingested.dataset["sha256"] == manifest["sha256"]
+    assert flow.ingested.files == 27
+    assert flow.ingested.findings == []
 
 
 def test_first_version_is_served_with_its_interval(flow: Flow) -> None:
