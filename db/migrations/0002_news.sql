@@ -177,21 +177,29 @@ CREATE TABLE dispatch_executions (
     broker_order_id   text,
     ticker            text        NOT NULL CHECK (length(ticker) BETWEEN 1 AND 20),
     side              text        NOT NULL CHECK (side IN ('BUY', 'SELL')),
-    status            text        NOT NULL CHECK (status ~ '^[A-Z_]{1,40}$'),
+    quantity          numeric     NOT NULL CHECK (quantity > 0), -- ordered
+    order_terms       jsonb       NOT NULL CHECK (jsonb_typeof(order_terms) = 'object'), -- the same however often it is handed out
+    status            text        NOT NULL CHECK (status IN ('APPROVED', 'SENT', 'FILLED', 'REJECTED', 'UNFILLED', 'UNSENT')),
+    approved_at       timestamptz NOT NULL, -- when the gates let it through: from here on it counts against the limits
+    sent_at           timestamptz,
+    settled_at        timestamptz,
     filled_quantity   numeric     NOT NULL DEFAULT 0 CHECK (filled_quantity >= 0),
     fill_price        numeric     CHECK (fill_price > 0), -- USD, mean over the parts
     fees              numeric     NOT NULL DEFAULT 0, -- USD
-    sent_at           timestamptz NOT NULL,
-    settled_at        timestamptz,
+    failures          integer     NOT NULL DEFAULT 0 CHECK (failures >= 0), -- times that its fate stayed unclear
+    last_error        text,
+    last_error_at     timestamptz,
     details           jsonb       NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(details) = 'object'),
-    CHECK (filled_quantity = 0 OR fill_price IS NOT NULL)
+    CHECK (filled_quantity = 0 OR fill_price IS NOT NULL),
+    CHECK ((status IN ('APPROVED', 'SENT')) = (settled_at IS NULL))
 );
 
 COMMENT ON TABLE dispatch_executions IS 'What a broker made of a recommendation: one row each, whatever happened on the way';
 
-CREATE INDEX dispatch_executions_unsettled ON dispatch_executions (sent_at) WHERE settled_at IS NULL;
-CREATE INDEX dispatch_executions_by_time ON dispatch_executions (sent_at DESC); -- a day's notional and loss
-CREATE INDEX dispatch_executions_by_ticker ON dispatch_executions (ticker, sent_at); -- positions
+CREATE INDEX dispatch_executions_unsettled ON dispatch_executions (approved_at) WHERE settled_at IS NULL;
+CREATE INDEX dispatch_executions_by_time ON dispatch_executions (approved_at DESC); -- a day's trades and loss
+CREATE INDEX dispatch_executions_by_ticker ON dispatch_executions (ticker, approved_at); -- positions
+CREATE INDEX dispatch_executions_in_trouble ON dispatch_executions (last_error_at) WHERE last_error_at IS NOT NULL; -- error kill switch
 
 CREATE TABLE dispatch_controls ( -- the newest row holds
     control_id bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -215,6 +223,7 @@ CREATE TABLE incidents (
     last_seen_at timestamptz NOT NULL,
     escalated_at timestamptz,
     closed_at    timestamptz,
+    told         text        CHECK (told IN ('opened', 'escalated', 'closed')), -- the latest that people were told of it
     details      jsonb       NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(details) = 'object'),
     PRIMARY KEY (incident_key, opened_at)
 );
@@ -223,3 +232,4 @@ COMMENT ON TABLE incidents IS 'What the watchdog found wrong, from its first sig
 
 CREATE UNIQUE INDEX incidents_open ON incidents (incident_key) WHERE closed_at IS NULL; -- one at a time of each kind
 CREATE INDEX incidents_by_time ON incidents (opened_at DESC);
+CREATE INDEX incidents_untold ON incidents (incident_key) WHERE told IS DISTINCT FROM 'closed';
