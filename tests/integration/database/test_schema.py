@@ -261,6 +261,7 @@ def test_rights_are_stated_anew_by_each_run(owner: DatabaseLogin, migrated: Data
         ("lane_telemetry", "DELETE,INSERT,SELECT,UPDATE"),
         ("schema_migrations", "SELECT"),
         ("story_keys", "DELETE,INSERT,SELECT"),
+        ("telemetry_coverage", "DELETE,INSERT,SELECT,UPDATE"),
     ]
 
 
