@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import TooLittleDataError
 from ..intervals import LEVELS, IntervalPath, interval_path
 from ..months import format_month
 from ..significance import diebold_mariano
@@ -109,11 +110,13 @@ def _versus(own: Array, other: Array, horizon: int) -> Mapping[str, float]:
     return {"rmse_ratio": max(ratio, 1e-9), "dm_statistic": test.statistic, "p_value": test.p_value}
 
 
-def _coverage(path: IntervalPath, actual: Array, counted: Mask) -> Mapping[str, float]:
+def _coverage(path: IntervalPath, actual: Array, counted: Mask) -> Mapping[str, Any]:
     rows = counted & ~np.isnan(path.lower)
+    if not rows.any():
+        raise TooLittleDataError("no forecast of the backtest has an interval: too few earlier errors that count")
     held = (actual[rows] >= path.lower[rows]) & (actual[rows] <= path.upper[rows])
     width = float(np.mean(path.upper[rows] - path.lower[rows]))
-    return {"level": path.level, "coverage": float(held.mean()), "mean_width": width}
+    return {"level": path.level, "coverage": float(held.mean()), "mean_width": width, "n": int(rows.sum())}
 
 
 def _slices(scored: Scored, errors: Mapping[str, Array]) -> Sequence[Mapping[str, Any]]:

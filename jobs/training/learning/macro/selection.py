@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InvalidDatasetError, TooLittleDataError
+from ..intervals import FEWEST
 from ..months import format_month
 from .dataset import Dataset, Panel, Series
 from .known import carried_months, relative_lags
@@ -82,7 +83,7 @@ def windows(panel: Panel, target: str, parameters: JobParameters) -> tuple[range
     ahead = max(parameters.horizons)
     stop = int(published[-1]) + 1
     test = range(stop - parameters.backtest_months, stop)
-    warm_up = range(test.start - parameters.tuning_months, test.start)
+    warm_up = range(test.start - max(parameters.tuning_months, FEWEST + ahead), test.start)
     settled = warm_up.start - ahead
     # Targets from here on have enough pairs known at their origin, `ahead` months before.
     have = published[LEAST_TRAINING_MONTHS - 1] if len(published) >= LEAST_TRAINING_MONTHS else stop

@@ -1,0 +1,53 @@
+"""The job travels as a layer and as a source directory; both hold the sources and nothing else."""
+
+import ast
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jobs.training.learning.macro import candidate
+from tests.model.conftest import TRAINING
+
+FOREIGN = {"pickle", "joblib", "bellwether", "functions", "boto3", "pydantic", "pandas"}
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_the_layer_holds_the_sources_and_no_caches(tmp_path: Path) -> None:
+    # Given the layer's makefile, when it builds
+    command = ["make", "--silent", "build-JobsLayer", f"ARTIFACTS_DIR={tmp_path}"]
+    subprocess.run(command, cwd=TRAINING.parent, check=True, timeout=60)
+    # Then the job is importable as jobs.training, and no cache came along
+    built = tmp_path / "python" / "jobs" / "training"
+    assert {"__init__.py", "train.py", "inference.py", "requirements.txt", "setup.py", "learning"} <= {
+        path.name for path in built.iterdir()
+    }
+    assert not [path for path in built.rglob("*") if path.name == "__pycache__" or path.suffix == ".pyc"]
+
+
+def test_no_pickle_and_no_foreign_rooms() -> None:
+    # Given every module of the job, then none imports a pickle, Lambda's side, or what the image lacks but for two
+    allowed_extras = {"optuna", "mlflow"}
+    for path in sorted(TRAINING.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names.append(node.module)
+            roots = {name.split(".")[0] for name in names}
+            assert roots.isdisjoint(FOREIGN), path
+            if roots & allowed_extras:
+                assert path.name in {"tuning.py", "tracking.py"}
+
+
+def test_the_endpoint_s_code_is_all_that_it_imports() -> None:
+    # Given the modules that a bundle carries, then each import among them is carried too
+    carried = set(candidate.SERVED)
+    for name in carried:
+        package = Path(name).parent
+        for node in ast.walk(ast.parse((TRAINING / name).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                folder = package if node.level == 1 else package.parent
+                modules = [node.module.replace(".", "/")] if node.module else [alias.name for alias in node.names]
+                for module in modules:
+                    assert f"{(folder / module).as_posix()}.py" in carried, f"{name} imports {module}"

@@ -1,0 +1,46 @@
+"""What the job writes is what the functions read: manifest, bundle and evaluation fit the domain's types."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pydantic")
+models = pytest.importorskip("bellwether.domain.models")
+golden = pytest.importorskip("bellwether.domain.golden")
+
+from jobs.training.learning.bundle import read_verified  # noqa: E402
+from jobs.training.learning.macro.dataset import MANIFEST_FILE, read_dataset  # noqa: E402
+from jobs.training.learning.macro.serving import answer, load, parse_request  # noqa: E402
+from tests.model.builders import Economy, write_dataset  # noqa: E402
+from tests.model.conftest import JobRun  # noqa: E402
+
+
+def test_the_evaluation_is_one_that_the_gate_can_read(trained: JobRun) -> None:
+    report = models.EvaluationReport.model_validate_json((trained.output_data / "evaluation.json").read_bytes())
+    assert [one.horizon_months for one in report.horizons] == [1, 3]
+    for one in report.horizons:
+        assert set(one.rmse) == set(one.mae) == {"model", "random_walk", "ar"}
+        assert set(one.versus) == {"random_walk", "ar"}
+        assert [interval.level for interval in one.intervals] == [0.8, 0.95]
+        assert one.slices
+
+
+def test_the_bundle_is_one_that_deployment_can_verify(trained: JobRun) -> None:
+    manifest = models.BundleManifest.model_validate_json((trained.model / "bundle.json").read_bytes())
+    assert {column.name: column.fill for column in manifest.inputs}["UNRATE"] == "refuse"
+    assert set(manifest.parts) == set(read_verified(trained.model)[2])
+
+
+def test_the_smoke_test_finds_the_golden_answer(trained: JobRun) -> None:
+    # Given the golden pair as the smoke test reads it, when the bundle answers, then nothing differs
+    manifest = models.BundleManifest.model_validate_json((trained.model / "bundle.json").read_bytes())
+    observed = answer(load(trained.model), parse_request(json.dumps(manifest.golden.request)))
+    assert not list(golden.differences(manifest.golden.response, observed, relative_tolerance=1e-6))
+
+
+def test_a_manifest_in_the_domain_s_form_is_read(made: Economy, tmp_path: Path) -> None:
+    # Given a manifest that ingestion's type accepts, when the job reads the channel, then every series is there
+    channel = write_dataset(tmp_path, made)
+    manifest = models.DatasetManifest.model_validate_json((channel / MANIFEST_FILE).read_bytes())
+    assert [entry.series for entry in manifest.series] == [entry.name for entry in read_dataset(channel).series]

@@ -1,0 +1,80 @@
+"""Columns that can't be used are left out with a reason; too short a history ends the job with one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jobs.training.learning.errors import InvalidDatasetError, TooLittleDataError
+from jobs.training.learning.intervals import FEWEST
+from jobs.training.learning.macro.dataset import Dataset, Series
+from jobs.training.learning.macro.parameters import JobParameters
+from jobs.training.learning.macro.selection import select_series, windows
+from jobs.training.learning.macro.transforms import Array
+from tests.model.builders import Economy
+
+MONTHS = 240
+
+
+def dataset(made: Economy) -> Dataset:
+    return Dataset(made.panel, made.series, "0" * 64)
+
+
+def figures(first: int, last: int) -> Array:
+    rows = np.arange(MONTHS)
+    return np.where((rows >= first) & (rows < last), 10.0 + np.sin(rows), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (figures(150, 240), "only 90 figures"),
+        (np.full(MONTHS, 3.0), "constant"),
+        (figures(0, 200), "ends in 2006-08"),
+        (figures(0, 240) - 10.0, "not positive"),
+    ],
+)
+def test_an_unusable_column_is_left_out(made: Economy, values: Array, reason: str) -> None:
+    # Given a column with a flaw, when series are selected, then it is named with the reason and the others stay
+    selection = select_series(dataset(made.with_column(Series("FLAWED", "", "monthly", 5, 0), values)), "UNRATE")
+    (dropped,) = selection.dropped
+    assert dropped.series == "FLAWED"
+    assert reason in dropped.reason
+    assert selection.series == made.series
+
+
+def test_a_column_that_starts_late_or_has_gaps_stays(made: Economy) -> None:
+    values = figures(100, 240)
+    values[150:153] = np.nan
+    assert not select_series(dataset(made.with_column(Series("LATE", "", "monthly", 5, 0), values)), "UNRATE").dropped
+
+
+def test_a_dataset_without_the_target_is_refused(made: Economy) -> None:
+    with pytest.raises(InvalidDatasetError, match="no series 'UNRATE'"):
+        select_series(dataset(made.without("UNRATE")), "UNRATE")
+
+
+def test_windows_follow_each_other_and_end_with_the_target(made: Economy) -> None:
+    # Given parameters with horizons up to 6
+    parameters = replace(JobParameters(), horizons=(1, 6), backtest_months=40, tuning_months=24)
+    # When windows are laid
+    tuning, warm_up, test = windows(made.panel, "UNRATE", parameters)
+    # Then the backtest ends with the data, and tuning ends before the first scored forecast's origin
+    assert (test.stop, len(test)) == (MONTHS, 40)
+    assert (warm_up.stop, len(warm_up)) == (test.start, FEWEST + 6)
+    assert tuning.stop == warm_up.start - 6
+    assert len(tuning) >= 24
+
+
+def test_too_short_a_history_says_how_much_is_missing(made: Economy) -> None:
+    # Given 20 years, when a backtest of ten is asked for, then the reason gives the figures
+    with pytest.raises(TooLittleDataError, match=r"UNRATE has 240 months; a backtest of 120 months .* needs \d+$"):
+        windows(made.panel, "UNRATE", JobParameters())
+
+
+def test_a_shorter_backtest_is_proposed_where_one_fits(made: Economy) -> None:
+    parameters = replace(JobParameters(), horizons=(1,), tuning_months=24)
+    with pytest.raises(TooLittleDataError, match=r"backtest_months=(\d+) would fit") as caught:
+        windows(made.panel, "UNRATE", parameters)
+    fitting = int(str(caught.value).split("backtest_months=")[1].split()[0])
+    assert len(windows(made.panel, "UNRATE", replace(parameters, backtest_months=fitting))[2]) == fitting
