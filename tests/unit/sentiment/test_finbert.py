@@ -15,15 +15,19 @@ transformers = pytest.importorskip("transformers", reason=REASON)
 pytest.importorskip("onnxruntime", reason=REASON)
 pytest.importorskip("onnx", reason=REASON)
 
+from bench.random_bert import Size, make  # noqa: E402
 from jobs.sentiment.classifying import loading, requests  # noqa: E402
 from jobs.sentiment.classifying.errors import UnusableModelError  # noqa: E402
 from jobs.sentiment.classifying.finbert.model import FinBert, class_names, load_finbert  # noqa: E402
 from jobs.sentiment.classifying.results import LABELS  # noqa: E402
 from jobs.sentiment.pack import pack_finbert  # noqa: E402
-from tests.unit.sentiment import tiny_bert  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the exporters' own, of other people's packages
 
+WORDS = (
+    "profit loss costs sales shares rise rises fall falls cut raises board meets on the of to a company quarterly net "
+    "strong weak results record order bank oil gold market stocks word"
+)
 TEXTS = [
     "Quarterly net profit rises",
     "Costs",
@@ -38,7 +42,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_bert.make(tmp_path_factory.mktemp("weights"))
+    return make(tmp_path_factory.mktemp("weights"), Size(layers=2, width=32, heads=2, limit_tokens=64), WORDS.split())
 
 
 def config(weights: Path) -> dict[str, object]:

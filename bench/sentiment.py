@@ -1,0 +1,260 @@
+"""`python -m bench.sentiment`: the embedded model on labelled headlines, FinBERT's speed, companies in headlines.
+
+Every figure stands beside its peer of the same run: all-neutral, and a plain transformers pipeline. FinBERT's part runs
+under the Python that BELLWETHER_FINBERT_PYTHON (or --interpreter) names, else it says why it is missing.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bellwether.domain.tickers import Listing, TickerFinder, parse_listings
+from bench.labelled import SETS, VARIABLE, Half, half_of, rows_of, shared_data
+from jobs.sentiment.classifying.lexicon.model import WORD_LIST_FILE, LexiconClassifier
+from jobs.sentiment.classifying.lexicon.wordlist import WordList
+from jobs.sentiment.evaluation import Agreement, evaluate
+
+ROOT = Path(__file__).parents[1]
+INTERPRETER_VARIABLE = "BELLWETHER_FINBERT_PYTHON"
+HALVES: tuple[Half, ...] = ("development", "unseen")
+COMPANIES_LOOKED_AT: dict[Half, str] = {
+    "development": "errors read",
+    "unseen": "errors read once, at recall .938; two names and two rules changed since",
+}
+MISSING_DATA = f"no labelled data: set {VARIABLE} to the shared data folder"
+
+
+@dataclass(frozen=True)
+class Tone:
+    """Agreement on one half of one set."""
+
+    name: str
+    half: Half
+    looked_at: str
+    model: Agreement
+    all_neutral: Agreement
+
+
+@dataclass(frozen=True)
+class Companies:
+    """Recall on headlines filed under a symbol. `recall_named`: only those whose title names the company at all.
+
+    A publisher files a headline under a company that it does not name ("Coca-Cola" under National Beverage); such a
+    title can't be resolved by reading it. `mentions_elsewhere` are companies found besides the filed one.
+    """
+
+    half: Half
+    looked_at: str
+    headlines: int
+    recall: float
+    named: int
+    recall_named: float
+    recall_marked_only: float
+    mentions_elsewhere: int
+    microseconds_a_headline: float
+
+
+def lexicon() -> LexiconClassifier:
+    """The embedded model as it ships."""
+    path = ROOT / "jobs/sentiment/classifying/lexicon" / WORD_LIST_FILE
+    return LexiconClassifier(WordList.parse(path.read_bytes()))
+
+
+def tones(folder: Path) -> list[Tone]:
+    """The embedded model on both halves of every set."""
+    model = lexicon()
+    found = []
+    for labelled in SETS:
+        for half in HALVES:
+            evaluated = evaluate(labelled.name, labelled.half(folder, half), model)
+            looked_at = labelled.looked_at if half == "development" else "nothing"
+            found.append(Tone(labelled.name, half, looked_at, evaluated.model, evaluated.all_neutral))
+    return found
+
+
+def lexicon_speed() -> float:
+    """Microseconds a headline."""
+    model = lexicon()
+    texts = [entry["text"] for entry in json.loads((ROOT / "jobs/sentiment/golden.json").read_bytes())] * 200
+    begun = time.perf_counter()
+    model.classify(texts)
+    return round((time.perf_counter() - begun) / len(texts) * 1e6, 1)
+
+
+# --- companies -------------------------------------------------------------------------------------------------------
+
+
+def companies(folder: Path) -> list[Companies]:
+    """Both halves of the headlines that a publisher filed under a symbol."""
+    listings = parse_listings((ROOT / "samples/tickers/us_symbols.csv").read_text(encoding="utf-8"))
+    finder = TickerFinder(listings)
+    bare = TickerFinder(Listing(listing.symbol) for listing in listings)
+    by_symbol = {listing.symbol: listing for listing in listings}
+    rows = [(row["symbol"], row["title"]) for row in rows_of(folder / "news" / "ticker_headlines_2026.csv.gz")]
+    return [
+        _companies(half, [row for row in rows if half_of(row[1]) == half], finder, bare, by_symbol) for half in HALVES
+    ]
+
+
+def _companies(
+    half: Half,
+    rows: Sequence[tuple[str, str]],
+    finder: TickerFinder,
+    bare: TickerFinder,
+    by_symbol: dict[str, Listing],
+) -> Companies:
+    begun = time.perf_counter()
+    found = [finder.find(title) for _, title in rows]
+    seconds = time.perf_counter() - begun
+    hits = [symbol in {each.symbol for each in mentions} for (symbol, _), mentions in zip(rows, found, strict=True)]
+    marked = [symbol in bare.symbols(title) for symbol, title in rows]
+    named = [hit for hit, (symbol, title) in zip(hits, rows, strict=True) if _names(title, symbol, by_symbol)]
+    return Companies(
+        half=half,
+        looked_at=COMPANIES_LOOKED_AT[half],
+        headlines=len(rows),
+        recall=_share(hits),
+        named=len(named),
+        recall_named=_share(named),
+        recall_marked_only=_share(marked),
+        mentions_elsewhere=sum(len(mentions) for mentions in found) - sum(hits),
+        microseconds_a_headline=round(seconds / len(rows) * 1e6, 1),
+    )
+
+
+def _names(title: str, symbol: str, by_symbol: dict[str, Listing]) -> bool:
+    """Whether the title has the symbol or the first word of one of the company's names: a test unlike the finder's."""
+    listing = by_symbol.get(symbol)
+    names = () if listing is None else (*listing.aliases, *listing.guarded)
+    words = {symbol.lower(), *(re.split(r"[\s/]", name.lower())[0].removesuffix("'s") for name in names)}
+    text = title.lower().replace("’", "'")
+    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) for word in words)
+
+
+def _share(hits: Sequence[bool]) -> float:
+    return round(sum(hits) / len(hits), 4) if hits else 0.0
+
+
+# --- FinBERT ---------------------------------------------------------------------------------------------------------
+
+
+def finbert_speeds(interpreter: str | None, base: bool) -> list[dict[str, Any]] | str:
+    """The speeds that `bench.finbert_speed` measures, or why there are none."""
+    python = interpreter or os.environ.get(INTERPRETER_VARIABLE)
+    if not python:
+        return (
+            f"FinBERT not measured: {INTERPRETER_VARIABLE} names no Python with torch, transformers, onnxruntime, onnx"
+        )
+    command = [python, "-m", "bench.finbert_speed", *(["--base"] if base else [])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines() or ["no reason given"]
+        return f"FinBERT not measured: {reason[-1]}"
+    speeds: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    return speeds
+
+
+# --- output ----------------------------------------------------------------------------------------------------------
+
+
+def report(interpreter: str | None, base: bool) -> dict[str, Any]:
+    """Everything that can be measured here."""
+    folder = shared_data()
+    return {
+        "lexicon_microseconds_a_headline": lexicon_speed(),
+        "tone": [asdict(each) for each in tones(folder)] if folder else MISSING_DATA,
+        "companies": [asdict(each) for each in companies(folder)] if folder else MISSING_DATA,
+        "finbert": finbert_speeds(interpreter, base),
+    }
+
+
+def show(found: dict[str, Any], console: Console) -> None:
+    """As tables."""
+    console.print(f"Embedded model: {found['lexicon_microseconds_a_headline']} µs a headline")
+    _tone_table(found["tone"], console)
+    _companies_table(found["companies"], console)
+    _finbert_table(found["finbert"], console)
+
+
+def _tone_table(found: list[dict[str, Any]] | str, console: Console) -> None:
+    if isinstance(found, str):
+        console.print(found)
+        return
+    table = Table("set", "half", "looked at", "n", "accuracy / macro-F1", "all neutral", title="Tone of headlines")
+    for row in found:
+        model, neutral = row["model"], row["all_neutral"]
+        table.add_row(row["name"], row["half"], row["looked_at"], str(model["n"]), _pair(model), _pair(neutral))
+    console.print(table)
+
+
+def _pair(agreement: dict[str, float]) -> str:
+    return f"{agreement['accuracy']:.3f} / {agreement['macro_f1']:.3f}"
+
+
+def _companies_table(found: list[dict[str, Any]] | str, console: Console) -> None:
+    if isinstance(found, str):
+        return
+    columns = ("half", "looked at", "n", "recall", "marked only", "named", "recall of those", "elsewhere", "µs")
+    table = Table(*columns, title="Companies in headlines")
+    for row in found:
+        table.add_row(
+            row["half"],
+            row["looked_at"],
+            str(row["headlines"]),
+            f"{row['recall']:.3f}",
+            f"{row['recall_marked_only']:.3f}",
+            str(row["named"]),
+            f"{row['recall_named']:.3f}",
+            str(row["mentions_elsewhere"]),
+            f"{row['microseconds_a_headline']:.0f}",
+        )
+    console.print(table)
+
+
+def _finbert_table(found: list[dict[str, Any]] | str, console: Console) -> None:
+    if isinstance(found, str):
+        console.print(found)
+        return
+    columns = ("network", "way", "sentences/s", "× plain", "mean score distance", "same label")
+    table = Table(*columns, title="FinBERT's architecture, random weights, one thread")
+    for row in found:
+        distance, same = row["mean_score_distance"], row["same_label"]
+        table.add_row(
+            row["network"],
+            row["way"],
+            f"{row['per_second']:.1f}",
+            f"{row['times_plain']:.2f}",
+            "" if distance is None else f"{distance:.4f}",
+            "" if same is None else f"{same:.3f}",
+        )
+    console.print(table)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.sentiment", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--interpreter", help="a Python with FinBERT's libraries")
+    parser.add_argument("--base", action="store_true", help="measure FinBERT's own size, too (some minutes)")
+    given = parser.parse_args(arguments)
+    found = report(given.interpreter, given.base)
+    if given.json:
+        print(json.dumps(found, indent=1))
+    else:
+        show(found, Console(highlight=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
