@@ -3,16 +3,31 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from bellwether.domain.bars import Bar, BarRequest, Coverage
 from bellwether.domain.bundle import Archive
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.decisions import Decision, Outcome
 from bellwether.domain.deployment import CurrentVersion, EndpointState, RegisteredVersion
+from bellwether.domain.dispatch import (
+    Book,
+    BrokerOrder,
+    Control,
+    Execution,
+    Order,
+    Recommendation,
+    Ruling,
+    Step,
+)
+from bellwether.domain.feeds import DueFeed, FeedUpdate, ListedFeed
 from bellwether.domain.migrations import AppliedMigration, Migration
+from bellwether.domain.signals import Recommendation, SignalRule, Situation
+from bellwether.domain.stories import Batch
 from bellwether.domain.training import TrainingJob
+from bellwether.domain.watch import Incident, Sighting
 
 # --- objects (S3) ---------------------------------------------------------------------------------------------------
 
@@ -287,3 +302,240 @@ class Processes(Protocol):
 
     def start(self, name: str, payload: Mapping[str, Any]) -> str | None:
         """Start an execution and return its ARN; None when one of this name has run or runs already."""
+
+
+# --- dispatch -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """An approved order whose dispatcher did not come back. `sent`: the broker was seen to have it."""
+
+    order: Order
+    sent: bool
+
+
+class RecommendationStore(Protocol):
+    """Recommendations on their way through the gates. All but `transaction` is called inside of it."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """What is claimed, ruled and recorded in it holds altogether or not at all."""
+
+    def lock_pending(self, limit: int) -> tuple[Recommendation, ...]:
+        """The oldest that wait and that nobody else has in hand, to the transaction's end."""
+
+    def claim_unsettled(
+        self, token: UUID, *, limit: int, now: datetime, claimed_until: datetime
+    ) -> tuple[Unsettled, ...]:
+        """Approved orders whose claim has run out, now claimed under `token`."""
+
+    def book(self, tickers: Sequence[str], *, day_start: datetime, failures_since: datetime) -> Book:
+        """What the limits refer to, with quotes of `tickers`. Until the transaction ends nobody else gets to see it."""
+
+    def record(self, rulings: Sequence[Ruling], token: UUID, *, claimed_until: datetime, broker: str) -> None:
+        """Keep decisions and approved orders, these claimed under `token`; ConflictError when one was decided before."""
+
+
+class ExecutionStore(Protocol):
+    """Orders, and what brokers made of them."""
+
+    def settle(self, execution: Execution) -> Step:
+        """Take a report about an order in, once; returns what it changed. Raises NotFoundError for an unknown order."""
+
+
+class DispatchControls(Protocol):
+    """The manual kill switch."""
+
+    def current(self) -> Control:
+        """As it was last set."""
+
+    def change(self, *, halted: bool, actor: str, reason: str) -> Control:
+        """Set it. When this returns, no order is approved any more (or, resumed, may be again)."""
+
+    def on_their_way(self) -> int:
+        """How many orders are approved and not settled."""
+
+
+class Broker(Protocol):
+    """Who executes orders. Raises TransientUpstreamError or UpstreamError."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the table of executions."""
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        """The order of that name; None when there is none."""
+
+    def place(self, order: Order) -> BrokerOrder:
+        """Send it; raises ConflictError when an order of its name is there already."""
+
+
+# --- watch ----------------------------------------------------------------------------------------------------------
+
+
+class Watchtower(Protocol):
+    """What the watchdog sees and keeps. All but `transaction` is called inside of it."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Keeps other watchdogs out; what is saved in it holds altogether or not at all."""
+
+    def look(self, *, failures_since: datetime) -> Sighting:
+        """How old, how far behind, how broken everything is."""
+
+    def incidents(self) -> tuple[Incident, ...]:
+        """Those that are open, or whose end nobody was told."""
+
+    def save(self, incidents: Sequence[Incident]) -> None:
+        """Keep new ones, and changes of those that are there."""
+
+
+# --- feeds ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FeedAnswer:
+    """What a feed's server said.
+
+    `error`: why there is no answer at all; `unreadable`: why its bytes (`content`, as they came) are no document.
+    `tried` is false when there was no time left to ask.
+    """
+
+    feed: DueFeed
+    fetched_at: datetime
+    url: str
+    http_status: int | None = None
+    content: bytes = b""
+    content_type: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    max_age_seconds: int | None = None
+    retry_after_seconds: int | None = None
+    moved_to: str | None = None
+    error: str | None = None
+    unreadable: str | None = None
+    tried: bool = True
+
+
+class FeedFetcher(Protocol):
+    """Feeds' servers."""
+
+    def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedAnswer]:
+        """One answer a feed, as they come in, all within the time given; a feed that fails has an answer that says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentEntry:
+    """An entry as its document has it; texts without markup."""
+
+    entry_id: str
+    url: str
+    title: str
+    summary: str
+    published_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDocument:
+    """A feed's document: its entries, its own names, and how often its publisher wants to be asked."""
+
+    entries: tuple[DocumentEntry, ...]
+    names: tuple[str, ...]
+    ttl_seconds: int | None = None
+    update_period_seconds: int | None = None
+
+
+class FeedParser(Protocol):
+    """Who reads RSS and Atom in all their states."""
+
+    def parse(self, content: bytes, *, url: str, content_type: str | None) -> FeedDocument:
+        """Raises InvalidInputError for what is no feed, is out to harm, or takes too long to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What storing a batch came to: new events, those known already, texts kept beside, feeds whose state was written."""
+
+    stored: int
+    known: int
+    versions: int
+    linked: int
+    feeds: int
+
+
+class FeedStore(Protocol):
+    """The state of the feeds, and the events that came from them."""
+
+    def list_feeds(self, feeds: Sequence[ListedFeed], *, now: datetime) -> None:
+        """Make these the configured feeds: new ones are due at once, others rest, a new address starts afresh."""
+
+    def claim_due(self, *, now: datetime, lease_seconds: int, limit: int) -> tuple[DueFeed, ...]:
+        """Claim feeds that are due and that nobody else holds, longest due first."""
+
+    def store(self, batch: Batch, updates: Sequence[FeedUpdate], *, now: datetime) -> Stored:
+        """Events and states, all or none. Repeated, nothing happens; a state is written by who holds the claim only."""
+
+    def forget(self, *, unseen_since: datetime, limit: int) -> int:
+        """Delete some of the events that no feed has shown since then, longest unseen first; how many they were."""
+
+
+# --- telemetry and signals ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A bar or a ticker that could not be used, and why."""
+
+    ticker: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BarAnswer:
+    """What a source gave for a request, bars that can't be true and tickers that it does not know aside."""
+
+    bars: tuple[Bar, ...]
+    refused: tuple[Refused, ...] = ()
+
+
+class MarketData(Protocol):
+    """Where bars come from."""
+
+    def bars(self, request: BarRequest) -> BarAnswer:
+        """All bars of a request. Raises TransientUpstreamError after some attempts, UpstreamError for a refusal."""
+
+
+@dataclass(frozen=True)
+class StoredBars:
+    """What became of bars: new, corrections, and of the new ones those older than their ticker's newest.
+
+    `jumps` holds the pairs of neighbours around each large jump into a new bar.
+    """
+
+    stored: int
+    revised: int
+    late: int
+    jumps: tuple[tuple[Bar, Bar], ...]
+
+
+class BarStore(Protocol):
+    """Bars that are kept (table `lane_telemetry`), and which of them were asked for."""
+
+    def coverage(self, tickers: Sequence[str], first_day: date) -> Mapping[tuple[date, str], Coverage]:
+        """How far each session since `first_day` was asked for, by day and ticker."""
+
+    def present(self, tickers: Sequence[str], start: datetime, end: datetime) -> Mapping[str, Sequence[datetime]]:
+        """Starts of the kept bars in [start, end), in order, by ticker."""
+
+    def store(self, bars: Sequence[Bar], answered: Sequence[BarRequest], source: str) -> StoredBars:
+        """Keep bars and note the requests that they answer, both or neither. A bar that is there is corrected."""
+
+
+class SignalStore(Protocol):
+    """What the rule looks at, and where its recommendations go."""
+
+    def situations(self, now: datetime, rule: SignalRule) -> Iterator[Situation]:
+        """One for each ticker with a classified story in the rule's window; `market_open` is taken as given."""
+
+    def add(self, recommendations: Sequence[Recommendation], cooldown: timedelta) -> tuple[UUID, ...]:
+        """Insert as PENDING; ids of those that were new and whose ticker had none within the cooldown."""

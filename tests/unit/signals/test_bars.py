@@ -99,7 +99,7 @@ def test_runs_hold_all_that_is_missing_and_nothing_else(there: set[int]) -> None
 def test_a_new_ticker_is_filled_from_the_first_session_on() -> None:
     # Given two sessions, the second one going on
     sessions = last_sessions(NOON, 2)
-    yesterday, today = plan_requests(["ACME", "BETA"], sessions, {}, NOON, POLICY)
+    today, yesterday = plan_requests(["ACME", "BETA"], sessions, {}, NOON, POLICY)
     # Then yesterday is asked for whole and once, today up to the last finished bar that can be had
     assert (yesterday.start, yesterday.end) == (sessions[0].opens_at, sessions[0].closes_at)
     assert yesterday.settles
@@ -141,6 +141,17 @@ def test_repeating_the_plan_covers_each_session_without_a_hole(after: int, cover
         assert session.opens_at <= request.start <= max(until, session.opens_at)
         assert request.start < request.end <= min(session.closes_at, now)
         assert not settled
+
+
+def test_a_plan_is_no_larger_than_its_budget_and_today_comes_first() -> None:
+    # Given more to fill than fits into one run
+    policy = TelemetryPolicy(batch=1, max_bars=78)
+    sessions = last_sessions(NOON, 3)
+    (first, second) = plan_requests(["ACME", "BETA"], sessions, {}, NOON, policy)
+    # Then both tickers get today's bars before yesterday's are asked for
+    assert (first.session_day, second.session_day) == (sessions[2].day, sessions[2].day)
+    # And a budget too small for anything still gets ahead
+    assert len(plan_requests(["ACME"], sessions, {}, NOON, TelemetryPolicy(max_bars=1))) == 1
 
 
 def test_tickers_share_requests_up_to_a_batch() -> None:

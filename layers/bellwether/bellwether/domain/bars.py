@@ -6,7 +6,7 @@ when it is well over: what lacks after that never was, as nobody traded.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -118,6 +118,7 @@ class TelemetryPolicy:
     delay: timedelta = timedelta(seconds=20)
     settle_after: timedelta = timedelta(minutes=45)  # after the close
     batch: int = 100  # tickers in one request
+    max_bars: int = 60_000  # of one run; what is left over is for the next
 
 
 def plan_requests(
@@ -127,19 +128,30 @@ def plan_requests(
     now: datetime,
     policy: TelemetryPolicy,
 ) -> tuple[BarRequest, ...]:
-    """What to ask the source for, oldest sessions first; tickers with the same window share a request."""
+    """What to ask the source for, the newest session first; tickers with the same window share a request."""
     windows: dict[tuple[date, datetime, datetime, bool], list[str]] = {}
     ordered = sorted(set(tickers))
-    for session in sorted(sessions, key=lambda each: each.opens_at):
+    for session in sorted(sessions, key=lambda each: each.opens_at, reverse=True):
         for ticker in ordered:
             window = _window(session, coverage.get((session.day, ticker)), now, policy)
             if window:
                 windows.setdefault((session.day, *window), []).append(ticker)
-    return tuple(
+    requests = (
         BarRequest(tickers=batch, session_day=day, start=start, end=end, settles=settles)
         for (day, start, end, settles), of_window in windows.items()
         for batch in batched(of_window, policy.batch, strict=False)
     )
+    return tuple(_within_budget(requests, policy))
+
+
+def _within_budget(requests: Iterable[BarRequest], policy: TelemetryPolicy) -> Iterator[BarRequest]:
+    planned = 0
+    for request in requests:
+        bars = len(request.tickers) * ((request.end - request.start) // policy.timeframe.length)
+        if planned and planned + bars > policy.max_bars:
+            return
+        planned += bars
+        yield request
 
 
 def _window(

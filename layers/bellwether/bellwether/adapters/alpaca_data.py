@@ -1,0 +1,241 @@
+"""Alpaca's market data API, version 2: historical bars of stocks.
+
+One request may name many symbols; the answer comes in pages over all of them. `end` is inclusive there, and a bar's `t`
+is its start. Free accounts may ask 200 times a minute and see recent bars of the feed `iex` only.
+"""
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import urllib3
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from bellwether.domain.bars import Bar, BarRequest, Timeframe, checked
+from bellwether.domain.errors import InvalidInputError, TransientUpstreamError, UpstreamError
+from bellwether.ports import BarAnswer, Refused
+
+Feed = Literal["iex", "sip", "delayed_sip", "boats", "otc"]
+Adjustment = Literal["raw", "split", "dividend", "all"]
+
+ATTEMPTS = 4
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 20.0
+LONGEST_PAUSE_SECONDS = 20.0  # a longer wish is for the next run
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+PAGE_BARS = 10_000  # the API's own limit
+MAX_PAGES = 200
+_USER_AGENT = "bellwether/0.1 (market telemetry)"
+_SYMBOL_TROUBLE = re.compile(r"symbol", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class AlpacaKey:
+    """An account's key; never shown."""
+
+    key_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "AlpacaKey(…)"
+
+
+class AlpacaMarketData:
+    """MarketData over HTTP. `key` is None for a replayed API that asks for none."""
+
+    def __init__(
+        self,
+        url: str,
+        key: AlpacaKey | None,
+        *,
+        feed: Feed = "iex",
+        adjustment: Adjustment = "raw",
+        timeframe: Timeframe = Timeframe.FIVE_MINUTES,
+        pause: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._url = f"{url.rstrip('/')}/v2/stocks/bars"
+        self._timeframe = timeframe
+        self._fixed = {"timeframe": timeframe.value, "feed": feed, "adjustment": adjustment, "sort": "asc"}
+        self._http = _Http(key, pause, now)
+
+    def bars(self, request: BarRequest) -> BarAnswer:
+        """All bars of a request, page by page.
+
+        One unknown symbol makes the API refuse the whole list: then each half is asked for by itself, until the
+        symbol is found; it comes back as refused, the others with their bars.
+        """
+        try:
+            return self._of(request)
+        except _SymbolRefusedError as error:
+            tickers = request.tickers
+            if len(tickers) == 1:
+                return BarAnswer((), (Refused(tickers[0], str(error)),))
+            middle = len(tickers) // 2
+            halves = [
+                self.bars(request.model_copy(update={"tickers": half})) for half in (tickers[:middle], tickers[middle:])
+            ]
+            return BarAnswer(halves[0].bars + halves[1].bars, halves[0].refused + halves[1].refused)
+
+    def _of(self, request: BarRequest) -> BarAnswer:
+        bars: list[Bar] = []
+        refused: list[Refused] = []
+        for page in self._pages(request):
+            for ticker, rows in (page.bars or {}).items():
+                for row in rows:
+                    bar = row.bar(ticker)
+                    if ticker not in request.tickers or not request.start <= bar.start < request.end:
+                        continue  # nobody asked for it
+                    try:
+                        bars.append(checked(bar, self._timeframe))
+                    except InvalidInputError as error:
+                        refused.append(Refused(ticker, str(error)))
+        return BarAnswer(tuple(bars), tuple(refused))
+
+    def _pages(self, request: BarRequest) -> Iterator["_Page"]:
+        parameters = {
+            **self._fixed,
+            "symbols": ",".join(request.tickers),
+            "start": _rfc3339(request.start),
+            "end": _rfc3339(request.end - timedelta(seconds=1)),
+            "limit": str(PAGE_BARS),
+        }
+        seen: set[str] = set()
+        for _ in range(MAX_PAGES):
+            try:
+                page = _Page.model_validate_json(self._http.get(self._url, parameters))
+            except ValidationError as error:
+                raise UpstreamError("the market data API's answer is not what it promises") from error
+            yield page
+            token = page.next_page_token
+            if not token:
+                return
+            if token in seen:
+                raise UpstreamError("the market data API turns in circles: it gave the same page twice")
+            seen.add(token)
+            parameters["page_token"] = token
+        raise UpstreamError(f"the market data API has more than {MAX_PAGES} pages for one request")
+
+
+def _rfc3339(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    t: AwareDatetime
+    o: Decimal
+    h: Decimal
+    l: Decimal  # noqa: E741 - the API's own name
+    c: Decimal
+    v: Annotated[Decimal, Field(allow_inf_nan=False)]
+
+    def bar(self, ticker: str) -> Bar:
+        return Bar(ticker, self.t.astimezone(UTC), self.o, self.h, self.l, self.c, int(self.v))
+
+
+class _Page(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    bars: dict[str, tuple[_Row, ...]] | None  # null where there are none
+    next_page_token: Annotated[str | None, Field(max_length=4096)] = None
+
+
+# --- HTTP -----------------------------------------------------------------------------------------------------------
+
+
+class _SymbolRefusedError(Exception):
+    """The API does not know one of the symbols."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    reason: str
+    pause_seconds: float | None = None
+
+
+class _Http:
+    """GET with time limits, a limit on the answer's size, and obedience to the rate limit."""
+
+    def __init__(self, key: AlpacaKey | None, pause: Callable[[float], None], now: Callable[[], float]) -> None:
+        self._pause = pause
+        self._now = now
+        self._not_before = 0.0
+        headers = {"User-Agent": _USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        if key:
+            headers |= {"APCA-API-KEY-ID": key.key_id, "APCA-API-SECRET-KEY": key.secret}
+        self._pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), headers=headers, retries=False
+        )
+
+    def get(self, url: str, parameters: Mapping[str, str]) -> bytes:
+        """Raises TransientUpstreamError when busy for longer than there is patience, UpstreamError for a refusal."""
+        self._wait_for_allowance()
+        failure = _Failure("no attempt")
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                backoff = 2**attempt * random.uniform(0.25, 0.5)  # noqa: S311 - spreads load, no secret
+                wish = failure.pause_seconds if failure.pause_seconds is not None else backoff
+                if wish > LONGEST_PAUSE_SECONDS:
+                    break
+                self._pause(wish)
+            outcome = self._attempt(url, parameters)
+            if isinstance(outcome, bytes):
+                return outcome
+            failure = outcome
+        raise TransientUpstreamError(f"the market data API did not answer: {failure.reason}")
+
+    def _wait_for_allowance(self) -> None:
+        wait = self._not_before - self._now()
+        if wait > LONGEST_PAUSE_SECONDS:
+            raise TransientUpstreamError(f"the market data API's rate limit is used up for {wait:.0f} s")
+        if wait > 0:
+            self._pause(wait)
+
+    def _attempt(self, url: str, parameters: Mapping[str, str]) -> bytes | _Failure:
+        try:
+            response = self._pool.request(
+                "GET", url, fields=dict(parameters), preload_content=False, redirect=False, decode_content=True
+            )
+            try:
+                content = response.read(MAX_ANSWER_BYTES + 1, decode_content=True)
+            finally:
+                response.release_conn()
+                response.close()
+        except urllib3.exceptions.HTTPError as error:
+            return _Failure(type(error).__name__)
+        if response.headers.get("X-RateLimit-Remaining") == "0":
+            self._not_before = _number(response.headers.get("X-RateLimit-Reset")) or 0.0
+        if response.status == 429 or response.status >= 500:
+            return _Failure(f"HTTP {response.status}", self._wished_pause(response.headers))
+        _raise_for(response.status, content)
+        if len(content) > MAX_ANSWER_BYTES:
+            raise UpstreamError(f"the market data API's answer is larger than {MAX_ANSWER_BYTES} bytes")
+        return content
+
+    def _wished_pause(self, headers: Mapping[str, str]) -> float | None:
+        after = _number(headers.get("Retry-After"))
+        if after is not None:
+            return after
+        reset = _number(headers.get("X-RateLimit-Reset"))  # seconds since 1970
+        return None if reset is None else max(0.0, reset - self._now()) + 0.1
+
+
+def _raise_for(status: int, content: bytes) -> None:
+    if status == 200:
+        return
+    told = content[:300].decode(errors="replace").strip()
+    if status in (400, 422) and _SYMBOL_TROUBLE.search(told):
+        raise _SymbolRefusedError(told[:200])
+    why = {401: " (is the key right?)", 403: " (does the subscription allow this feed?)"}.get(status, "")
+    raise UpstreamError(f"the market data API refused: HTTP {status}{why} {told[:200]}")
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text and re.fullmatch(r"\d{1,12}(\.\d{1,6})?", text) else None
