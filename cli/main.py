@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import cloud, demo, models
+from cli import cloud, demo, local_template, models
 from cli.problems import CommandError
 from localcloud.errors import CloudError
 
@@ -36,6 +36,7 @@ for command in (
     demo.demo,
     *(cloud.up, cloud.down, cloud.reset, cloud.status, cloud.logs),
     *(models.ingest, models.train, models.models, models.approve, models.reject, models.rollback, models.predict),
+    local_template.local_template,
 ):
     app.command()(command)
 

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import URLLib3Session
 
 from cli.problems import CommandError
+from localcloud import environment
 from localcloud.control import Cloud
 
 TARGET_VARIABLE = "BELLWETHER_TARGET"
@@ -31,6 +32,7 @@ class Target:
     region: str
     credentials: Any = field(repr=False, default=None)
     local_api_url: Callable[[str, str], str] | None = None
+    function_endpoints: dict[str, str] = field(default_factory=dict)  # what a function has to be told; none in AWS
 
     @cached_property
     def description(self) -> dict[str, Any]:
@@ -111,6 +113,7 @@ def local_target(cloud: Cloud) -> Target:
         client=endpoints.client,
         region=endpoints.region,
         local_api_url=endpoints.api_url,
+        function_endpoints=environment.local_aws(endpoints.aws_url, endpoints.sagemaker_url),
         credentials=endpoints.credentials,
     )
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.containers import base_image, docker, template, world
+from localcloud import flat_template
+from tests.containers import base_image, docker, world
 from tests.containers.cases import CASES, Case
 
 REPOSITORY = Path(__file__).parents[2]
@@ -54,7 +55,7 @@ def main(arguments: list[str]) -> int:
     failures = _without_case() if not arguments else []
     print(f"{len(chosen)} events in {image}, Docker {version}")
     with TemporaryDirectory(prefix="bellwether-invoke-") as folder, world.running(image) as here:
-        flat = template.flatten(BUILD, here.values, here.endpoints, architecture=base_image.architecture())
+        flat = flat_template.flatten(BUILD, here.values, here.endpoints, architecture=base_image.architecture())
         (Path(folder) / "template.json").write_text(json.dumps(flat))
         idle = _without_event(flat)
         failures += [] if arguments else idle
@@ -162,5 +163,5 @@ def _contains(whole: Any, part: Any) -> bool:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except template.TemplateError as error:
+    except flat_template.TemplateError as error:
         sys.exit(str(error))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.flat_template import TemplateError, flatten
 from tests.containers.cases import CASES, Case
 from tests.containers.run import differences, understand
-from tests.containers.template import TemplateError, flatten
 
 EVENTS = Path(__file__).parents[3] / "events"
 FOUNDATION = """
