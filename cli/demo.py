@@ -48,6 +48,7 @@ def demo(
 ) -> None:
     """Run the whole system on this machine: FRED files in, an approved model's prediction out."""
     started = time.monotonic()
+    packs = _packs()
     out.mkdir(parents=True, exist_ok=True)
     cloud = Cloud()
     with console.status("Starting the embedded cloud") as status:
@@ -55,7 +56,6 @@ def demo(
     target = local_target(cloud)
     _say(f"Embedded cloud is up, stack {target.stack} is deployed")
 
-    packs = _packs()
     ingested = [_ingest_pack(target, pack) for pack in packs]
     candidate = _train(target, trials)
     outcome = _approve(target, candidate.version)
@@ -84,6 +84,7 @@ def _packs() -> list[Path]:
     folder = Path(own).expanduser()
     if not folder.is_dir():
         raise CommandError(f"{PACK_VARIABLE}={own} is not a folder")
+    lifecycle.csv_files([folder])
     return [folder]
 
 

@@ -1,0 +1,51 @@
+"""The command line as a person meets it: help, wrong words, a cloud that is down."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+
+COMMANDS = sorted(
+    command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback
+)
+
+
+@pytest.fixture(autouse=True)
+def cloud_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of its own in which nothing runs."""
+    monkeypatch.setenv("BELLWETHER_HOME", str(tmp_path))
+    monkeypatch.delenv("BELLWETHER_TARGET", raising=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+@pytest.mark.parametrize(
+    "words", [["models"], ["train", "macro"], ["predict", "macro"], ["rollback", "macro", "--yes"]]
+)
+def test_cloud_that_is_down_says_how_to_start_it(words: list[str]) -> None:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1
+    assert "bellwether up" in result.output
+
+
+def test_unknown_target_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BELLWETHER_TARGET", "moon")
+    result = CliRunner().invoke(app, ["models"])
+    assert result.exit_code == 1
+    assert "'local' or 'aws'" in result.output
+
+
+def test_demo_on_a_missing_pack_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BELLWETHER_FRED_PACK", str(tmp_path / "missing"))
+    result = CliRunner().invoke(app, ["demo"])
+    assert result.exit_code == 1
+    assert "is not a folder" in result.output
