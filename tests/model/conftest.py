@@ -17,7 +17,7 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "horizons": "1,3",
     "trials": "2",
     "backtest_months": "48",
-    "tuning_months": "24",
+    "warm_up_months": "24",
     "linear_refit_months": "6",
     "tree_refit_months": "24",
 }

@@ -56,7 +56,7 @@ def test_a_dataset_without_the_target_is_refused(made: Economy) -> None:
 
 def test_windows_follow_each_other_and_end_with_the_target(made: Economy) -> None:
     # Given parameters with horizons up to 6
-    parameters = replace(JobParameters(), horizons=(1, 6), backtest_months=40, tuning_months=24)
+    parameters = replace(JobParameters(), horizons=(1, 6), backtest_months=40, warm_up_months=24)
     # When windows are laid
     tuning, warm_up, test = windows(made.panel, "UNRATE", parameters)
     # Then the backtest ends with the data, and tuning ends before the first scored forecast's origin
@@ -73,7 +73,7 @@ def test_too_short_a_history_says_how_much_is_missing(made: Economy) -> None:
 
 
 def test_a_shorter_backtest_is_proposed_where_one_fits(made: Economy) -> None:
-    parameters = replace(JobParameters(), horizons=(1,), tuning_months=24)
+    parameters = replace(JobParameters(), horizons=(1,), warm_up_months=24)
     with pytest.raises(TooLittleDataError, match=r"backtest_months=(\d+) would fit") as caught:
         windows(made.panel, "UNRATE", parameters)
     fitting = int(str(caught.value).split("backtest_months=")[1].split()[0])

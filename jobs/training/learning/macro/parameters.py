@@ -36,12 +36,12 @@ class EnsembleParameters:
 class JobParameters:
     """Hyperparameters of a training job, under their names in SageMaker.
 
-    `backtest_months`, `tuning_months`: target months of the backtest, and, at least, of each of the two windows before
-    it (one for the first residuals of the intervals, one for tuning). `linear_refit_months`, `tree_refit_months`: after
-    how many months of the backtest a part is estimated anew. `excluded_months` (`YYYY-MM..YYYY-MM`, or `none`): pairs
-    of origin and target that touch them teach nothing and are scored apart; by default the months in which the
-    pandemic's lay-offs and recalls drown every other relation. `time_budget_seconds` ends tuning early on a slow
-    machine; a job that it cuts short is as good, but no longer the same bit for bit.
+    `backtest_months`: target months of the backtest; `warm_up_months`: those before it whose errors make the first
+    intervals; tuning has what comes before that. `linear_refit_months`, `tree_refit_months`: after how many months of
+    the backtest a part is estimated anew. `excluded_months` (`YYYY-MM..YYYY-MM`, or `none`): pairs of origin and target
+    that touch them teach nothing and are scored apart; by default the months in which the pandemic's lay-offs and
+    recalls drown every other relation. `time_budget_seconds` ends tuning early on a slow machine; a job that it cuts
+    short is as good, but no longer the same bit for bit.
     """
 
     model: str = "macro"
@@ -51,7 +51,7 @@ class JobParameters:
     trials: int = 20
     time_budget_seconds: float = 900.0
     backtest_months: int = 120
-    tuning_months: int = 48
+    warm_up_months: int = 60
     linear_refit_months: int = 3
     tree_refit_months: int = 12
     excluded_months: Span | None = PANDEMIC
@@ -125,7 +125,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "trials": _whole(1, 500),
     "time_budget_seconds": _seconds,
     "backtest_months": _whole(24, 600),
-    "tuning_months": _whole(24, 240),
+    "warm_up_months": _whole(0, 240),
     "linear_refit_months": _whole(1, 60),
     "tree_refit_months": _whole(1, 60),
     "excluded_months": _span,

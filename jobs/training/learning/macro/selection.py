@@ -15,7 +15,7 @@ from .transforms import Array
 LEAST_FIGURES = {"quarterly": 40}
 LEAST_FIGURES_OTHERWISE = 120
 LEAST_TRAINING_MONTHS = 84
-LONGEST_TUNING_MONTHS = 120
+LEAST_TUNING_MONTHS, LONGEST_TUNING_MONTHS = 24, 120
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ def windows(panel: Panel, target: str, parameters: JobParameters) -> tuple[range
     ahead = max(parameters.horizons)
     stop = int(published[-1]) + 1
     test = range(stop - parameters.backtest_months, stop)
-    warm_up = range(test.start - max(parameters.tuning_months, FEWEST + ahead), test.start)
+    warm_up = range(test.start - max(parameters.warm_up_months, FEWEST + ahead), test.start)
     settled = warm_up.start - ahead
     # Targets from here on have enough pairs known at their origin, `ahead` months before.
     have = published[LEAST_TRAINING_MONTHS - 1] if len(published) >= LEAST_TRAINING_MONTHS else stop
     earliest = int(have) + 2 * ahead
-    missing = earliest + parameters.tuning_months - settled
+    missing = earliest + LEAST_TUNING_MONTHS - settled
     if missing > 0:
         raise TooLittleDataError(_shortage(len(published), missing, parameters))
     return range(max(earliest, settled - LONGEST_TUNING_MONTHS), settled), warm_up, test
@@ -96,9 +96,8 @@ def windows(panel: Panel, target: str, parameters: JobParameters) -> tuple[range
 
 def _shortage(published: int, missing: int, parameters: JobParameters) -> str:
     message = (
-        f"{parameters.target} has {published} months; a backtest of {parameters.backtest_months} months after two "
-        f"windows of {parameters.tuning_months}, at horizons up to {max(parameters.horizons)}, "
-        f"needs {published + missing}"
+        f"{parameters.target} has {published} months; a backtest of {parameters.backtest_months} months at horizons "
+        f"up to {max(parameters.horizons)}, with what has to come before it, needs {published + missing}"
     )
     shorter = parameters.backtest_months - missing
     return f"{message}; backtest_months={shorter} would fit" if shorter >= 60 else message

@@ -43,14 +43,14 @@ def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -
 
     settled = problem.until(tuning_window.stop)
     tuning = tune(settled, tuning_window, seed=job.seed, trials=job.trials, seconds=job.time_budget_seconds, report=say)
-    say(f"chosen {_inline(asdict(tuning.best))}")
+    say(f"chosen {_inline(asdict(tuning.chosen))}")
     schedule = Schedule(job.linear_refit_months, job.tree_refit_months)
     say(f"backtest of {len(test)} target months after {len(warm_up)} for the intervals' first residuals")
     forecasts = run_backtest(
-        problem, range(warm_up.start, test.stop), tuning.best, schedule, job.seed, progress=_say_quarters
+        problem, range(warm_up.start, test.stop), tuning.chosen, schedule, job.seed, progress=_say_quarters
     )
     floor = _floor(dataset, selection, job.target)
-    weights = ensemble_weights(tuning.best)
+    weights = ensemble_weights(tuning.chosen)
     scored = [score(each, weights, test, -np.inf if floor is None else floor) for each in forecasts]
     evaluations = [evaluate(each) for each in scored]
     for evaluation in evaluations:
@@ -84,9 +84,9 @@ def _fit(
 ) -> Trained:
     """Fit what goes into service: every part anew on all that is known at the newest origin."""
     origin = int(np.flatnonzero(~np.isnan(problem.published))[-1])
-    forecasters = [fit_forecaster(problem, pairs, origin, tuning.best, job.seed) for pairs in problem.pairs]
+    forecasters = [fit_forecaster(problem, pairs, origin, tuning.chosen, job.seed) for pairs in problem.pairs]
     offsets = {each.forecasts.horizon: tuple(path.following for path in each.intervals) for each in scored}
-    return Trained(dataset, selection, problem, origin, tuple(forecasters), offsets, tuning.best, job, floor)
+    return Trained(dataset, selection, problem, origin, tuple(forecasters), offsets, tuning.chosen, job, floor)
 
 
 def _floor(dataset: Dataset, selection: Selection, target: str) -> float | None:
@@ -126,7 +126,13 @@ def _report(
                 "ar": "direct regression on up to 12 monthly changes, number by BIC, re-estimated at every origin",
             },
         },
-        "tuning": {"trials": len(tuning.trials), "best_score": tuning.best_score, "chosen": asdict(tuning.best)},
+        "tuning": {
+            "trials": len(tuning.trials),
+            "score_of_defaults": tuning.trials[0].score,
+            "best_score": tuning.best.score,
+            "kept_defaults": tuning.kept_defaults,
+            "chosen": asdict(tuning.chosen),
+        },
         "dropped_series": [asdict(each) for each in trained.selection.dropped],
         "horizons": evaluations,
         "feature_importance": _importance(trained.forecasters, trained.problem.table.names),
