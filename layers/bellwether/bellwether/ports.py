@@ -24,7 +24,7 @@ from bellwether.domain.dispatch import (
 )
 from bellwether.domain.feeds import DueFeed, FeedUpdate, ListedFeed
 from bellwether.domain.migrations import AppliedMigration, Migration
-from bellwether.domain.signals import Recommendation, SignalRule, Situation
+from bellwether.domain.signals import Signal, SignalRule, Situation
 from bellwether.domain.stories import Batch
 from bellwether.domain.training import TrainingJob
 from bellwether.domain.watch import Incident, Sighting
@@ -333,7 +333,7 @@ class RecommendationStore(Protocol):
         """What the limits refer to, with quotes of `tickers`. Until the transaction ends nobody else gets to see it."""
 
     def record(self, rulings: Sequence[Ruling], token: UUID, *, claimed_until: datetime, broker: str) -> None:
-        """Keep decisions and approved orders, these claimed under `token`; ConflictError when one was decided before."""
+        """Keep decisions, and approved orders under `token`; ConflictError when one was decided before."""
 
 
 class ExecutionStore(Protocol):
@@ -537,5 +537,5 @@ class SignalStore(Protocol):
     def situations(self, now: datetime, rule: SignalRule) -> Iterator[Situation]:
         """One for each ticker with a classified story in the rule's window; `market_open` is taken as given."""
 
-    def add(self, recommendations: Sequence[Recommendation], cooldown: timedelta) -> tuple[UUID, ...]:
+    def add(self, signals: Sequence[Signal], cooldown: timedelta) -> tuple[UUID, ...]:
         """Insert as PENDING; ids of those that were new and whose ticker had none within the cooldown."""

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from bellwether.domain.bars import Bar
 from bellwether.domain.signals import (
     INTRADAY,
-    Recommendation,
     Side,
+    Signal,
     SignalRule,
     Silence,
     Situation,
@@ -51,8 +51,8 @@ def test_good_news_and_a_rising_price_are_a_reason_to_buy() -> None:
     # Given a good story an hour old, and a price above its mean
     found = judge(situation(), INTRADAY)
     # Then the rule buys whole shares within its budget, at the last close, and says on what grounds
-    assert isinstance(found, Recommendation)
-    assert (found.side, found.quantity, found.reference_price) == (Side.BUY, 9, Decimal(101))
+    assert isinstance(found, Signal)
+    assert (found.side, found.quantity, found.reference_price) == (Side.BUY, 8, Decimal(101))
     assert (found.made_at, found.expires_at) == (NOON, NOON + INTRADAY.lifetime)
     evidence = found.evidence
     assert evidence.sma == Decimal("100.05")
@@ -66,7 +66,7 @@ def test_good_news_and_a_rising_price_are_a_reason_to_buy() -> None:
 
 def test_bad_news_and_a_falling_price_are_a_reason_to_sell() -> None:
     found = judge(situation(stories=(story(-0.9),), bars=bars_until(closes=FALLING)), INTRADAY)
-    assert isinstance(found, Recommendation)
+    assert isinstance(found, Signal)
     assert found.side is Side.SELL
 
 
@@ -94,7 +94,7 @@ def test_it_says_why_it_keeps_silent(changes: dict[str, Any], reason: Silence) -
 
 
 def test_after_the_cooldown_it_speaks_again() -> None:
-    assert isinstance(judge(situation(last_made_at=NOON - INTRADAY.cooldown), INTRADAY), Recommendation)
+    assert isinstance(judge(situation(last_made_at=NOON - INTRADAY.cooldown), INTRADAY), Signal)
 
 
 def test_a_story_told_by_many_counts_once() -> None:
@@ -108,14 +108,14 @@ def test_a_story_told_by_many_counts_once() -> None:
 def test_a_date_in_the_future_makes_no_story_fresher() -> None:
     dated = story(published_at=NOON + timedelta(days=3), known_at=NOON - timedelta(hours=1))
     found = judge(situation(stories=(dated,)), INTRADAY)
-    assert isinstance(found, Recommendation)
+    assert isinstance(found, Signal)
     assert found.evidence.stories[0].weight == pytest.approx(2 ** (-1 / 6), abs=1e-6)
 
 
 def test_only_the_weightiest_stories_are_listed_but_all_count() -> None:
     many = tuple(story(0.9, uid=f"s{count}", hours_ago=count / 10) for count in range(80))
     found = judge(situation(stories=many), INTRADAY)
-    assert isinstance(found, Recommendation)
+    assert isinstance(found, Signal)
     assert found.evidence.stories_counted == 80
     assert [each.event_uid for each in found.evidence.stories] == [f"s{count}" for count in range(50)]
 
@@ -129,8 +129,8 @@ def test_each_parameter_makes_another_rule() -> None:
 def test_the_same_ticker_bar_and_rule_make_the_same_recommendation() -> None:
     # Given two looks at the same bar, two minutes apart
     first, second = judge(situation(), INTRADAY), judge(situation(now=NOON + timedelta(minutes=2)), INTRADAY)
-    assert isinstance(first, Recommendation)
-    assert isinstance(second, Recommendation)
+    assert isinstance(first, Signal)
+    assert isinstance(second, Signal)
     assert first.recommendation_id == second.recommendation_id
     assert first.recommendation_id == recommendation_id("ACME", NOON - FIVE_MINUTES, INTRADAY.version)
     # But another ticker, bar or rule is another
@@ -192,8 +192,8 @@ def test_mirrored_news_and_prices_give_the_mirrored_side(known: list[Story]) -> 
         stories=tuple(replace(each, sentiment=-each.sentiment) for each in known),
     )
     up, down = judge(rising, INTRADAY), judge(falling, INTRADAY)
-    if isinstance(up, Recommendation):
-        assert isinstance(down, Recommendation)
+    if isinstance(up, Signal):
+        assert isinstance(down, Signal)
         assert {up.side, down.side} == {Side.BUY, Side.SELL}
     else:
         assert up is down

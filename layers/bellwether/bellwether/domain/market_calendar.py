@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from functools import cache
 from itertools import batched
 
@@ -64,6 +65,29 @@ def session_on(day: date) -> Session | None:
 def _behind_utc(day: date) -> timedelta:
     place = bisect_right(_DAYLIGHT_SAVING, day, key=lambda span: span[0]) - 1
     return _DAYLIGHT if place >= 0 and day <= _DAYLIGHT_SAVING[place][1] else _STANDARD
+
+
+class MarketHours(StrEnum):
+    """Whose hours of trading hold. ALWAYS is for replays, which run at any hour: each day of UTC is a session."""
+
+    NYSE = "nyse"
+    ALWAYS = "always"
+
+    def session_at(self, instant: datetime) -> Session | None:
+        """The session that is going on; None while the market is closed."""
+        return session_at(instant) if self is MarketHours.NYSE else _whole_day(instant)
+
+    def last_sessions(self, instant: datetime, count: int) -> tuple[Session, ...]:
+        """The `count` newest sessions that have opened by this instant, oldest first."""
+        if self is MarketHours.NYSE:
+            return last_sessions(instant, count)
+        return tuple(_whole_day(instant - back * _ONE_DAY) for back in reversed(range(count)))
+
+
+def _whole_day(instant: datetime) -> Session:
+    day = instant.astimezone(UTC).date()
+    midnight = datetime.combine(day, time(0), tzinfo=UTC)
+    return Session(day, midnight, midnight + _ONE_DAY)
 
 
 def session_at(instant: datetime) -> Session | None:

@@ -58,7 +58,7 @@ class SignalRule:
     band: Decimal = Decimal("0.001")  # how far from the SMA, relative, the price has to be
     cooldown: timedelta = timedelta(hours=4)  # for a ticker, whatever became of its last recommendation
     max_bar_age: timedelta = timedelta(minutes=15)  # from the last bar's end
-    budget_usd: Decimal = Decimal(1000)  # of one recommendation, in whole shares
+    budget_usd: Decimal = Decimal(900)  # of one recommendation, in whole shares
     lifetime: timedelta = timedelta(minutes=15)  # after which a recommendation is not to be acted on
     max_evidence: int = 50  # stories listed, the weightiest ones; all of them count
 
@@ -136,7 +136,7 @@ class Evidence(BaseModel):
     parameters: dict[str, str]
 
 
-class Recommendation(BaseModel):
+class Signal(BaseModel):
     """What the rule would do with a ticker; its id derives from ticker, last bar and rule version."""
 
     model_config = ConfigDict(frozen=True)
@@ -161,7 +161,7 @@ def recommendation_id(ticker: str, bar_start: datetime, rule_version: str) -> UU
 # --- the rule -------------------------------------------------------------------------------------------------------
 
 
-def judge(situation: Situation, rule: SignalRule) -> Recommendation | Silence:
+def judge(situation: Situation, rule: SignalRule) -> Signal | Silence:
     """Recommend, or say why not."""
     now = situation.now
     if not situation.market_open:
@@ -187,7 +187,7 @@ def judge(situation: Situation, rule: SignalRule) -> Recommendation | Silence:
     quantity = int(rule.budget_usd // last.close)
     if quantity < 1:
         return Silence.PRICE_ABOVE_BUDGET
-    return Recommendation(
+    return Signal(
         recommendation_id=recommendation_id(situation.ticker, last.start, rule.version),
         ticker=situation.ticker,
         side=side,

@@ -1,0 +1,71 @@
+"""Fetch bars from the market-data API."""
+
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+
+from bellwether.adapters.alpaca_data import AlpacaKey, AlpacaMarketData, Feed
+from bellwether.adapters.clock import SystemClock
+from bellwether.adapters.s3 import S3ObjectStore
+from bellwether.adapters.secrets import SecretsManagerStore
+from bellwether.observability import MetricUnit, logger, metrics, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.fetch_bars import BarOrder, fetch_bars
+
+REFUSED_SHOWN = 50
+
+
+class Settings(FunctionSettings):
+    """Environment of FetchBarsFunction. Without `alpaca_secret_id` no key is sent, as a replayed API needs none."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+    market_data_url: HttpUrl
+    market_data_feed: Feed
+    alpaca_secret_id: str = ""
+
+
+class AlpacaSecret(BaseModel):
+    """What the secret holds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    key_id: Annotated[str, Field(min_length=1)]
+    secret_key: Annotated[str, Field(min_length=1, repr=False)]
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer with the bars, or with the key of the object that holds them."""
+    delivery = fetch_bars(
+        parse(BarOrder, event),
+        source=_market_data(),
+        objects=_objects(),
+        clock=SystemClock(),
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    metrics.add_metric("BarsFetched", MetricUnit.Count, delivery.bars)
+    metrics.add_metric("BarsRefused", MetricUnit.Count, len(delivery.refused))
+    metrics.add_metric("BarRequestsPostponed", MetricUnit.Count, delivery.postponed)
+    for refused in delivery.refused[:REFUSED_SHOWN]:
+        logger.warning("refused", extra={"ticker": refused.ticker, "reason": refused.reason})
+    if delivery.trouble:
+        logger.warning("requests postponed", extra={"postponed": delivery.postponed, "reason": delivery.trouble})
+    logger.info("bars fetched", extra={"bars": delivery.bars, "results_key": delivery.results_key})
+    return delivery.model_copy(update={"refused": delivery.refused[:REFUSED_SHOWN]}).model_dump(mode="json")
+
+
+def _market_data() -> AlpacaMarketData:
+    """Made anew each time, so that a rotated key is seen at once."""
+    settings = load(Settings)
+    key = None
+    if settings.alpaca_secret_id:
+        secret = parse(AlpacaSecret, SecretsManagerStore().get_json(settings.alpaca_secret_id))
+        key = AlpacaKey(secret.key_id, secret.secret_key)
+    return AlpacaMarketData(str(settings.market_data_url), key, feed=settings.market_data_feed)
+
+
+@cache
+def _objects() -> S3ObjectStore:
+    return S3ObjectStore(load(Settings).data_bucket)

@@ -1,0 +1,53 @@
+"""Say which bars have to be fetched."""
+
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.adapters.clock import SystemClock
+from bellwether.adapters.postgres import Database, SslMode
+from bellwether.adapters.postgres_telemetry import PostgresBars
+from bellwether.adapters.secrets import SecretsManagerStore
+from bellwether.domain.bars import TelemetryPolicy
+from bellwether.domain.database import DatabaseLogin
+from bellwether.domain.market_calendar import MarketHours
+from bellwether.observability import MetricUnit, logger, metrics, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.list_bar_gaps import TickerList, list_bar_gaps
+
+
+class Settings(FunctionSettings):
+    """Environment of ListBarGapsFunction."""
+
+    application_secret_id: Annotated[str, Field(min_length=1)]
+    database_sslmode: SslMode
+    market_hours: MarketHours
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with the requests of this run; none when every bar that can be had is there."""
+    plan = list_bar_gaps(
+        parse(TickerList, event),
+        store=_bars(),
+        clock=SystemClock(),
+        hours=load(Settings).market_hours,
+        policy=TelemetryPolicy(),
+    )
+    metrics.add_metric("BarsMissing", MetricUnit.Count, plan.bars_missing)
+    logger.info("bars planned", extra={"requests": len(plan.requests), "bars_missing": plan.bars_missing})
+    return plan.model_dump(mode="json")
+
+
+@cache
+def _bars() -> PostgresBars:
+    settings = load(Settings)
+    secrets = SecretsManagerStore()
+    return PostgresBars(
+        Database(
+            lambda: parse(DatabaseLogin, secrets.get_json(settings.application_secret_id)),
+            sslmode=settings.database_sslmode,
+        )
+    )
