@@ -61,7 +61,13 @@ def test_the_command_line_wins_over_the_environment() -> None:
     assert given == {"trials": "3", "horizons": "1,3"}
 
 
-@pytest.mark.parametrize("arguments", [["--trials"], ["trials", "3"]])
-def test_half_an_argument_is_refused(arguments: list[str]) -> None:
+def test_an_empty_value_comes_as_a_name_alone() -> None:
+    given = hyperparameters(["--mlflow_tracking_uri", "--trials", "3"], {})
+    assert given == {"mlflow_tracking_uri": "", "trials": "3"}
+    assert JobParameters.parse(given).mlflow_tracking_uri == ""
+
+
+@pytest.mark.parametrize("arguments", [["trials", "3"], ["--trials", "3", "4"]])
+def test_a_value_without_a_name_is_refused(arguments: list[str]) -> None:
     with pytest.raises(InvalidParameterError, match="--name value"):
         hyperparameters(arguments, {})

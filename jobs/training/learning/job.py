@@ -60,17 +60,23 @@ def main(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
 
 
 def hyperparameters(arguments: Sequence[str], environment: Mapping[str, str]) -> Mapping[str, str]:
-    """Hyperparameters as strings: from `--name value`, and from SM_HPS (JSON) where the command line is silent."""
+    """Hyperparameters as strings: from `--name value`, and from SM_HPS (JSON) where the command line is silent.
+
+    The container leaves an empty value out, so that a name alone means an empty one.
+    """
     try:
         given = {name: _text(value) for name, value in json.loads(environment.get("SM_HPS") or "{}").items()}
     except (ValueError, AttributeError) as error:
         raise InvalidParameterError("SM_HPS", "is no JSON object") from error
-    if len(arguments) % 2:
-        raise InvalidParameterError(arguments[-1], "arguments have to come as --name value")
-    for name, value in zip(arguments[::2], arguments[1::2], strict=True):
-        if not name.startswith("--"):
-            raise InvalidParameterError(name, "arguments have to come as --name value")
-        given[name[2:]] = value
+    name = ""
+    for argument in arguments:
+        if argument.startswith("--"):
+            name = argument[2:]
+            given[name] = ""
+        elif name and not given[name]:
+            given[name] = argument
+        else:
+            raise InvalidParameterError(argument, "arguments have to come as --name value")
     return given
 
 
