@@ -24,6 +24,7 @@ from bellwether.domain.dispatch import (
 )
 from bellwether.domain.feeds import DueFeed, FeedUpdate, ListedFeed
 from bellwether.domain.migrations import AppliedMigration, Migration
+from bellwether.domain.sentiment import Backlog, Results, Settled, Story
 from bellwether.domain.signals import Signal, SignalRule, Situation
 from bellwether.domain.stories import Batch
 from bellwether.domain.training import TrainingJob
@@ -329,10 +330,10 @@ class RecommendationStore(Protocol):
     ) -> tuple[Unsettled, ...]:
         """Approved orders whose claim has run out, now claimed under `token`."""
 
-    def book(self, tickers: Sequence[str], *, day_start: datetime, failures_since: datetime) -> Book:
-        """What the limits refer to, with quotes of `tickers`. Until the transaction ends nobody else gets to see it."""
+    def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
+        """What the limits at `broker` refer to, with quotes of `tickers`; nobody else sees it to the transaction's end."""
 
-    def record(self, rulings: Sequence[Ruling], token: UUID, *, claimed_until: datetime, broker: str) -> None:
+    def record(self, rulings: Sequence[Ruling], token: UUID, *, claimed_until: datetime) -> None:
         """Keep decisions, and approved orders under `token`; ConflictError when one was decided before."""
 
 
@@ -420,7 +421,7 @@ class FeedFetcher(Protocol):
     """Feeds' servers."""
 
     def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedAnswer]:
-        """One answer a feed, as they come in, all within the time given; a feed that fails has an answer that says so."""
+        """One answer a feed, as they come in, within the time given; of a feed that fails the answer says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,7 +455,7 @@ class FeedParser(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What storing a batch came to: new events, those known already, texts kept beside, feeds whose state was written."""
+    """What came of storing: new events, known ones, texts kept beside, new ones linked to an older story, states."""
 
     stored: int
     known: int
@@ -539,3 +540,28 @@ class SignalStore(Protocol):
 
     def add(self, signals: Sequence[Signal], cooldown: timedelta) -> tuple[UUID, ...]:
         """Insert as PENDING; ids of those that were new and whose ticker had none within the cooldown."""
+
+
+# --- stories --------------------------------------------------------------------------------------------------------
+
+
+class StoryQueue(Protocol):
+    """Stories that wait for their label. A claim is a token with a lease: when it has run out, it holds nothing."""
+
+    def backlog(self, doubtful_after: int) -> Backlog:
+        """Stories that nobody holds; doubtful are those with so many attempts or more."""
+
+    def held(self, token: UUID) -> tuple[Story, ...]:
+        """What this token has claimed and still holds, oldest first."""
+
+    def claim(self, token: UUID, *, limit: int, lease_seconds: int, attempts_below: int) -> tuple[Story, ...]:
+        """Claim the oldest that nobody holds and that were tried less often; counts an attempt each."""
+
+    def settle(self, results: Results, *, attempts_most: int) -> Settled:
+        """Store labels of stories that are still this claim's and still the same text; the others are free again."""
+
+    def release(self, token: UUID, *, counted: bool) -> int:
+        """Free what the token holds; not counted, the attempt never was. Returns how many they were."""
+
+    def give_up(self, attempts_most: int) -> int:
+        """Set aside what nobody holds and was tried so often without an answer; returns how many they were."""

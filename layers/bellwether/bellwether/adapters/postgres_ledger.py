@@ -1,10 +1,11 @@
 """The ledger of decisions in PostgreSQL (tables `decisions` and `decision_outcomes`)."""
 
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
+from psycopg import Connection
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
-from pydantic import BaseModel
 from pydantic_core import to_json
 
 from bellwether.adapters.postgres import Database
@@ -20,34 +21,14 @@ class PostgresLedger:
 
     def add_decision(self, decision: Decision) -> bool:
         """Insert; False when its id is there already."""
-        row = _columns(decision, json_columns=("gates", "evidence"))
         with self._database.transaction() as connection:
-            inserted = connection.execute(
-                """
-                INSERT INTO decisions (decision_id, kind, subject, verdict, actor, made_at, gates, evidence)
-                VALUES (
-                    %(decision_id)s, %(kind)s, %(subject)s, %(verdict)s, %(actor)s, %(made_at)s, %(gates)s, %(evidence)s
-                )
-                ON CONFLICT (decision_id) DO NOTHING
-                """,
-                row,
-            )
-            return inserted.rowcount == 1
+            return insert_decisions(connection, (decision,)) == 1
 
     def add_outcome(self, outcome: Outcome) -> bool:
         """Insert; False when decision, status and instant are there already. NotFoundError without the decision."""
-        row = _columns(outcome, json_columns=("details",))
         try:
             with self._database.transaction() as connection:
-                inserted = connection.execute(
-                    """
-                    INSERT INTO decision_outcomes (decision_id, status, observed_at, details)
-                    VALUES (%(decision_id)s, %(status)s, %(observed_at)s, %(details)s)
-                    ON CONFLICT (decision_id, status, observed_at) DO NOTHING
-                    """,
-                    row,
-                )
-                return inserted.rowcount == 1
+                return insert_outcome(connection, outcome)
         except NotFoundError as error:
             raise NotFoundError(
                 f"no decision {outcome.decision_id} is recorded", field="outcome.decision_id"
@@ -82,13 +63,37 @@ class PostgresLedger:
         return tuple(Outcome.model_validate(dict(zip(fields, row, strict=True))) for row in rows)
 
 
-def _columns(entry: BaseModel, *, json_columns: tuple[str, ...]) -> dict[str, Any]:
-    """A model's fields as query parameters. NaN stays NaN: Postgres refuses it, where null would be a lie."""
-    row = entry.model_dump()
-    for column in json_columns:
-        row[column] = Jsonb(row[column], dumps=_to_json)
-    return row
+def insert_decisions(connection: Connection[TupleRow], decisions: Sequence[Decision]) -> int:
+    """Insert them in one statement of the caller's transaction; returns how many were not there already."""
+    rows = [decision.model_dump() for decision in decisions]
+    inserted = connection.execute(
+        """
+        INSERT INTO decisions (decision_id, kind, subject, verdict, actor, made_at, gates, evidence)
+        SELECT decision_id, kind, subject, verdict, actor, made_at, gates, evidence
+        FROM jsonb_to_recordset(%s) AS decision (
+            decision_id uuid, kind text, subject text, verdict text, actor text, made_at timestamptz, gates jsonb,
+            evidence jsonb
+        )
+        ON CONFLICT (decision_id) DO NOTHING
+        """,
+        (Jsonb(rows, dumps=_to_json),),
+    )
+    return inserted.rowcount
+
+
+def insert_outcome(connection: Connection[TupleRow], outcome: Outcome) -> bool:
+    """Insert it in the caller's transaction; False when decision, status and instant are there already."""
+    inserted = connection.execute(
+        """
+        INSERT INTO decision_outcomes (decision_id, status, observed_at, details)
+        VALUES (%(decision_id)s, %(status)s, %(observed_at)s, %(details)s)
+        ON CONFLICT (decision_id, status, observed_at) DO NOTHING
+        """,
+        outcome.model_dump() | {"details": Jsonb(outcome.details, dumps=_to_json)},
+    )
+    return inserted.rowcount == 1
 
 
 def _to_json(value: object) -> bytes:
+    """NaN stays NaN: Postgres refuses it, where null would be a lie."""
     return to_json(value, inf_nan_mode="constants")

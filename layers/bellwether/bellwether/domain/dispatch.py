@@ -17,23 +17,16 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from bellwether.domain.decisions import Decision, Gate, Verdict, decide, decision_id
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.market_calendar import last_sessions, session_at
+from bellwether.domain.signals import Side
+
+__all__ = ["Side"]
 
 KIND = "place_trade"
+DRY_RUN = "dry-run"
+PAPER = "alpaca-paper"
 ZERO = Decimal(0)
 _BPS = Decimal(10_000)
 _FINE = Decimal("0.0001")
-
-
-class Side(StrEnum):
-    """Which way a trade goes."""
-
-    BUY = "BUY"
-    SELL = "SELL"
-
-    @property
-    def sign(self) -> int:
-        """+1 when shares come in, -1 when they go out."""
-        return 1 if self is Side.BUY else -1
 
 
 # --- parameters ------------------------------------------------------------------------------------------------------
@@ -46,6 +39,7 @@ class DispatchPolicy:
     Raises InvalidInputError for values that contradict each other.
     """
 
+    broker: str = DRY_RUN
     max_trades_per_day: int = 20
     max_trade_notional_usd: Decimal = Decimal(1_000)
     max_position_notional_usd: Decimal = Decimal(5_000)
@@ -56,7 +50,6 @@ class DispatchPolicy:
     max_failures: int = 3
     failure_window_seconds: int = 3_600
     short_selling: bool = False
-    market_always_open: bool = False
 
     spread_bps: Decimal = Decimal(4)
     slippage_bps: Decimal = Decimal(5)
@@ -197,6 +190,7 @@ class Order(BaseModel):
     recommendation_id: UUID
     decision_id: UUID
     client_order_id: Annotated[str, Field(pattern=r"^bw-[0-9a-f-]{36}$")]
+    broker: Annotated[str, Field(min_length=1, max_length=60)]
     ticker: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,19}$")]
     side: Side
     quantity: Annotated[Decimal, Field(gt=0)]
@@ -312,6 +306,7 @@ def make_order(recommendation: Recommendation, quote: Quote, policy: DispatchPol
         recommendation_id=recommendation.recommendation_id,
         decision_id=decision,
         client_order_id=client_order_id(decision),
+        broker=policy.broker,
         ticker=recommendation.ticker,
         side=recommendation.side,
         quantity=recommendation.quantity,
@@ -330,7 +325,7 @@ def fill_price(quote_price: Decimal, side: Side, policy: DispatchPolicy) -> Deci
 
 
 def _worsened(price: Decimal, side: Side, bps: Decimal, tick: Decimal) -> Decimal:
-    worse = price * (1 + side.sign * bps / _BPS)
+    worse = price * (1 + (bps if side is Side.BUY else -bps) / _BPS)
     return max(worse.quantize(tick, ROUND_CEILING if side is Side.BUY else ROUND_FLOOR), tick)
 
 
@@ -399,7 +394,7 @@ def rule(recommendation: Recommendation, book: Book, policy: DispatchPolicy, *, 
         gates=(
             _manual_kill_switch(book),
             _error_kill_switch(book, policy),
-            _market_hours(policy, now),
+            _market_hours(now),
             fresh,
             _quote_age(quote, policy, now),
             _price_move(recommendation, quote, policy),
@@ -450,9 +445,9 @@ def _error_kill_switch(book: Book, policy: DispatchPolicy) -> Gate:
     )
 
 
-def _market_hours(policy: DispatchPolicy, now: datetime) -> Gate:
+def _market_hours(now: datetime) -> Gate:
     try:
-        seen = "open" if policy.market_always_open or session_at(now) else "closed"
+        seen = "open" if session_at(now) else "closed"
     except InvalidInputError as error:
         seen = str(error)
     return Gate(name="market_hours", observed=seen, limit="open", passed=seen == "open")

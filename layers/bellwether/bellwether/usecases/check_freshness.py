@@ -1,0 +1,39 @@
+"""Look whether everything is as fresh as it should be, and whom to tell what."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from bellwether.domain.watch import Alert, Told, WatchPolicy, alerts, confirm, find, follow
+from bellwether.ports import Clock, Watchtower
+
+
+class Watched(BaseModel):
+    """What a look came to. `alerts` are told by whoever asked, and then confirmed; until then they come again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    alerts: tuple[Alert, ...]
+    count: int
+    open: int
+    heartbeat: int = 1
+
+
+def check_freshness(*, tower: Watchtower, clock: Clock, policy: WatchPolicy) -> Watched:
+    """Find what is wrong, and follow it from its first sight to the all-clear."""
+    now = clock.now()
+    with tower.transaction():
+        findings = find(tower.look(failures_since=now - policy.trouble_window), policy, now)
+        incidents = follow(findings, tower.incidents(), policy, now)
+        tower.save(incidents)
+    untold = alerts(incidents)
+    standing = sum(each.closed_at is None for each in incidents)
+    return Watched(alerts=untold, count=len(untold), open=standing)
+
+
+def confirm_alerts(told: Sequence[Told], *, tower: Watchtower) -> int:
+    """Note what people were told, so that it is not told again; returns of how many incidents."""
+    with tower.transaction():
+        confirmed = confirm(tower.incidents(), told)
+        tower.save(confirmed)
+    return len(confirmed)

@@ -1,0 +1,66 @@
+"""Bring claimed orders to the broker, each once, and report what it made of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from bellwether.domain.dispatch import ClaimedOrder, Execution, ExecutionStatus, not_sent, observed
+from bellwether.domain.errors import BellwetherError, ConflictError, UpstreamError
+from bellwether.ports import Broker, Clock
+
+LONGEST_ORDER_SECONDS = 25.0
+"""What one order may take at worst: asking, sending and asking again, each to the broker's time limit."""
+
+
+def execute_orders(
+    orders: Sequence[ClaimedOrder],
+    *,
+    brokers: Mapping[str, Broker],
+    clock: Clock,
+    seconds_left: Callable[[], float],
+) -> tuple[Execution, ...]:
+    """One report an order; none for those that there was no time for: their claims run out and come back.
+
+    The broker is asked first whether it has the order, so that repeating this does no harm. An order goes to the broker
+    that it was approved for, whatever the mode is by now. One order's trouble leaves the others alone.
+    """
+    return tuple(_executions(orders, brokers, clock, seconds_left))
+
+
+def _executions(
+    orders: Sequence[ClaimedOrder], brokers: Mapping[str, Broker], clock: Clock, seconds_left: Callable[[], float]
+) -> Iterator[Execution]:
+    for order in orders:
+        if seconds_left() < LONGEST_ORDER_SECONDS:
+            return
+        broker = brokers.get(order.broker)
+        if broker is None:
+            reason = f"approved for {order.broker}, which this mode does not reach"
+            yield not_sent(order, ExecutionStatus.UNCLEAR, reason, clock.now())
+            continue
+        try:
+            yield _execute(order, broker, clock)
+        except BellwetherError as error:
+            yield not_sent(order, ExecutionStatus.UNCLEAR, f"{type(error).__name__}: {error}", clock.now())
+
+
+def _execute(order: ClaimedOrder, broker: Broker, clock: Clock) -> Execution:
+    known = broker.find(order.client_order_id)
+    if known is not None:
+        return observed(order, known, clock.now())
+    if order.send_before is None or clock.now() >= order.send_before:
+        return not_sent(order, ExecutionStatus.UNSENT, "its time had passed, and the broker never got it", clock.now())
+    try:
+        return observed(order, broker.place(order), clock.now())
+    except ConflictError:
+        return _sent_by_another(order, broker, clock)
+    except BellwetherError:  # it may have arrived all the same
+        known = broker.find(order.client_order_id)
+        if known is None:
+            raise
+        return observed(order, known, clock.now())
+
+
+def _sent_by_another(order: ClaimedOrder, broker: Broker, clock: Clock) -> Execution:
+    known = broker.find(order.client_order_id)
+    if known is None:
+        raise UpstreamError(f"{broker.name} has an order {order.client_order_id} and does not find it")
+    return observed(order, known, clock.now())
