@@ -60,14 +60,14 @@ class BarStoreSuite:
     def test_a_large_jump_into_a_new_bar_is_told_once(self, bar_store: BarStore) -> None:
         # Given a close of 700, when the next bar opens at 100
         bar_store.store((bar(OPENS, 700), bar(OPENS, 50, "BETA")), (), "test")
-        split = bar(NOON, 101, open=Decimal(100))
+        split = bar(NOON, 101, open=Decimal(100), low=Decimal(99))
         written = bar_store.store((split, bar(NOON, 51, "BETA")), (), "test")
         # Then the two bars around the jump come back
         ((before, after),) = written.jumps
         assert (before.ticker, before.start, before.close) == ("ACME", OPENS, Decimal(700))
         assert (after.ticker, after.start, after.open) == ("ACME", NOON, Decimal(100))
         # But not again with a correction or with the next bar
-        revised = bar(NOON, 102, open=Decimal(100))
+        revised = bar(NOON, 102, open=Decimal(100), low=Decimal(99))
         assert bar_store.store((revised, bar(NOON + FIVE_MINUTES, 102)), (), "test").jumps == ()
 
     def test_nothing_is_stored_of_nothing(self, bar_store: BarStore) -> None:
