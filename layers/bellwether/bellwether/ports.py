@@ -331,7 +331,7 @@ class RecommendationStore(Protocol):
         """Approved orders whose claim has run out, now claimed under `token`."""
 
     def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
-        """What the limits at `broker` refer to, with quotes of `tickers`; nobody else sees it to the transaction's end."""
+        """What the limits at `broker` refer to, with quotes of `tickers`; nobody else sees it meanwhile."""
 
     def record(self, rulings: Sequence[Ruling], token: UUID, *, claimed_until: datetime) -> None:
         """Keep decisions, and approved orders under `token`; ConflictError when one was decided before."""
@@ -470,8 +470,8 @@ class FeedStore(Protocol):
     def list_feeds(self, feeds: Sequence[ListedFeed], *, now: datetime) -> None:
         """Make these the configured feeds: new ones are due at once, others rest, a new address starts afresh."""
 
-    def claim_due(self, *, now: datetime, lease_seconds: int, limit: int) -> tuple[DueFeed, ...]:
-        """Claim feeds that are due and that nobody else holds, longest due first."""
+    def claim_due(self, *, now: datetime, due_by: datetime, claimed_until: datetime, limit: int) -> tuple[DueFeed, ...]:
+        """Claim feeds that are due by then and that nobody else holds, longest due first."""
 
     def store(self, batch: Batch, updates: Sequence[FeedUpdate], *, now: datetime) -> Stored:
         """Events and states, all or none. Repeated, nothing happens; a state is written by who holds the claim only."""

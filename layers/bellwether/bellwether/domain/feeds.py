@@ -1,0 +1,165 @@
+"""Feeds: what is asked of them, what they answered, and when to ask again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+MIN_INTERVAL_SECONDS = 60
+"""What a publisher who says nothing is asked at; nobody is asked more often."""
+MAX_INTERVAL_SECONDS = 3600
+"""A publisher's wish is followed up to here: news of an hour ago are none, and a conditional request is cheap."""
+MAX_BACKOFF_SECONDS = 6 * 3600
+"""A feed that fails is asked again after no more than this (and a quarter): no feed is dead for ever."""
+FAILURES_OF_A_MOVE = 5
+"""After so many failures in a row at an address that a redirect led to, the configured one is asked again."""
+MAX_RETRY_AFTER_SECONDS = 24 * 3600
+
+FeedId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+FeedUrl = Annotated[str, Field(max_length=2000, pattern=r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f]+$")]
+FetchStatus = Literal["changed", "unchanged", "failed", "gone", "untried"]
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ListedFeed(_Fact):
+    """A feed as configured. The id is a slug that stays when the address changes: stories are known by it."""
+
+    feed_id: FeedId
+    url: FeedUrl
+
+
+class DueFeed(_Fact):
+    """A feed that is claimed to be asked now, with what the server wants to hear again."""
+
+    feed_id: FeedId
+    url: FeedUrl
+    claim_token: UUID
+    etag: str | None = None
+    last_modified: str | None = None
+    body_sha256: str | None = None
+    interval_seconds: Annotated[int, Field(gt=0)] = MIN_INTERVAL_SECONDS
+    failures: Annotated[int, Field(ge=0)] = 0
+
+
+class Entry(_Fact):
+    """One entry as text. `entry_id` is what it is known by in its feed, see `identity`."""
+
+    entry_id: str
+    url: str | None
+    title: str
+    summary: str
+    published_at: AwareDatetime | None
+
+
+class FetchResult(_Fact):
+    """What asking a feed came to.
+
+    changed: a document with entries; unchanged: 304, or the same bytes as last time; gone: 410; untried: there was no
+    time left. `quarantine_key`: where a document lies that nobody could read.
+    """
+
+    feed_id: FeedId
+    claim_token: UUID
+    status: FetchStatus
+    fetched_at: AwareDatetime
+    interval_seconds: Annotated[int, Field(gt=0)]
+    failures: Annotated[int, Field(ge=0)]
+    http_status: int | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    body_sha256: str | None = None
+    moved_to: str | None = None
+    retry_after_seconds: Annotated[int, Field(ge=0)] | None = None
+    entries: tuple[Entry, ...] = ()
+    empty_entries: Annotated[int, Field(ge=0)] = 0
+    error: str | None = None
+    quarantine_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedUpdate:
+    """What a result makes of a feed's state. `etag` to `body_sha256` are kept as they were where `keep_validators`."""
+
+    feed_id: str
+    claim_token: UUID
+    attempted_at: datetime
+    next_attempt_at: datetime
+    interval_seconds: int
+    failures: int
+    http_status: int | None
+    error: str | None
+    moved_to: str | None
+    etag: str | None
+    last_modified: str | None
+    body_sha256: str | None
+    keep_validators: bool
+    tried: bool
+    succeeded: bool
+    changed: bool
+    retired: bool
+    forget_move: bool
+
+
+def interval_seconds(*hints_seconds: int | None) -> int:
+    """How long to wait between attempts, from what the publisher says by ttl, updatePeriod and Cache-Control."""
+    wished = max((hint for hint in hints_seconds if hint is not None), default=MIN_INTERVAL_SECONDS)
+    return min(max(wished, MIN_INTERVAL_SECONDS), MAX_INTERVAL_SECONDS)
+
+
+def update_period_seconds(period: str | None, frequency: str | None) -> int | None:
+    """The syndication module's `updatePeriod` divided by `updateFrequency`; None for what it does not know."""
+    periods = {"hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
+    length = periods.get((period or "").strip().lower())
+    if length is None:
+        return None
+    times = (frequency or "1").strip()
+    return length // max(int(times), 1) if times.isascii() and times.isdecimal() and len(times) < 9 else length
+
+
+def backoff_seconds(feed_id: str, failures: int, interval: int) -> float:
+    """How long to wait after so many failures in a row: doubling from the feed's interval, spread by a quarter.
+
+    The spread derives from feed and count, so that feeds of one broken host come back one by one.
+    """
+    spread = int.from_bytes(sha256(f"{feed_id}:{failures}".encode()).digest()[:4]) / 2**32
+    return min(interval * 2.0 ** min(failures, 30), MAX_BACKOFF_SECONDS) * (0.75 + 0.5 * spread)
+
+
+def after(result: FetchResult) -> FeedUpdate:
+    """The state that a result leaves a feed in. Only 410 retires; an attempt for which time was short costs nothing."""
+    succeeded = result.status in {"changed", "unchanged"}
+    failures = result.failures + 1 if result.status == "failed" else 0 if succeeded else result.failures
+    if result.status == "untried":
+        wait = 0.0
+    elif result.status == "failed":
+        wait = backoff_seconds(result.feed_id, failures, result.interval_seconds)
+    else:
+        wait = float(result.interval_seconds)
+    if result.retry_after_seconds:
+        wait = max(wait, min(result.retry_after_seconds, MAX_RETRY_AFTER_SECONDS))
+    return FeedUpdate(
+        feed_id=result.feed_id,
+        claim_token=result.claim_token,
+        attempted_at=result.fetched_at,
+        next_attempt_at=result.fetched_at + timedelta(seconds=wait),
+        interval_seconds=result.interval_seconds,
+        failures=failures,
+        http_status=result.http_status,
+        error=result.error,
+        moved_to=result.moved_to,
+        etag=result.etag,
+        last_modified=result.last_modified,
+        body_sha256=result.body_sha256,
+        keep_validators=not succeeded,
+        tried=result.status != "untried",
+        succeeded=succeeded,
+        changed=result.status == "changed",
+        retired=result.status == "gone",
+        forget_move=failures >= FAILURES_OF_A_MOVE,
+    )

@@ -1,0 +1,249 @@
+"""Stories: by what an entry is known, when its text changed, and which entries tell the same story.
+
+An entry is known by its id; where it has none, by its link; where it has neither, by its day and title. Texts play no
+part as long as there is an id or a link, so that edits, repetitions and another order change nothing.
+
+Titles of the same story are found by MinHash: the set of a title's words is hashed by twelve functions, the least
+values are joined two by two into six keys, and titles that share a key are compared word by word (Jaccard, at least
+0.7). Figures and words of direction ("rises", "cut") are part of every key: titles that differ there never meet. Two
+titles with Jaccard 0.8 share a key with probability 0.998, with 0.7 0.98. The cost is bounded: at most six keys a
+title and `CANDIDATES` comparisons a key.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from hashlib import blake2b, sha256
+from urllib.parse import urlsplit, urlunsplit
+from zlib import crc32
+
+from bellwether.domain.feeds import Entry
+
+ALIKE = 0.7
+"""Least Jaccard similarity of two titles of one story."""
+FEWEST_TERMS = 4
+"""Shorter titles ("Market wrap") are never called alike."""
+CANDIDATES = 8
+"""So many of the latest titles under a key are compared."""
+STORY_DAYS = 3
+"""Tellings further apart are two stories."""
+
+_BANDS, _ROWS = 6, 2
+_PRIME = (1 << 61) - 1
+_MOST_TERMS = 40
+_TITLE_IDENTITY = 300  # characters
+_WORD = re.compile(r"[^\W_]+(?:[.,'’&-][^\W_]+)*")
+_SOURCE_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
+_WIRE_PREFIX = re.compile(
+    r"^(?:(?:update|refile|corrected|correction|wrapup|rpt|breaking|exclusive|live)\b\s*\d*\s*[-–:|]+\s*)+",
+    re.I,
+)
+_TRACKING = re.compile(r"^(?:utm_\w+|fbclid|gclid|mc_cid|mc_eid|cmpid|ocid|ftag|soc_src|soc_trk)(?:=|$)", re.I)
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_STOP_WORDS = _set("""
+    a an and are as at be but by for from has have in into is it its of on or s that the this to was were will with
+""")
+_DIRECTIONS = _set("""
+    up down rise rises rose rising fall falls fell falling gain gains gained lose loses lost loss losses drop drops
+    dropped jump jumps jumped slump slumps slumped surge surges surged plunge plunges plunged soar soars soared sink
+    sinks sank tumble tumbles tumbled climb climbs climbed slide slides slid slip slips slipped rally rallies rallied
+    beat beats miss misses missed raise raises raised cut cuts hike hikes hiked lower lowers lowered higher upgrade
+    upgrades upgraded downgrade downgrades downgraded buy buys bought sell sells sold profit win wins won approve
+    approves approved reject rejects rejected accept accepts accepted deny denies denied no not never hold holds held
+    halt halts halted resume resumes resumed more less increase increases increased decrease decreases decreased above
+    below first second third
+""")
+
+
+# --- identity -------------------------------------------------------------------------------------------------------
+
+
+def identity(
+    *, entry_id: str, url: str, title: str, summary: str, published_at: datetime | None, feed_names: Iterable[str] = ()
+) -> str | None:
+    """By what an entry is known in its feed; None for one that says nothing at all.
+
+    `feed_names` are the feed's own id and links: an entry that bears one of these is not named by it.
+    """
+    taken = {_canonical(name) for name in feed_names if name}
+    for name in (entry_id, url):
+        canonical = _canonical(name) if name.strip() else ""
+        if canonical and canonical not in taken:
+            return canonical if len(canonical) <= 1000 else f"sha256:{sha256(canonical.encode()).hexdigest()}"
+    words = " ".join((title or summary).casefold().split())[:_TITLE_IDENTITY]
+    if not words:
+        return None
+    return f"{published_at:%Y-%m-%d} {words}" if published_at else words
+
+
+def event_uid(feed_id: str, entry_id: str) -> str:
+    """The name of an entry in the whole house: 32 hexadecimal digits from feed and identity."""
+    return sha256(f"{feed_id}\n{entry_id}".encode()).hexdigest()[:32]
+
+
+def content_sha256(title: str, summary: str) -> str:
+    """Hash of what a reader reads; another one is another version."""
+    return sha256(f"{title}\n{summary}".encode()).hexdigest()
+
+
+def _canonical(name: str) -> str:
+    """An id or link without what publishers change at will: scheme, case of the host, tracking parameters, spaces."""
+    name = name.strip()
+    if not name.lower().startswith(("http://", "https://")):
+        return name
+    try:
+        parts = urlsplit(name)
+        host = parts.netloc.lower().removesuffix(":80").removesuffix(":443")
+    except ValueError:
+        return name
+    query = "&".join(part for part in parts.query.split("&") if part and not _TRACKING.match(part))
+    return urlunsplit(("", host, parts.path or "/", query, parts.fragment))
+
+
+# --- likeness -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A title's words as hashes (32 bits, signed, sorted), and the keys (64 bits, signed) to look for its like by."""
+
+    terms: tuple[int, ...]
+    keys: tuple[int, ...]
+
+
+def signature(title: str) -> Signature:
+    """What a title is compared by; without keys when it is too short to be compared."""
+    words = _words(title)
+    terms = tuple(sorted({_signed(crc32(word.encode()), 32) for word in words}))[:_MOST_TERMS]
+    if len(terms) < FEWEST_TERMS:
+        return Signature(terms, ())
+    least = [min((a * term + b) % _PRIME for term in terms) for a, b in _functions()]
+    decisive = " ".join(sorted(word for word in words if word in _DIRECTIONS or any(map(str.isdigit, word))))
+    keys = []
+    for band in range(_BANDS):
+        rows = least[band * _ROWS : (band + 1) * _ROWS]
+        digest = blake2b(f"{band}:{rows}:{decisive}".encode(), digest_size=8).digest()
+        keys.append(int.from_bytes(digest, signed=True))
+    return Signature(terms, tuple(keys))
+
+
+def likeness(one: Sequence[int], other: Sequence[int]) -> float:
+    """Jaccard similarity of two sets of terms, 0 to 1."""
+    first, second = set(one), set(other)
+    return len(first & second) / len(first | second) if first or second else 0.0
+
+
+def leaders(signatures: Mapping[str, Signature]) -> dict[str, str]:
+    """For each event of a batch the first one of the batch that tells the same story; itself when none does."""
+    latest: dict[int, list[str]] = {}
+    found: dict[str, str] = {}
+    for uid, each in signatures.items():
+        near = {other for key in each.keys for other in latest.get(key, ())}
+        best = max(
+            ((likeness(each.terms, signatures[other].terms), other) for other in sorted(near)),
+            key=lambda pair: pair[0],
+            default=(0.0, uid),
+        )
+        found[uid] = found[best[1]] if best[0] >= ALIKE else uid
+        for key in each.keys:
+            latest[key] = [*latest.get(key, ()), uid][-CANDIDATES:]
+    return found
+
+
+def _words(title: str) -> set[str]:
+    text = unicodedata.normalize("NFKD", title).casefold()
+    text = _WIRE_PREFIX.sub("", "".join(char for char in text if not unicodedata.combining(char)))
+    shorter = _SOURCE_SUFFIX.sub("", text)
+    if len(_WORD.findall(shorter)) >= FEWEST_TERMS:
+        text = shorter
+    found = {word.replace("’", "'").removesuffix("'s") for word in _WORD.findall(text)}
+    return {word for word in found if word not in _STOP_WORDS}
+
+
+@lru_cache(maxsize=1)
+def _functions() -> tuple[tuple[int, int], ...]:
+    """The same twelve hash functions everywhere and for ever: keys are kept in the database."""
+    numbers = [int.from_bytes(sha256(f"stories {n}".encode()).digest()[:7]) for n in range(2 * _BANDS * _ROWS)]
+    return tuple(zip((n | 1 for n in numbers[::2]), numbers[1::2], strict=True))
+
+
+def _signed(number: int, bits: int) -> int:
+    return number - (1 << bits) if number >= 1 << (bits - 1) else number
+
+
+# --- what is stored -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoryText:
+    """A text that an entry has or had."""
+
+    event_uid: str
+    content_sha256: str
+    title: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """An entry ready to be stored; `leader_uid` is the first of its batch that tells the same story."""
+
+    event_uid: str
+    feed_id: str
+    entry_id: str
+    url: str | None
+    title: str
+    summary: str
+    published_at: datetime | None
+    seen_at: datetime
+    content_sha256: str
+    signature: Signature
+    leader_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Each event once, with its first text, and the other texts that came under the same identity."""
+
+    stories: tuple[Story, ...]
+    other_texts: tuple[StoryText, ...]
+
+
+def as_batch(fetched: Iterable[tuple[str, datetime, Sequence[Entry]]]) -> Batch:
+    """Make stories of the entries of several feeds: (feed id, time of fetching, entries)."""
+    entries: dict[str, tuple[str, datetime, Entry, str]] = {}
+    others: dict[tuple[str, str], StoryText] = {}
+    for feed_id, seen_at, of_feed in fetched:
+        for entry in of_feed:
+            uid, sha256_ = event_uid(feed_id, entry.entry_id), content_sha256(entry.title, entry.summary)
+            if uid not in entries:
+                entries[uid] = (feed_id, seen_at, entry, sha256_)
+            elif entries[uid][3] != sha256_:
+                others[uid, sha256_] = StoryText(uid, sha256_, entry.title, entry.summary)
+    signatures = {uid: signature(entry.title) for uid, (_, _, entry, _) in entries.items()}
+    leader_of = leaders(signatures)
+    stories = tuple(
+        Story(
+            event_uid=uid,
+            feed_id=feed_id,
+            entry_id=entry.entry_id,
+            url=entry.url,
+            title=entry.title,
+            summary=entry.summary,
+            published_at=entry.published_at,
+            seen_at=seen_at,
+            content_sha256=sha256_,
+            signature=signatures[uid],
+            leader_uid=leader_of[uid],
+        )
+        for uid, (feed_id, seen_at, entry, sha256_) in entries.items()
+    )
+    return Batch(stories, tuple(others.values()))
