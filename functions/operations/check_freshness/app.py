@@ -1,0 +1,60 @@
+"""The watchdog's look around: what is stale, behind or broken, and what is still to be told of it."""
+
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field
+
+from bellwether.adapters.clock import SystemClock
+from bellwether.adapters.postgres import Database, SslMode
+from bellwether.adapters.postgres_watch import PostgresWatchtower
+from bellwether.adapters.secrets import SecretsManagerStore
+from bellwether.domain.database import DatabaseLogin
+from bellwether.domain.watch import Told, WatchPolicy
+from bellwether.observability import MetricUnit, logger, metrics, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.check_freshness import check_freshness, confirm_alerts
+
+
+class Settings(FunctionSettings):
+    """Environment of CheckFreshnessFunction."""
+
+    application_secret_id: Annotated[str, Field(min_length=1)]
+    database_sslmode: SslMode
+
+
+class Request(BaseModel):
+    """Nothing: look. `confirmed`: alerts of an earlier look that people were told of; they don't come again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    confirmed: Annotated[tuple[Told, ...], Field(max_length=200)] = ()
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with alerts that nobody was told yet; without a heartbeat for a while, an alarm goes off."""
+    request = parse(Request, event)
+    if request.confirmed:
+        confirmed = confirm_alerts(request.confirmed, tower=_tower())
+        logger.info("alerts confirmed", extra={"confirmed": confirmed})
+        return {"confirmed": confirmed}
+    watched = check_freshness(tower=_tower(), clock=SystemClock(), policy=WatchPolicy())
+    for alert in watched.alerts:
+        logger.warning("alert", extra=alert.model_dump(mode="json", exclude={"message"}))
+    metrics.add_metric("WatchdogHeartbeat", MetricUnit.Count, watched.heartbeat)
+    logger.info("freshness checked", extra={"open_incidents": watched.open, "alerts": watched.count})
+    return watched.model_dump(mode="json")
+
+
+@cache
+def _tower() -> PostgresWatchtower:
+    settings = load(Settings)
+    secrets = SecretsManagerStore()
+    return PostgresWatchtower(
+        Database(
+            lambda: parse(DatabaseLogin, secrets.get_json(settings.application_secret_id)),
+            sslmode=settings.database_sslmode,
+        )
+    )
