@@ -158,7 +158,7 @@ def test_stopped_execution_stops_the_job(pair: Pair, name: str) -> None:
     # Given an execution that waits for a job
     execution = pair.start(name, {"Train": pair.train_state(name, SLEEPER)})
     jobs = pair.client("sagemaker")
-    wait_for(lambda: jobs.list_training_jobs(NameContains=name)["TrainingJobSummaries"], "the job exists")
+    wait_for(lambda: jobs.list_training_jobs(NameContains=name)["TrainingJobSummaries"] or None, "the job exists")
     # When the execution is stopped
     pair.client("stepfunctions").stop_execution(executionArn=execution)
     # Then the job is, too, and the execution stays ABORTED
