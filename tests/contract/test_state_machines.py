@@ -27,6 +27,9 @@ AWS_ERRORS = {  # documented by Step Functions, or the service's exception behin
     "SageMaker.ResourceLimitExceededException",
     "SageMaker.SageMakerException",
     "SageMaker.SdkClientException",
+    "Ssm.InternalServerErrorException",
+    "Ssm.SdkClientException",
+    "Ssm.SsmException",
     "States.ALL",
 }
 OUR_ERRORS = {
