@@ -123,7 +123,7 @@ def serve(requests: IO[bytes], answers: IO[bytes], handler: Handler) -> None:
         except Exception as error:  # noqa: BLE001 - whatever the bundle raises is an answer
             traceback.print_exc()
             status, message = failure(error)
-            write_frame(answers, {"status": status}, message.encode())
+            write_frame(answers, {"status": status}, message.encode(errors="backslashreplace"))
         else:
             write_frame(answers, {"status": 200, "content_type": content_type}, content)
         sys.stderr.flush()

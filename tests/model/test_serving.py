@@ -85,10 +85,11 @@ def test_what_is_left_out_is_filled_from_the_history(model: serving.Model, golde
 
 
 def test_text_and_extra_columns_are_taken(model: serving.Model, golden: dict[str, Any]) -> None:
-    # Given numbers as text, one null, and a column nobody knows
+    # Given numbers as text, one null, and columns nobody knows, numbers or not
     data: dict[str, Any] = {name: f" {value!r} " for name, value in golden["request"]["data"].items()}
     data["INDPRO"] = None
-    answer = ask(model, data={**data, "VIBES": 3}, month=LAST)
+    extra = {"VIBES": 3, "note": "good", "tags": ["a"], "seen": True}
+    answer = ask(model, data={**data, **extra}, month=LAST)
     # When asked, then they count as numbers, the null as left out, the extra not at all
     assert answer["prediction"] == golden["response"]["prediction"]
     assert answer["filled"] == ["INDPRO"]
@@ -157,7 +158,7 @@ def test_an_earlier_month_knows_nothing_later(model: serving.Model, made: Econom
         ('{"data": {"UNRATE": 4, "ICSA": 0}}', "ICSA"),
         ('{"data": {"UNRATE": 4, "ICSA": 1e12}}', "ICSA"),
         ('{"data": {"UNRATE": 4, "ICSA": "lots"}}', "ICSA"),
-        ('{"data": {"UNRATE": 4, "VIBES": "good"}}', "VIBES"),
+        (r'{"data": {"UNRATE": "\ud800"}}', "UNRATE"),
         ('{"data": {"UNRATE": 4}, "month": "2010"}', "month"),
         ('{"data": {"UNRATE": 4}, "month": "2010-13"}', "month"),
         ('{"data": {"UNRATE": 4}, "month": 201001}', "month"),
@@ -171,7 +172,9 @@ def test_an_earlier_month_knows_nothing_later(model: serving.Model, made: Econom
     ],
 )
 def test_nonsense_is_refused_by_name(model: serving.Model, body: str | bytes, field: str) -> None:
-    assert refused(model, body).field == field
+    refusal = refused(model, body)
+    assert refusal.field == field
+    assert json.loads(str(refusal).encode())["field"] == field  # it has to travel as UTF-8
 
 
 def test_a_forecast_is_never_below_what_the_target_can_be(model: serving.Model) -> None:

@@ -86,6 +86,7 @@ def test_numbers_as_text_and_missing_columns_are_the_models_affair(api: Api) -> 
         ("3", "body"),
         ('{"data": {"UNRATE": NaN}}', "body"),
         ('{"data": {"UNRATE": Infinity}}', "body"),
+        ('{"data": {"UNRATE": 4.1, "ICSA": 1e999}}', "body"),
         ("[" * 60000, "body"),
         ("x" * (BODY_LIMIT_BYTES + 1), "body"),
         ({}, "data"),
@@ -252,3 +253,10 @@ def test_what_aws_says_has_one_meaning(error: Exception, ours: type[BellwetherEr
         raise error
     assert type(raised.value) is ours
     assert raised.value.__cause__ is error
+
+
+def test_half_a_surrogate_pair_is_the_models_to_refuse() -> None:
+    # Given text that JSON can hold and UTF-8 can't
+    body = rb'{"data": {"UNRATE": "\ud800"}}'
+    # When it is passed on, then as it came
+    assert json.loads(read_request(body).as_json()) == json.loads(body)

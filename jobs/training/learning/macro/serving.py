@@ -38,9 +38,12 @@ class Input:
 
 @dataclass(frozen=True)
 class Request:
-    """Figures as they stood when the target's figure for `month` was out; `month` None = the history's last."""
+    """Figures as they stood when the target's figure for `month` was out; `month` None = the history's last.
 
-    figures: Mapping[str, float]
+    Figures are as they were sent: which of them have to be numbers is for the model to say.
+    """
+
+    figures: Mapping[str, Any]
     month: int | None
     horizon: int | None
 
@@ -108,7 +111,7 @@ def parse_request(body: bytes | str) -> Request:
     data = content.get("data")
     if not isinstance(data, dict):
         raise RefusedInputError("data", "has to be an object with one figure for each series name")
-    figures = {name: _figure(name, value) for name, value in data.items() if value is not None}
+    figures = {name: value for name, value in data.items() if value is not None}
     return Request(figures, _month(content.get("month")), _horizon(content.get("horizon_months")))
 
 
@@ -145,7 +148,8 @@ def _horizon(value: Any) -> int | None:
 
 
 def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)[:40]
+    """What was sent, in short; half a surrogate pair, which can be in JSON and not in UTF-8, as a question mark."""
+    return json.dumps(value, ensure_ascii=False)[:40].encode(errors="replace").decode()
 
 
 # --- answering -------------------------------------------------------------------------------------------------------
@@ -181,7 +185,7 @@ def _check_month(model: Model, asked: int | None) -> int:
     return month
 
 
-def _check_figures(model: Model, sent: Mapping[str, float]) -> tuple[Mapping[str, float], list[str]]:
+def _check_figures(model: Model, sent: Mapping[str, Any]) -> tuple[Mapping[str, float], list[str]]:
     figures, filled = {}, []
     for entry in model.inputs:
         if entry.name not in sent:
@@ -189,7 +193,7 @@ def _check_figures(model: Model, sent: Mapping[str, float]) -> tuple[Mapping[str
                 raise RefusedInputError(entry.name, "is missing, and this model does not go without it")
             filled.append(entry.name)
             continue
-        value = sent[entry.name]
+        value = _figure(entry.name, sent[entry.name])
         if (entry.minimum is not None and value < entry.minimum) or (
             entry.maximum is not None and value > entry.maximum
         ):

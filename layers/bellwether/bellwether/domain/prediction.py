@@ -1,6 +1,7 @@
 """What a caller may ask a model."""
 
 import json
+import math
 from typing import Annotated, Any, Never
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -30,8 +31,8 @@ class PredictionRequest(BaseModel):
     horizon_months: Annotated[int, Field(ge=1), BeforeValidator(_no_boolean)] | None = None
 
     def as_json(self) -> bytes:
-        """The request as the endpoint takes it."""
-        return self.model_dump_json(exclude_unset=True).encode()
+        """The request as the endpoint takes it, in ASCII: even text that UTF-8 can't hold reaches the model."""
+        return json.dumps(self.model_dump(exclude_unset=True), allow_nan=False).encode()
 
 
 def read_request(body: bytes) -> PredictionRequest:
@@ -39,7 +40,7 @@ def read_request(body: bytes) -> PredictionRequest:
     if len(body) > BODY_LIMIT_BYTES:
         raise InvalidInputError(f"is larger than {BODY_LIMIT_BYTES} bytes", field="body")
     try:
-        content = json.loads(body, parse_constant=_refuse_constant)
+        content = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise InvalidInputError("is no JSON", field="body") from error
     if not isinstance(content, dict):
@@ -49,6 +50,14 @@ def read_request(body: bytes) -> PredictionRequest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise InvalidInputError(first["msg"], field=".".join(str(part) for part in first["loc"])) from error
+
+
+def _finite(text: str) -> float:
+    """A number that JSON can carry on to the model."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large for a number")
+    return number
 
 
 def _refuse_constant(name: str) -> Never:
