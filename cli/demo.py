@@ -96,6 +96,8 @@ def _ingest_pack(target: Target, pack: Path) -> Ingested:
     _say(f"Pack {pack.name}: {counts}")
     if result.findings:
         console.print(lifecycle.findings_table(result.findings))
+    if remarks := lifecycle.dataset_remarks(result.dataset):
+        console.print(remarks, highlight=False, style="dim")
     return result
 
 

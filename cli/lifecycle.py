@@ -72,11 +72,11 @@ def ingest_pack(target: Target, files: list[Path]) -> Ingested:
     archive = _zipped(files)
     key = f"{INBOX_PREFIX}pack-{hashlib.sha256(archive).hexdigest()[:12]}.zip"
     before = len(_objects(s3, bucket, VINTAGES_PREFIX))
-    known_findings = {each["Key"] for each in _objects(s3, bucket, QUARANTINE_PREFIX)}
+    known_findings = _states(s3, bucket, QUARANTINE_PREFIX)
     s3.put_object(Bucket=bucket, Key=key, Body=archive)
     _await_empty(s3, bucket, key)
     dataset = ingest(target, source="pack")["dataset"]
-    fresh = [each["Key"] for each in _objects(s3, bucket, QUARANTINE_PREFIX) if each["Key"] not in known_findings]
+    fresh = sorted(key for key, _ in _states(s3, bucket, QUARANTINE_PREFIX) - known_findings)
     return Ingested(
         files=len(files),
         new_vintages=len(_objects(s3, bucket, VINTAGES_PREFIX)) - before,
@@ -102,6 +102,11 @@ def _zipped(files: list[Path]) -> bytes:
 def _objects(s3: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [entry for page in pages for entry in page.get("Contents", [])]
+
+
+def _states(s3: Any, bucket: str, prefix: str) -> frozenset[tuple[str, str]]:
+    """Keys with what lies there: the same file dropped again leaves its findings under the same key, newly written."""
+    return frozenset((entry["Key"], entry["ETag"]) for entry in _objects(s3, bucket, prefix))
 
 
 def _await_empty(s3: Any, bucket: str, key: str) -> None:
@@ -136,13 +141,24 @@ def dataset_line(dataset: dict[str, Any] | None) -> str:
 
 
 def findings_table(findings: list[dict[str, Any]]) -> Table:
-    """What was set aside, where and why."""
+    """What was set aside, where and why: of each file the first finding, and how many more there are."""
     table = Table(title="Set aside")
     for column in ("file", "line", "field", "reason"):
         table.add_column(column, overflow="fold")
     for each in findings:
-        table.add_row(each["file"], "" if each["line"] is None else str(each["line"]), each["field"], each["reason"])
+        more = len(each.get("findings", ())) + each.get("left_out", 0) - 1
+        table.add_row(
+            each["file"],
+            "" if each["line"] is None else str(each["line"]),
+            each["field"],
+            each["reason"] + (f" (and {more} more)" if more > 0 else ""),
+        )
     return table
+
+
+def dataset_remarks(dataset: dict[str, Any] | None) -> str:
+    """What a person should know of the merged data, such as a column that was held back; one line a series."""
+    return "\n".join(f"{each['series']}: {each['reason']}" for each in (dataset or {}).get("findings", ()))
 
 
 # --- training --------------------------------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ def ingest(
         typer.echo(json.dumps(summary, indent=2))
         return
     console.print(headline, lifecycle.dataset_line(summary["dataset"]), sep="\n", highlight=False)
+    if remarks := lifecycle.dataset_remarks(summary["dataset"]):
+        console.print(remarks, highlight=False, style="dim")
     if findings:
         console.print(lifecycle.findings_table(findings))
 

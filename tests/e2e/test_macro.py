@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -41,6 +42,20 @@ def test_files_become_one_dataset_with_a_manifest(flow: Flow) -> None:
     assert flow.ingested.dataset["sha256"] == manifest["sha256"]
     assert flow.ingested.files == 27
     assert flow.ingested.findings == []
+
+
+def test_a_broken_file_is_told_each_time_it_is_dropped(flow: Flow, tmp_path: Path) -> None:
+    # Given a file with a web page in it instead of figures
+    page = tmp_path / "PAYEMS.csv"
+    page.write_text("<html><body>Not Found</body></html>")
+    # When it is dropped twice
+    first, second = (lifecycle.ingest_pack(flow.target, [page]) for _ in range(2))
+    # Then both times its reason is told, and the data are as they were
+    assert [each["field"] for each in first.findings] == [each["field"] for each in second.findings] == ["file"]
+    assert second.new_vintages == 0
+    assert second.dataset is not None
+    assert flow.ingested.dataset is not None
+    assert second.dataset["sha256"] == flow.ingested.dataset["sha256"]
 
 
 def test_first_version_is_served_with_its_interval(flow: Flow) -> None:

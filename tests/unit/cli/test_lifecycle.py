@@ -36,3 +36,20 @@ def test_figures_keep_their_text() -> None:
 def test_unknown_model_names_the_known_ones() -> None:
     with pytest.raises(CommandError, match="macro"):
         lifecycle.spec_of("micro")
+
+
+def test_remarks_name_the_series() -> None:
+    # Given merged data with a column that was held back, and none at all
+    dataset = {"findings": [{"series": "CPIAUCSL", "reason": "vanished; the column before is kept"}]}
+    # Then each remark is a line
+    assert lifecycle.dataset_remarks(dataset) == "CPIAUCSL: vanished; the column before is kept"
+    assert lifecycle.dataset_remarks(None) == ""
+
+
+def test_further_findings_of_a_file_are_counted() -> None:
+    # Given a file with three rows that could not be read, one of them left out of the list
+    finding = {"file": "X.csv", "line": 3, "field": "X", "reason": "'a' is no number", "left_out": 1}
+    table = lifecycle.findings_table([finding | {"findings": [[3, "X", "…"], [4, "X", "…"]]}])
+    assert list(table.columns[3].cells) == ["'a' is no number (and 2 more)"]
+    # And one that came alone is not followed by a count
+    assert list(lifecycle.findings_table([finding | {"left_out": 0}]).columns[3].cells) == ["'a' is no number"]
