@@ -14,6 +14,7 @@ from bellwether.adapters.postgres_dispatch import PostgresRecommendations
 from bellwether.adapters.secrets import SecretsManagerStore
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.dispatch import DRY_RUN, PAPER, DispatchPolicy
+from bellwether.domain.market_calendar import MarketHours
 from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.claim_recommendations import Claimed, claim_recommendations
@@ -27,6 +28,7 @@ class Settings(FunctionSettings):
     application_secret_id: Annotated[str, Field(min_length=1)]
     database_sslmode: SslMode
     trading_mode: Literal["dry-run", "paper"]
+    market_hours: MarketHours = MarketHours.NYSE
     max_trades_per_day: Annotated[int, Field(ge=0)]
     max_trade_notional_usd: Amount
     max_position_notional_usd: Amount

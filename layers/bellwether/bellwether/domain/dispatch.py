@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bellwether.domain.decisions import Decision, Gate, Verdict, decide, decision_id
 from bellwether.domain.errors import InvalidInputError
-from bellwether.domain.market_calendar import last_sessions, session_at
+from bellwether.domain.market_calendar import MarketHours
 from bellwether.domain.signals import Side
 
 __all__ = ["Side"]
@@ -40,6 +40,7 @@ class DispatchPolicy:
     """
 
     broker: str = DRY_RUN
+    market_hours: MarketHours = MarketHours.NYSE
     max_trades_per_day: int = 20
     max_trade_notional_usd: Decimal = Decimal(1_000)
     max_position_notional_usd: Decimal = Decimal(5_000)
@@ -67,6 +68,8 @@ class DispatchPolicy:
             raise InvalidInputError("a cost is negative", field="spread_bps, slippage_bps, fee_bps")
         if not self.cost_bps <= self.limit_offset_bps < _BPS:
             raise InvalidInputError("does not cover half the spread and the slippage", field="limit_offset_bps")
+        if self.market_hours is not MarketHours.NYSE and self.broker != DRY_RUN:
+            raise InvalidInputError("is for dry runs only: a broker keeps the exchange's hours", field="market_hours")
         if not 0 < self.send_window_seconds <= self.lease_seconds / 2:
             raise InvalidInputError("is longer than half the lease", field="send_window_seconds")
 
@@ -171,10 +174,10 @@ class Book:
         return replace(self, trades_today=self.trades_today + 1, holdings={**self.holdings, order.ticker: holding})
 
 
-def trading_day_start(now: datetime) -> datetime:
+def trading_day_start(now: datetime, hours: MarketHours = MarketHours.NYSE) -> datetime:
     """Since when trades count as today's: the opening of the session that is going on or was last."""
     try:
-        return last_sessions(now, 1)[0].opens_at
+        return hours.last_sessions(now, 1)[0].opens_at
     except InvalidInputError:  # beyond the calendar: no gate opens there
         return datetime.combine(now.astimezone(UTC).date(), time(), tzinfo=UTC)
 
@@ -394,7 +397,7 @@ def rule(recommendation: Recommendation, book: Book, policy: DispatchPolicy, *, 
         gates=(
             _manual_kill_switch(book),
             _error_kill_switch(book, policy),
-            _market_hours(now),
+            _market_hours(policy, now),
             fresh,
             _quote_age(quote, policy, now),
             _price_move(recommendation, quote, policy),
@@ -445,9 +448,9 @@ def _error_kill_switch(book: Book, policy: DispatchPolicy) -> Gate:
     )
 
 
-def _market_hours(now: datetime) -> Gate:
+def _market_hours(policy: DispatchPolicy, now: datetime) -> Gate:
     try:
-        seen = "open" if session_at(now) else "closed"
+        seen = "open" if policy.market_hours.session_at(now) else "closed"
     except InvalidInputError as error:
         seen = str(error)
     return Gate(name="market_hours", observed=seen, limit="open", passed=seen == "open")

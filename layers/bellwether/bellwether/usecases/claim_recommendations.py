@@ -66,7 +66,7 @@ def claim_recommendations(
         book = store.book(
             sorted({each.ticker for each in pending}),
             broker=policy.broker,
-            day_start=trading_day_start(now),
+            day_start=trading_day_start(now, policy.market_hours),
             failures_since=now - timedelta(seconds=policy.failure_window_seconds),
         )
         stopped = book.control.halted or book.failures >= policy.max_failures
