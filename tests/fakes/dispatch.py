@@ -1,0 +1,285 @@
+"""Dispatch in memory: a desk with recommendations and the kill switch, a broker with moods, a clock with hands."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid5
+
+from bellwether.domain.decisions import Decision
+from bellwether.domain.dispatch import (
+    DRY_RUN,
+    RUNNING,
+    ZERO,
+    Book,
+    BrokerOrder,
+    Control,
+    Execution,
+    ExecutionStatus,
+    Holding,
+    Order,
+    Quote,
+    Recommendation,
+    Ruling,
+    Side,
+    Step,
+    next_step,
+)
+from bellwether.domain.errors import BellwetherError, ConflictError, NotFoundError
+from bellwether.ports import Unsettled
+
+NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)  # a Monday, 11 o'clock in New York
+OPENED = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+_NAMES = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
+
+
+def a_recommendation(number: int = 1, **changes: Any) -> Recommendation:
+    """To buy 2 shares of AAPL at 200 USD, a minute old."""
+    given: dict[str, Any] = {
+        "recommendation_id": uuid5(_NAMES, f"recommendation {number}"),
+        "ticker": "AAPL",
+        "side": Side.BUY,
+        "quantity": Decimal(2),
+        "reference_price": Decimal(200),
+        "rule_version": "sentiment-sma/1-00000000",
+        "made_at": NOW - timedelta(minutes=1),
+        "expires_at": NOW + timedelta(minutes=14),
+    }
+    return Recommendation(**(given | changes))
+
+
+@dataclass
+class HandClock:
+    """Clock that stands until it is moved."""
+
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def forward(self, **span: float) -> None:
+        self.at += timedelta(**span)
+
+
+@dataclass
+class MoodyBroker:
+    """Broker with a memory. `trouble` is raised by the next `place`: before the order arrives, or after it."""
+
+    name: str = DRY_RUN
+    orders: dict[str, BrokerOrder] = field(default_factory=dict)
+    placed: list[str] = field(default_factory=list)
+    trouble: BellwetherError | None = None
+    arrives_all_the_same: bool = False
+    deaf: BellwetherError | None = None
+    answers_with: ExecutionStatus = ExecutionStatus.FILLED
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        if self.deaf:
+            raise self.deaf
+        return self.orders.get(client_order_id)
+
+    def place(self, order: Order) -> BrokerOrder:
+        trouble, self.trouble = self.trouble, None
+        if trouble and not self.arrives_all_the_same:
+            raise trouble
+        if order.client_order_id in self.orders:
+            raise ConflictError("already sent")
+        filled = self.answers_with is ExecutionStatus.FILLED
+        self.orders[order.client_order_id] = BrokerOrder(
+            broker_order_id=f"b-{len(self.orders) + 1}",
+            status=self.answers_with,
+            filled_quantity=order.quantity if filled else ZERO,
+            fill_price=order.expected_price if filled else None,
+        )
+        self.placed.append(order.client_order_id)
+        if trouble:
+            raise trouble
+        return self.orders[order.client_order_id]
+
+
+@dataclass
+class _Line:
+    recommendation: Recommendation
+    status: str = "PENDING"
+    claim_token: UUID | None = None
+    claimed_until: datetime | None = None
+    attempts: int = 0
+
+
+@dataclass
+class _Sheet:
+    order: Order
+    approved_at: datetime
+    status: ExecutionStatus = ExecutionStatus.APPROVED
+    filled: Decimal = ZERO
+    price: Decimal | None = None
+    fees: Decimal = ZERO
+    last_error_at: datetime | None = None
+
+
+class InMemoryDesk:
+    """RecommendationStore, ExecutionStore and DispatchControls over dictionaries."""
+
+    def __init__(self) -> None:
+        self._lines: dict[UUID, _Line] = {}
+        self._sheets: dict[UUID, _Sheet] = {}
+        self._decisions: dict[UUID, Decision] = {}
+        self._outcomes: list[tuple[UUID, str]] = []
+        self._controls: list[Control] = []
+        self._bars: dict[str, list[Quote]] = {}
+
+    @property
+    def recommendations(self) -> "InMemoryDesk":
+        return self
+
+    @property
+    def executions(self) -> "InMemoryDesk":
+        return self
+
+    @property
+    def controls(self) -> "InMemoryDesk":
+        return self
+
+    # --- to look and to prepare
+
+    def add(self, *recommendations: Recommendation) -> None:
+        for each in recommendations:
+            self._lines[each.recommendation_id] = _Line(each)
+
+    def add_bar(self, ticker: str, price: Decimal, ended_at: datetime) -> None:
+        self._bars.setdefault(ticker, []).append(Quote(price, ended_at))
+
+    def status(self, recommendation: Recommendation) -> str:
+        return self._lines[recommendation.recommendation_id].status
+
+    def execution_status(self, recommendation: Recommendation) -> str | None:
+        sheet = self._sheets.get(recommendation.recommendation_id)
+        return sheet.status.value if sheet else None
+
+    def decisions(self) -> list[tuple[str, str]]:
+        return sorted((each.subject, each.verdict.value) for each in self._decisions.values())
+
+    def outcomes(self) -> list[str]:
+        return sorted(status for _, status in self._outcomes)
+
+    # --- RecommendationStore
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        before = {key: copy(line) for key, line in self._lines.items()}
+        try:
+            yield
+        except BaseException:
+            self._lines = before
+            raise
+
+    def lock_pending(self, limit: int) -> tuple[Recommendation, ...]:
+        waiting = [line.recommendation for line in self._lines.values() if line.status == "PENDING"]
+        return tuple(sorted(waiting, key=lambda each: (each.made_at, each.recommendation_id))[:limit])
+
+    def claim_unsettled(
+        self, token: UUID, *, limit: int, now: datetime, claimed_until: datetime
+    ) -> tuple[Unsettled, ...]:
+        lost = [
+            (key, line)
+            for key, line in self._lines.items()
+            if line.status == "CLAIMED" and line.claimed_until is not None and line.claimed_until <= now
+        ]
+        for _, line in lost[:limit]:
+            line.claim_token, line.claimed_until = token, claimed_until
+        sheets = [self._sheets[key] for key, _ in lost[:limit]]
+        return tuple(Unsettled(sheet.order, sheet.status is ExecutionStatus.SENT) for sheet in sheets)
+
+    def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
+        sheets = [
+            each
+            for each in self._sheets.values()
+            if each.status is not ExecutionStatus.UNSENT and each.order.broker == broker
+        ]
+        names = {*tickers, *(each.order.ticker for each in sheets)}
+        return Book(
+            trades_today=sum(each.approved_at >= day_start for each in sheets),
+            failures=sum(
+                each.last_error_at is not None and each.last_error_at >= failures_since
+                for each in self._sheets.values()
+            ),
+            control=self.current(),
+            holdings={name: self._holding(name, sheets, day_start) for name in names},
+            quotes={name: self._bars[name][-1] for name in names if name in self._bars},
+        )
+
+    def _holding(self, ticker: str, every: Sequence[_Sheet], day_start: datetime) -> Holding:
+        sheets = [each for each in every if each.order.ticker == ticker]
+        today = [each for each in sheets if each.approved_at >= day_start]
+        bars = self._bars.get(ticker, [])
+        return Holding(
+            before=sum((_signed(each) for each in sheets if each not in today), ZERO),
+            today=sum((_signed(each) for each in today), ZERO),
+            spent_today=sum((_signed(each) * (each.price or ZERO) + each.fees for each in today), ZERO),
+            ordered_in=sum((e.order.quantity for e in sheets if not e.status.is_final and e.order.side == "BUY"), ZERO),
+            ordered_out=sum(
+                (e.order.quantity for e in sheets if not e.status.is_final and e.order.side == "SELL"), ZERO
+            ),
+            last_trade_at=max((each.approved_at for each in sheets), default=None),
+            opening_price=next((bar.price for bar in reversed(bars) if bar.at <= day_start), None),
+            price=bars[-1].price if bars else None,
+        )
+
+    def record(self, rulings: Sequence[Ruling], token: UUID, *, claimed_until: datetime) -> None:
+        for ruling in rulings:
+            key = ruling.recommendation.recommendation_id
+            if ruling.decision.decision_id in self._decisions:
+                raise ConflictError("decided before")
+            self._decisions[ruling.decision.decision_id] = ruling.decision
+            line = self._lines[key]
+            if ruling.order:
+                line.status, line.claim_token, line.claimed_until = "CLAIMED", token, claimed_until
+                self._sheets[key] = _Sheet(ruling.order, ruling.decision.made_at)
+            else:
+                line.status = "EXPIRED" if ruling.expired else "REFUSED"
+
+    # --- ExecutionStore
+
+    def settle(self, execution: Execution) -> Step:
+        line, sheet = (each.get(execution.recommendation_id) for each in (self._lines, self._sheets))
+        if not isinstance(line, _Line) or not isinstance(sheet, _Sheet):
+            raise NotFoundError("no such order was approved")
+        step = next_step(sheet.status, execution, holds_claim=line.claim_token == execution.claim_token)
+        match step:
+            case Step.SETTLE:
+                sheet.status, sheet.fees = execution.status, execution.fees
+                sheet.filled, sheet.price = execution.filled_quantity, execution.fill_price
+                ends = {ExecutionStatus.FILLED: "EXECUTED", ExecutionStatus.REJECTED: "FAILED"}
+                line.status = ends.get(execution.status, "EXPIRED")
+                line.claim_token = line.claimed_until = None
+                if execution.status is ExecutionStatus.REJECTED:
+                    sheet.last_error_at = execution.observed_at
+                self._outcomes.append((execution.decision_id, execution.status.value.lower()))
+            case Step.FOLLOW:
+                if sheet.status is not ExecutionStatus.SENT:
+                    self._outcomes.append((execution.decision_id, "sent"))
+                sheet.status, line.status = ExecutionStatus.SENT, "CLAIMED"
+                line.claim_token = execution.claim_token
+                line.claimed_until = execution.observed_at + timedelta(seconds=45)
+            case Step.TROUBLE:
+                sheet.last_error_at = execution.observed_at
+        return step
+
+    # --- DispatchControls
+
+    def current(self) -> Control:
+        return self._controls[-1] if self._controls else RUNNING
+
+    def change(self, *, halted: bool, actor: str, reason: str) -> Control:
+        self._controls.append(Control(halted, actor, reason, NOW))
+        return self.current()
+
+    def on_their_way(self) -> int:
+        return sum(not each.status.is_final for each in self._sheets.values())
+
+
+def _signed(sheet: _Sheet) -> Decimal:
+    return sheet.filled if sheet.order.side is Side.BUY else -sheet.filled

@@ -1,0 +1,412 @@
+"""What dispatching means over any desk: run over the one in memory and over the one in PostgreSQL."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import pytest
+
+from bellwether.domain.dispatch import (
+    DRY_RUN,
+    ClaimedOrder,
+    DispatchPolicy,
+    Execution,
+    ExecutionStatus,
+    Recommendation,
+    Side,
+)
+from bellwether.domain.errors import NotFoundError, TransientUpstreamError, UpstreamError
+from bellwether.ports import DispatchControls, ExecutionStore, RecommendationStore
+from bellwether.usecases.claim_recommendations import Claimed, claim_recommendations
+from bellwether.usecases.execute_orders import execute_orders
+from bellwether.usecases.set_dispatch_control import set_dispatch_control
+from bellwether.usecases.settle_executions import Settled, settle_executions
+from tests.fakes.dispatch import NOW, OPENED, HandClock, MoodyBroker, a_recommendation
+
+POLICY = DispatchPolicy()
+EASY = replace(POLICY, cooldown_seconds=0)
+
+
+class Desk(Protocol):
+    """A place to dispatch from, and how a test looks into it."""
+
+    @property
+    def recommendations(self) -> RecommendationStore: ...
+    @property
+    def executions(self) -> ExecutionStore: ...
+    @property
+    def controls(self) -> DispatchControls: ...
+    def add(self, *recommendations: Recommendation) -> None: ...
+    def add_bar(self, ticker: str, price: Decimal, ended_at: datetime) -> None: ...
+    def status(self, recommendation: Recommendation) -> str: ...
+    def execution_status(self, recommendation: Recommendation) -> str | None: ...
+    def decisions(self) -> list[tuple[str, str]]: ...
+    def outcomes(self) -> list[str]: ...
+
+
+def claim(
+    desk: Desk, clock: HandClock, policy: DispatchPolicy = POLICY, *, token: UUID | None = None, limit: int = 10
+) -> Claimed:
+    """One dispatcher's claim."""
+    return claim_recommendations(
+        store=desk.recommendations,
+        clock=clock,
+        policy=policy,
+        actor="test",
+        token=token or uuid4(),
+        limit=limit,
+    )
+
+
+def execute(claimed: Claimed, broker: MoodyBroker, clock: HandClock) -> tuple[Execution, ...]:
+    """Bring its orders to the broker."""
+    return execute_orders(claimed.orders, brokers={broker.name: broker}, clock=clock, seconds_left=lambda: 300)
+
+
+def dispatch(
+    desk: Desk, clock: HandClock, broker: MoodyBroker, policy: DispatchPolicy = POLICY
+) -> tuple[Claimed, Settled]:
+    """The whole process once."""
+    claimed = claim(desk, clock, policy)
+    return claimed, settle_executions(execute(claimed, broker, clock), store=desk.executions)
+
+
+class DispatchSuite:
+    """Derive a test class from it that has a fixture `desk`."""
+
+    @pytest.fixture
+    def clock(self) -> HandClock:
+        return HandClock()
+
+    @pytest.fixture
+    def broker(self) -> MoodyBroker:
+        return MoodyBroker()
+
+    @pytest.fixture(autouse=True)
+    def market(self, desk: Desk) -> None:
+        """AAPL closed at 199 on Friday and stands at 200."""
+        desk.add_bar("AAPL", Decimal(199), OPENED - timedelta(days=3))
+        desk.add_bar("AAPL", Decimal(200), NOW - timedelta(minutes=2))
+
+    # --- the straight way
+
+    def test_a_recommendation_becomes_a_decision_an_order_and_a_fill(
+        self, desk: Desk, clock: HandClock, broker: MoodyBroker
+    ) -> None:
+        # Given a recommendation that nothing speaks against
+        desk.add(a_recommendation())
+        # When it is dispatched
+        claimed, settled = dispatch(desk, clock, broker)
+        # Then it was decided, executed and recorded once
+        assert (claimed.count, settled.settled) == (1, 1)
+        assert desk.status(a_recommendation()) == "EXECUTED"
+        assert desk.execution_status(a_recommendation()) == "FILLED"
+        assert desk.decisions() == [("BUY AAPL", "accepted")]
+        assert desk.outcomes() == ["filled"]
+        # And a second run finds nothing to do
+        claimed, settled = dispatch(desk, clock, broker)
+        assert (claimed.count, claimed.refused, settled.settled) == (0, (), 0)
+        assert len(broker.placed) == 1
+
+    def test_nothing_waits_nothing_happens(self, desk: Desk, clock: HandClock) -> None:
+        assert claim(desk, clock) == Claimed(orders=(), refused=(), count=0, reclaimed=0)
+
+    def test_what_is_refused_is_a_decision_too(self, desk: Desk, clock: HandClock, broker: MoodyBroker) -> None:
+        # Given one recommendation without a quote, one too dear, one too late
+        unknown = a_recommendation(1, ticker="MSFT")
+        dear = a_recommendation(2, quantity=Decimal(500))
+        late = a_recommendation(3, expires_at=NOW)
+        desk.add(unknown, dear, late)
+        # When they are dispatched
+        claimed, _ = dispatch(desk, clock, broker)
+        # Then no order is made, and each has its decision with the reason
+        assert claimed.count == 0
+        assert broker.placed == []
+        reasons = {each.recommendation_id: each.reasons for each in claimed.refused}
+        assert any("no quote" in reason for reason in reasons[unknown.recommendation_id])
+        assert any("trade_notional_usd" in reason for reason in reasons[dear.recommendation_id])
+        assert [desk.status(each) for each in (unknown, dear, late)] == ["REFUSED", "REFUSED", "EXPIRED"]
+        assert {verdict for _, verdict in desk.decisions()} == {"refused"}
+
+    def test_oldest_first_and_no_more_than_asked_for(self, desk: Desk, clock: HandClock) -> None:
+        many = [a_recommendation(n, made_at=NOW - timedelta(seconds=n), quantity=Decimal("0.1")) for n in range(1, 6)]
+        desk.add(*many)
+        claimed = claim(desk, clock, EASY, limit=2)
+        assert [each.recommendation_id for each in claimed.orders] == [
+            many[4].recommendation_id,
+            many[3].recommendation_id,
+        ]
+
+    # --- limits see what is on its way
+
+    def test_orders_of_one_batch_count_against_each_other(self, desk: Desk, clock: HandClock) -> None:
+        # Given five recommendations and room for two trades a day
+        desk.add(*(a_recommendation(n, made_at=NOW - timedelta(seconds=n)) for n in range(1, 6)))
+        claimed = claim(desk, clock, replace(EASY, max_trades_per_day=2))
+        assert (claimed.count, len(claimed.refused)) == (2, 3)
+
+    def test_orders_that_are_not_settled_count_as_well(self, desk: Desk, clock: HandClock) -> None:
+        # Given an order for 400 USD that somebody has in hand
+        desk.add(a_recommendation(1))
+        claim(desk, clock, EASY)
+        # When another one comes where positions end at 700 USD; Then it is refused
+        desk.add(a_recommendation(2))
+        refused = claim(desk, clock, replace(EASY, max_position_notional_usd=Decimal(700))).refused
+        assert [reason for each in refused for reason in each.reasons] == ["position_notional_usd: 802 (limit 700)"]
+
+    def test_a_ticker_cools_down(self, desk: Desk, clock: HandClock, broker: MoodyBroker) -> None:
+        desk.add(a_recommendation(1))
+        dispatch(desk, clock, broker)
+        clock.forward(minutes=5)
+        desk.add(a_recommendation(2))
+        assert [each.reasons for each in claim(desk, clock).refused] == [("cooldown_seconds: 300 (limit 3600)",)]
+
+    def test_shares_are_sold_once(self, desk: Desk, clock: HandClock, broker: MoodyBroker) -> None:
+        # Given two shares, and two recommendations to sell both
+        desk.add(a_recommendation(1))
+        dispatch(desk, clock, broker, EASY)
+        desk.add(a_recommendation(2, side=Side.SELL), a_recommendation(3, side=Side.SELL))
+        claimed = claim(desk, clock, EASY)
+        assert (claimed.count, len(claimed.refused)) == (1, 1)
+        assert claimed.refused[0].reasons == ("shares_held: 0 (limit 2)",)
+
+    def test_a_day_that_lost_enough_is_over(self, desk: Desk, clock: HandClock, broker: MoodyBroker) -> None:
+        # Given two shares bought today at 200 and some
+        desk.add(a_recommendation(1))
+        dispatch(desk, clock, broker, EASY)
+        # When the price falls to 190, and 20 USD are the most to lose
+        clock.forward(minutes=1)
+        desk.add_bar("AAPL", Decimal(190), clock.now())
+        desk.add(a_recommendation(2, reference_price=Decimal(190)))
+        (refusal,) = claim(desk, clock, replace(EASY, max_daily_loss_usd=Decimal(20))).refused
+        # Then 2 × (200.14 - 190) is over it
+        assert refusal.reasons == ("daily_loss_usd: 20.28 (limit 20)",)
+
+    def test_another_brokers_positions_are_not_ours(self, desk: Desk, clock: HandClock, broker: MoodyBroker) -> None:
+        # Given shares held in a dry run; When the paper account shall sell them; Then it has none
+        desk.add(a_recommendation(1))
+        dispatch(desk, clock, broker, EASY)
+        desk.add(a_recommendation(2, side=Side.SELL))
+        assert len(claim(desk, clock, replace(EASY, broker="alpaca-paper")).refused) == 1
+
+    # --- kill switches
+
+    def test_halted_means_halted_until_resumed(self, desk: Desk, clock: HandClock) -> None:
+        set_dispatch_control(desk.controls, halted=True, actor="me", reason="news are wild")
+        desk.add(a_recommendation(1))
+        assert claim(desk, clock).refused[0].reasons == (
+            "manual_kill_switch: halted by me: news are wild (limit running)",
+        )
+        state = set_dispatch_control(desk.controls, halted=False, actor="me", reason="calm again")
+        assert (state.halted, state.changed, state.on_their_way) == (False, True, 0)
+        desk.add(a_recommendation(2))
+        assert claim(desk, clock).count == 1
+
+    def test_looking_changes_nothing(self, desk: Desk) -> None:
+        state = set_dispatch_control(desk.controls, halted=None, actor="", reason="")
+        assert (state.halted, state.changed) == (False, False)
+
+    def test_failures_stop_dispatch_by_themselves(self, desk: Desk, clock: HandClock) -> None:
+        # Given a broker that rejects
+        desk.add(*(a_recommendation(n, quantity=Decimal("0.1")) for n in range(1, 4)))
+        _, settled = dispatch(desk, clock, MoodyBroker(answers_with=ExecutionStatus.REJECTED), EASY)
+        assert settled.failed == 3
+        # When the next one comes; Then it stops there
+        desk.add(a_recommendation(9))
+        assert claim(desk, clock, EASY).refused[0].reasons == ("3 failures within 3600 s",)
+        # And an hour later it goes on
+        clock.forward(hours=1, seconds=1)
+        desk.add_bar("AAPL", Decimal(200), clock.now())
+        desk.add(a_recommendation(10, made_at=clock.now(), expires_at=clock.now() + timedelta(minutes=5)))
+        assert claim(desk, clock, EASY).count == 1
+
+    # --- who does not come back
+
+    def test_a_dispatcher_that_died_before_sending_is_followed_by_another(
+        self, desk: Desk, clock: HandClock, broker: MoodyBroker
+    ) -> None:
+        # Given a claim whose dispatcher is gone
+        desk.add(a_recommendation())
+        first = claim(desk, clock)
+        # When its lease still runs; Then nobody else gets it
+        assert claim(desk, clock).count == 0
+        # When it has run out, then the same order is handed out again, without another decision
+        clock.forward(seconds=POLICY.lease_seconds)
+        again = claim(desk, clock)
+        assert [each.client_order_id for each in again.orders] == [each.client_order_id for each in first.orders]
+        assert again.reclaimed == 1
+        settle_executions(execute(again, broker, clock), store=desk.executions)
+        assert desk.status(a_recommendation()) == "EXECUTED"
+        assert len(desk.decisions()) == len(broker.placed) == 1
+
+    def test_a_dispatcher_that_died_after_sending_is_reconciled(
+        self, desk: Desk, clock: HandClock, broker: MoodyBroker
+    ) -> None:
+        desk.add(a_recommendation())
+        execute(claim(desk, clock), broker, clock)  # and never settled
+        clock.forward(seconds=POLICY.lease_seconds)
+        _, settled = dispatch(desk, clock, broker)
+        assert settled.settled == 1
+        assert len(broker.placed) == 1
+
+    @pytest.mark.parametrize("spoil", ["time", "halt"])
+    def test_what_is_too_late_or_halted_is_asked_for_but_not_sent(
+        self, desk: Desk, clock: HandClock, broker: MoodyBroker, spoil: str
+    ) -> None:
+        # Given an approved order that was not sent
+        desk.add(a_recommendation())
+        claim(desk, clock)
+        # When its terms are old, or somebody halted
+        clock.forward(seconds=POLICY.lease_seconds)
+        if spoil == "time":
+            clock.forward(hours=1)
+        else:
+            desk.controls.change(halted=True, actor="me", reason="stop")
+        _, settled = dispatch(desk, clock, broker)
+        # Then it ends unsent
+        assert settled.ends == {"UNSENT": 1}
+        assert (broker.placed, desk.status(a_recommendation())) == ([], "EXPIRED")
+        # And counts against no limit
+        desk.controls.change(halted=False, actor="me", reason="go")
+        desk.add_bar("AAPL", Decimal(200), clock.now())
+        desk.add(a_recommendation(2, made_at=clock.now(), expires_at=clock.now() + timedelta(minutes=5)))
+        assert claim(desk, clock, replace(POLICY, max_trades_per_day=1)).count == 1
+
+    def test_a_late_report_of_nothing_does_not_undo_anothers_claim(
+        self, desk: Desk, clock: HandClock, broker: MoodyBroker
+    ) -> None:
+        # Given a dispatcher that slept through its lease, and another that has the order now
+        desk.add(a_recommendation())
+        slow = claim(desk, clock)
+        clock.forward(seconds=POLICY.lease_seconds)
+        quick = claim(desk, clock)
+        # When the slow one wakes up, too late to send, and reports so
+        (report,) = execute(slow, broker, clock)
+        assert report.status is ExecutionStatus.UNSENT
+        assert settle_executions([report], store=desk.executions).known == 1
+        # Then the other one's fill stands
+        assert settle_executions(execute(quick, broker, clock), store=desk.executions).ends == {"FILLED": 1}
+        assert desk.outcomes() == ["filled"]
+
+    def test_a_fill_is_a_fact_whoever_reports_it(self, desk: Desk, clock: HandClock, broker: MoodyBroker) -> None:
+        # Given an order that was taken for unsent, and yet was filled
+        desk.add(a_recommendation())
+        slow = claim(desk, clock)
+        fills = execute(slow, broker, clock)
+        clock.forward(hours=1)
+        claimed = claim(desk, clock)
+        settle_executions(execute(claimed, MoodyBroker(), clock), store=desk.executions)
+        assert desk.status(a_recommendation()) == "EXPIRED"
+        # When the fill is heard of; Then it stands
+        assert settle_executions(fills, store=desk.executions).ends == {"FILLED": 1}
+        assert desk.status(a_recommendation()) == "EXECUTED"
+
+    def test_reports_arrive_twice(self, desk: Desk, clock: HandClock, broker: MoodyBroker) -> None:
+        desk.add(a_recommendation())
+        reports = execute(claim(desk, clock), broker, clock)
+        assert settle_executions(reports, store=desk.executions).settled == 1
+        assert settle_executions(reports, store=desk.executions).known == 1
+        assert desk.outcomes() == ["filled"]
+
+    def test_reports_of_orders_that_nobody_approved_are_counted(self, desk: Desk, clock: HandClock) -> None:
+        desk.add(a_recommendation())
+        (order,) = claim(desk, clock).orders
+        (report,) = execute(Claimed(orders=(order,), refused=(), count=1, reclaimed=0), MoodyBroker(), clock)
+        stranger = report.model_copy(update={"recommendation_id": uuid4()})
+        with pytest.raises(NotFoundError):
+            desk.executions.settle(stranger)
+        assert settle_executions([stranger, report], store=desk.executions).model_dump() == {
+            "settled": 1,
+            "failed": 0,
+            "followed": 0,
+            "unclear": 0,
+            "known": 0,
+            "unknown": 1,
+            "ends": {"FILLED": 1},
+        }
+
+    # --- brokers in trouble
+
+    def test_an_order_that_arrived_though_the_answer_was_lost_is_found(self, desk: Desk, clock: HandClock) -> None:
+        broker = MoodyBroker(trouble=TransientUpstreamError("timed out"), arrives_all_the_same=True)
+        desk.add(a_recommendation())
+        assert dispatch(desk, clock, broker)[1].settled == 1
+        assert len(broker.placed) == 1
+
+    def test_an_order_whose_fate_is_unclear_is_asked_for_later(self, desk: Desk, clock: HandClock) -> None:
+        # Given a broker that went away
+        broker = MoodyBroker(trouble=TransientUpstreamError("timed out"))
+        desk.add(a_recommendation())
+        _, settled = dispatch(desk, clock, broker)
+        assert (settled.unclear, desk.status(a_recommendation())) == (1, "CLAIMED")
+        # When it is back; Then the order gets its fill
+        clock.forward(seconds=POLICY.lease_seconds)
+        assert dispatch(desk, clock, broker)[1].settled == 1
+        assert len(broker.placed) == 1
+
+    def test_an_order_that_the_broker_works_on_is_followed_to_its_end(self, desk: Desk, clock: HandClock) -> None:
+        # Given a broker that fills later
+        broker = MoodyBroker(answers_with=ExecutionStatus.SENT)
+        desk.add(a_recommendation())
+        assert dispatch(desk, clock, broker)[1].followed == 1
+        assert (desk.status(a_recommendation()), desk.execution_status(a_recommendation())) == ("CLAIMED", "SENT")
+        # When it still works on it; Then it is asked again and told nothing twice
+        clock.forward(minutes=1)
+        assert dispatch(desk, clock, broker)[1].followed == 1
+        # When it has filled it, however late
+        (name,) = broker.placed
+        broker.orders[name] = replace(
+            broker.orders[name],
+            status=ExecutionStatus.FILLED,
+            filled_quantity=Decimal(2),
+            fill_price=Decimal("200.1"),
+        )
+        clock.forward(hours=3)
+        assert dispatch(desk, clock, broker)[1].ends == {"FILLED": 1}
+        assert desk.outcomes() == ["filled", "sent"]
+
+    def test_an_order_of_another_mode_is_left_for_it(self, desk: Desk, clock: HandClock) -> None:
+        # Given an order that the paper account has to answer for; When only the dry run is there
+        desk.add(a_recommendation())
+        claimed = claim(desk, clock, replace(POLICY, broker="alpaca-paper"))
+        (report,) = execute(claimed, MoodyBroker(), clock)
+        # Then nobody claims to know
+        assert report.status is ExecutionStatus.UNCLEAR
+        assert settle_executions([report], store=desk.executions).unclear == 1
+
+    def test_one_orders_trouble_leaves_the_others_alone(self, desk: Desk, clock: HandClock) -> None:
+        broker = MoodyBroker(trouble=UpstreamError("no"))
+        desk.add(*(a_recommendation(n, quantity=Decimal("0.1")) for n in (1, 2)))
+        _, settled = dispatch(desk, clock, broker, EASY)
+        assert (settled.unclear, settled.settled) == (1, 1)
+
+    def test_a_deaf_broker_is_sent_nothing(self, desk: Desk, clock: HandClock) -> None:
+        broker = MoodyBroker(deaf=TransientUpstreamError("away"))
+        desk.add(a_recommendation())
+        assert dispatch(desk, clock, broker)[1].unclear == 1
+        assert broker.placed == []
+
+
+def a_claimed_order(make: Callable[..., ClaimedOrder] = ClaimedOrder, **changes: Any) -> ClaimedOrder:
+    """Two shares of AAPL for the dry run, to be sent within a minute."""
+    given: dict[str, Any] = {
+        "recommendation_id": a_recommendation().recommendation_id,
+        "decision_id": UUID(int=7),
+        "client_order_id": f"bw-{UUID(int=7)}",
+        "broker": DRY_RUN,
+        "ticker": "AAPL",
+        "side": Side.BUY,
+        "quantity": Decimal(2),
+        "limit_price": Decimal("200.50"),
+        "expected_price": Decimal("200.14"),
+        "expected_fees": Decimal(0),
+        "quote_price": Decimal(200),
+        "quote_at": NOW - timedelta(minutes=2),
+        "valid_until": NOW + timedelta(minutes=13),
+        "claim_token": UUID(int=8),
+        "send_before": NOW + timedelta(minutes=1),
+    }
+    return make(**(given | changes))
