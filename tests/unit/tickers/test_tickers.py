@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.tickers import LONGEST_TEXT, Listing, TickerFinder, parse_listings
 
-SHIPPED = Path(__file__).parents[3] / "samples/tickers/us_symbols.csv"
+SHIPPED = Path(__file__).parents[3] / "layers/bellwether/bellwether/data/us_symbols.csv"
 OWN = TickerFinder(
     [
         Listing("AAPL", True, ("Apple",), (), ("Apple pie", "Big Apple")),

@@ -25,13 +25,18 @@ def assessment_message(report: EvaluationReport, decision: Decision, *, job_name
         "",
         *error_table(report),
         "",
+        *verdict_lines(decision, evidence_uri),
     ]
-    if decision.reasons:
-        lines += ["Why it stays out:", *(f"  - {reason}" for reason in decision.reasons)]
-    else:
-        lines.append(f"It passed all {len(decision.gates)} checks.")
-    lines += ["", f"Evidence: {evidence_uri}", f"Decision: {decision.decision_id}", ""]
     return "\n".join(lines)
+
+
+def verdict_lines(decision: Decision, evidence_uri: str) -> list[str]:
+    """Reasons of a refusal, or that there are none, and where the evidence lies."""
+    if decision.reasons:
+        reasons = ["Why it stays out:", *(f"  - {reason}" for reason in decision.reasons)]
+    else:
+        reasons = [f"It passed all {len(decision.gates)} checks."]
+    return [*reasons, "", f"Evidence: {evidence_uri}", f"Decision: {decision.decision_id}", ""]
 
 
 def error_table(report: EvaluationReport) -> list[str]:
@@ -39,6 +44,11 @@ def error_table(report: EvaluationReport) -> list[str]:
     present = [b for b in BASELINES if any(b in evaluation.rmse for evaluation in report.horizons)]
     header = ["months", "model", *(TITLES[b] for b in present), "held/level %", "points"]
     rows = [_row(evaluation, present) for evaluation in sorted(report.horizons, key=lambda e: e.horizon_months)]
+    return table(header, rows)
+
+
+def table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of right-aligned columns."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
 

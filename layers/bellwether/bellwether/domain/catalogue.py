@@ -53,19 +53,24 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True)
+class AgreementPolicy:
+    """Limits of the gate of a model that is judged by labelled texts; differences are to a model that says neutral."""
+
+    texts_min: int
+    accuracy_gain_min: float
+    macro_f1_gain_min: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """One model: its data, its names in SageMaker, the size of its endpoint, its defaults and its gate."""
+    """One model as registry and deployment see it: its names in SageMaker and the size of its endpoint."""
 
     name: str
-    dataset: DatasetSpec
     target: str
-    horizons_months: tuple[int, ...]
     package_group: str
     endpoint_name: str
     endpoint_memory_mb: int
     endpoint_max_concurrency: int
-    policy: GatePolicy
-    hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     golden_relative_tolerance: float = 1e-4
 
     def artifact_name(self, version: int, bundle_sha256: str) -> str:
@@ -77,9 +82,26 @@ class ModelSpec:
         return f"{self.name}-{bundle_sha256[:8]}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForecastSpec(ModelSpec):
+    """A model that is trained here on a dataset and judged by a backtest."""
+
+    dataset: DatasetSpec
+    horizons_months: tuple[int, ...]
+    policy: GatePolicy
+    hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSpec(ModelSpec):
+    """A model that arrives as a finished bundle and is judged by how well it agrees with people's labels."""
+
+    policy: AgreementPolicy
+
+
 FRED = DatasetSpec("fred", "fred-data/train/fred_merged_data.csv", "fred-data/train/manifest.json")
 
-MACRO = ModelSpec(
+MACRO = ForecastSpec(
     name="macro",
     dataset=FRED,
     target="UNRATE",
@@ -110,15 +132,40 @@ MACRO = ModelSpec(
     ),
 )
 
-CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (MACRO,)})
+SENTIMENT = ClassifierSpec(
+    name="sentiment",
+    target="tone",
+    package_group="NewsSentimentModels",
+    endpoint_name="News-Sentiment-Serverless-Endpoint",
+    endpoint_memory_mb=3072,  # FinBERT in int8; paid for only while it answers
+    endpoint_max_concurrency=5,
+    policy=AgreementPolicy(texts_min=200, accuracy_gain_min=0.02, macro_f1_gain_min=0.15),
+    golden_relative_tolerance=0.02,  # another processor's arithmetic in int8
+)
+
+CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (MACRO, SENTIMENT)})
 
 
 def model_spec(name: str) -> ModelSpec:
     """Look a model up by its name; raises NotFoundError."""
+    return _known(name, CATALOGUE)
+
+
+def forecast_spec(name: str) -> ForecastSpec:
+    """Look up a model that is trained here and asked for forecasts; raises NotFoundError."""
+    return _known(name, {each.name: each for each in CATALOGUE.values() if isinstance(each, ForecastSpec)})
+
+
+def classifier_spec(name: str) -> ClassifierSpec:
+    """Look up a model that classifies; raises NotFoundError."""
+    return _known(name, {each.name: each for each in CATALOGUE.values() if isinstance(each, ClassifierSpec)})
+
+
+def _known[S: ModelSpec](name: str, specs: Mapping[str, S]) -> S:
     try:
-        return CATALOGUE[name]
+        return specs[name]
     except KeyError:
-        known = ", ".join(sorted(CATALOGUE))
+        known = ", ".join(sorted(specs))
         raise NotFoundError(f"there is no model '{name[:60]}'; known: {known}", field="model") from None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from bellwether.domain.catalogue import GatePolicy, ModelSpec, SkillLimit
+from bellwether.domain.catalogue import ForecastSpec, GatePolicy, SkillLimit
 from bellwether.domain.decisions import Decision, Gate, decide
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.models import EvaluationReport, HorizonEvaluation, SliceMetrics
@@ -43,7 +43,7 @@ def gates(report: EvaluationReport, policy: GatePolicy) -> tuple[Gate, ...]:
     return tuple(gate for horizon in policy.horizons_months for gate in _of_horizon(horizon, by_horizon, policy))
 
 
-def check_consistent(report: EvaluationReport, spec: ModelSpec) -> None:
+def check_consistent(report: EvaluationReport, spec: ForecastSpec) -> None:
     """Refuse a report that is about something else or contradicts itself.
 
     Raises InvalidInputError that names the field.

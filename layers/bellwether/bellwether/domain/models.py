@@ -149,3 +149,33 @@ class EvaluationReport(_Report):
     backtest: dict[str, Any]
     horizons: Annotated[tuple[HorizonEvaluation, ...], Field(min_length=1)]
     feature_importance: tuple[Importance, ...] = ()
+
+
+# --- evaluation.json of a classifier ----------------------------------------------------------------------------------
+
+
+class Agreement(_Report):
+    """How well labels agree with people's, on `n` texts. `macro_f1` is the plain mean of the labels' F1."""
+
+    n: Annotated[int, Field(ge=1)]
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    macro_f1: Annotated[float, Field(ge=0, le=1)]
+
+
+class LabelledSet(_Report):
+    """A set of labelled texts: the model on it, beside one that always says neutral."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    model: Agreement
+    all_neutral: Agreement
+
+
+class AgreementReport(_Report):
+    """What a classifier was measured by; comes beside its bundle."""
+
+    schema_version: Literal[1]
+    model: str
+    target: str
+    engine: str
+    bundle_sha256: Sha256
+    sets: Annotated[tuple[LabelledSet, ...], Field(min_length=1)]

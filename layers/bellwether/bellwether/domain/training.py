@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from bellwether.domain.catalogue import ModelSpec
+from bellwether.domain.catalogue import ForecastSpec
 from bellwether.domain.errors import InvalidInputError
 
 Hyperparameter = str | int | float | bool
@@ -24,7 +24,7 @@ class TrainingJob:
     running: bool
 
 
-def merged_hyperparameters(spec: ModelSpec, wanted: Mapping[str, Hyperparameter]) -> dict[str, str]:
+def merged_hyperparameters(spec: ForecastSpec, wanted: Mapping[str, Hyperparameter]) -> dict[str, str]:
     """The model's own hyperparameters with those that the caller wants to differ, all as strings.
 
     Raises InvalidInputError for a name that is malformed or not the caller's to choose, and for a value too long.

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.domain.bundle import EVALUATION_FILE, MANIFEST_FILE, parse_report, verify
 from bellwether.domain.candidate_report import assessment_message, assessment_subject
-from bellwether.domain.catalogue import ModelSpec, model_spec
+from bellwether.domain.catalogue import ForecastSpec, forecast_spec
 from bellwether.domain.decisions import Decision, Verdict
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.gate import check_consistent, judge
@@ -94,7 +94,7 @@ def assess_candidate(
     Raises InvalidInputError for a report that is broken or about something else, BundleTamperedError for a bundle
     that is not the one reported, NotFoundError for an unknown model or outputs that are not there.
     """
-    spec = model_spec(request.model)
+    spec = forecast_spec(request.model)
     report = _read_report(request, spec, archives)
     archive = archives.read(request.training_job.artifacts.uri, keep=frozenset({MANIFEST_FILE}))
     bundle = verify(archive, report.bundle_sha256)
@@ -141,7 +141,7 @@ def assess_candidate(
     )
 
 
-def _read_report(request: AssessmentRequest, spec: ModelSpec, archives: Archives) -> EvaluationReport:
+def _read_report(request: AssessmentRequest, spec: ForecastSpec, archives: Archives) -> EvaluationReport:
     uri = request.training_job.artifacts.output_uri
     content = archives.read(uri, keep=frozenset({EVALUATION_FILE})).contents.get(EVALUATION_FILE)
     if content is None:
@@ -152,7 +152,7 @@ def _read_report(request: AssessmentRequest, spec: ModelSpec, archives: Archives
 
 
 def _check_lineage(
-    request: AssessmentRequest, spec: ModelSpec, report: EvaluationReport, bundle: BundleManifest
+    request: AssessmentRequest, spec: ForecastSpec, report: EvaluationReport, bundle: BundleManifest
 ) -> None:
     for place, observed, wanted in (
         ("evaluation.json dataset_sha256", report.dataset_sha256, request.dataset.sha256),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bellwether.domain.catalogue import model_spec
+from bellwether.domain.catalogue import forecast_spec
 from bellwether.domain.errors import InvalidInputError, UpstreamError
 from bellwether.domain.prediction import read_request
 from bellwether.ports import Predictor
@@ -26,7 +26,7 @@ def predict(model: str, body: bytes, *, predictor: Predictor) -> Prediction:
     Raises InvalidInputError with the field that can't be used, NotFoundError for an unknown model or one that was
     never deployed, TransientUpstreamError when it is busy or starting, UpstreamError when it failed.
     """
-    spec = model_spec(model)
+    spec = forecast_spec(model)
     request = read_request(body)
     if request.horizon_months is not None and request.horizon_months not in spec.horizons_months:
         known = ", ".join(str(horizon) for horizon in spec.horizons_months)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.domain.bundle import parse_report
-from bellwether.domain.catalogue import ModelSpec, model_spec
+from bellwether.domain.catalogue import ForecastSpec, forecast_spec
 from bellwether.domain.errors import ConflictError, TransientUpstreamError
 from bellwether.domain.models import DatasetManifest
 from bellwether.domain.training import (
@@ -66,7 +66,7 @@ def prepare_training(
     Raises NotFoundError for an unknown model or a dataset that was never ingested, InvalidInputError for
     hyperparameters that can't be used, TransientUpstreamError while the dataset is being written.
     """
-    spec = model_spec(request.model)
+    spec = forecast_spec(request.model)
     hyperparameters = merged_hyperparameters(spec, request.hyperparameters)
     dataset = _freeze_dataset(spec, bucket, objects)
     archive = code.pack()
@@ -90,7 +90,7 @@ def prepare_training(
     )
 
 
-def _freeze_dataset(spec: ModelSpec, bucket: str, objects: ObjectStore) -> FrozenDataset:
+def _freeze_dataset(spec: ForecastSpec, bucket: str, objects: ObjectStore) -> FrozenDataset:
     manifest_content = objects.get(spec.dataset.manifest_key).content
     manifest = parse_report(DatasetManifest, manifest_content, MANIFEST)
     data = objects.get(spec.dataset.data_key).content

@@ -59,7 +59,8 @@ def register_candidate(assessment: Assessment, *, bucket: str, image_uri: str, r
 def _metadata(assessment: Assessment) -> dict[str, str]:
     evidence = assessment.decision.evidence
     rmse = {f"rmse_h{horizon}": f"{errors['model']:.4f}" for horizon, errors in evidence.get("rmse", {}).items()}
-    return {
+    macro_f1 = {f"macro_f1_{name}": f"{value:.4f}" for name, value in evidence.get("macro_f1", {}).items()}
+    metadata = {
         BUNDLE_SHA256: assessment.bundle_sha256,
         "dataset_sha256": str(evidence.get("dataset_sha256", "")),
         "dataset_last_month": str(evidence.get("dataset_last_month", "")),
@@ -68,4 +69,6 @@ def _metadata(assessment: Assessment) -> dict[str, str]:
         "decision_id": str(assessment.decision.decision_id),
         "job_name": assessment.job_name,
         **rmse,
+        **macro_f1,
     }
+    return {name: value for name, value in metadata.items() if value}  # the registry takes no empty one
