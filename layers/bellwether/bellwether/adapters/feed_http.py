@@ -317,7 +317,7 @@ def _tls() -> ssl.SSLContext:
 
 def _joined(url: str, location: str) -> str:
     try:
-        target = urljoin(url, location.strip())
+        target = quote(urljoin(url, location.strip()), safe="/?:@!$&'()*+,;=-._~%[]#")
         return urlunsplit(urlsplit(target)._replace(fragment=""))
     except ValueError as error:
         raise FetchError(f"redirected to no URL: {error}") from error

@@ -6,7 +6,7 @@ from typing import Any
 
 from bellwether.adapters.postgres import Database
 from bellwether.domain.feeds import DueFeed, FeedUpdate, ListedFeed
-from bellwether.domain.stories import ALIKE, CANDIDATES, STORY_DAYS, Batch
+from bellwether.domain.stories import ALIKE_BESIDE, ALIKE_WITHIN, CANDIDATES, STORY_DAYS, Batch
 from bellwether.ports import Stored
 
 SEEN_AGAIN = timedelta(hours=6)
@@ -83,7 +83,10 @@ matched AS (
         SELECT shared.terms::float8 / nullif(cardinality(f.terms) + cardinality(r.title_terms) - shared.terms, 0)
             AS jaccard
     ) AS likeness
-    WHERE likeness.jaccard >= %(alike)s
+    WHERE likeness.jaccard >= CASE
+        WHEN shared.terms = least(cardinality(f.terms), cardinality(r.title_terms)) THEN %(alike_within)s
+        ELSE %(alike_beside)s
+    END
     ORDER BY n.event_uid, likeness.jaccard DESC, r.first_seen_at, r.event_uid
 ),
 stored AS (
@@ -247,7 +250,8 @@ def _story_columns(batch: Batch) -> dict[str, Any]:
         "story_key": [key for _, key in keys],
         "story_window": timedelta(days=STORY_DAYS),
         "candidates": CANDIDATES,
-        "alike": ALIKE,
+        "alike_within": ALIKE_WITHIN,
+        "alike_beside": ALIKE_BESIDE,
         "seen_again": SEEN_AGAIN,
     }
 

@@ -74,7 +74,7 @@ class FetchResult(_Fact):
     etag: str | None = None
     last_modified: str | None = None
     body_sha256: str | None = None
-    moved_to: str | None = None
+    moved_to: FeedUrl | None = None
     retry_after_seconds: Annotated[int, Field(ge=0)] | None = None
     entries: tuple[Entry, ...] = ()
     empty_entries: Annotated[int, Field(ge=0)] = 0

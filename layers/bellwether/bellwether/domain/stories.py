@@ -4,10 +4,12 @@ An entry is known by its id; where it has none, by its link; where it has neithe
 part as long as there is an id or a link, so that edits, repetitions and another order change nothing.
 
 Titles of the same story are found by MinHash: the set of a title's words is hashed by twelve functions, the least
-values are joined two by two into six keys, and titles that share a key are compared word by word (Jaccard, at least
-0.7). Figures and words of direction ("rises", "cut") are part of every key: titles that differ there never meet. Two
-titles with Jaccard 0.8 share a key with probability 0.998, with 0.7 0.98. The cost is bounded: at most six keys a
-title and `CANDIDATES` comparisons a key.
+values are joined two by two into six keys, and titles that share a key are compared word by word: Jaccard at least 0.7
+where one title holds all words of the other, 0.85 where each has some of its own, as in series ("5 questions from
+Acme's call", "5 questions from Zenith's call"). What decides is part of every key, so that titles that differ there
+never meet: the first word (of most headlines the company), figures, symbols and short names in capitals, words of
+direction ("rises", "cut"). Two titles with Jaccard 0.8 share a key with probability 0.998, with 0.7 0.98. The cost is
+bounded: at most six keys a title and `CANDIDATES` comparisons a key.
 """
 
 import re
@@ -22,8 +24,8 @@ from zlib import crc32
 
 from bellwether.domain.feeds import Entry
 
-ALIKE = 0.7
-"""Least Jaccard similarity of two titles of one story."""
+ALIKE_WITHIN, ALIKE_BESIDE = 0.7, 0.85
+"""Least Jaccard similarity of two titles of one story: one within the other, or each with words of its own."""
 FEWEST_TERMS = 4
 """Shorter titles ("Market wrap") are never called alike."""
 CANDIDATES = 8
@@ -122,11 +124,11 @@ class Signature:
 def signature(title: str) -> Signature:
     """What a title is compared by; without keys when it is too short to be compared."""
     words = _words(title)
-    terms = tuple(sorted({_signed(crc32(word.encode()), 32) for word in words}))[:_MOST_TERMS]
+    terms = tuple(sorted({_signed(crc32(word.casefold().encode()), 32) for word in words}))[:_MOST_TERMS]
     if len(terms) < FEWEST_TERMS:
         return Signature(terms, ())
     least = [min((a * term + b) % _PRIME for term in terms) for a, b in _functions()]
-    decisive = " ".join(sorted(word for word in words if word in _DIRECTIONS or any(map(str.isdigit, word))))
+    decisive = _decisive(words)
     keys = []
     for band in range(_BANDS):
         rows = least[band * _ROWS : (band + 1) * _ROWS]
@@ -136,9 +138,12 @@ def signature(title: str) -> Signature:
 
 
 def likeness(one: Sequence[int], other: Sequence[int]) -> float:
-    """Jaccard similarity of two sets of terms, 0 to 1."""
+    """Jaccard similarity of two sets of terms when they tell the same story, else 0."""
     first, second = set(one), set(other)
-    return len(first & second) / len(first | second) if first or second else 0.0
+    shared = len(first & second)
+    jaccard = shared / len(first | second) if first or second else 0.0
+    least = ALIKE_WITHIN if shared == min(len(first), len(second)) else ALIKE_BESIDE
+    return jaccard if jaccard >= least else 0.0
 
 
 def leaders(signatures: Mapping[str, Signature]) -> dict[str, str]:
@@ -152,20 +157,32 @@ def leaders(signatures: Mapping[str, Signature]) -> dict[str, str]:
             key=lambda pair: pair[0],
             default=(0.0, uid),
         )
-        found[uid] = found[best[1]] if best[0] >= ALIKE else uid
+        found[uid] = found[best[1]] if best[0] else uid
         for key in each.keys:
             latest[key] = [*latest.get(key, ()), uid][-CANDIDATES:]
     return found
 
 
-def _words(title: str) -> set[str]:
-    text = unicodedata.normalize("NFKD", title).casefold()
-    text = _WIRE_PREFIX.sub("", "".join(char for char in text if not unicodedata.combining(char)))
+def _words(title: str) -> list[str]:
+    """The words that count, as they are written, in their order; without wire marks and the publisher's name."""
+    text = "".join(char for char in unicodedata.normalize("NFKD", title) if not unicodedata.combining(char))
+    text = _WIRE_PREFIX.sub("", text)
     shorter = _SOURCE_SUFFIX.sub("", text)
     if len(_WORD.findall(shorter)) >= FEWEST_TERMS:
         text = shorter
-    found = {word.replace("’", "'").removesuffix("'s") for word in _WORD.findall(text)}
-    return {word for word in found if word not in _STOP_WORDS}
+    found = (word.replace("’", "'").removesuffix("'s") for word in _WORD.findall(text))
+    return [word for word in found if word.casefold() not in _STOP_WORDS]
+
+
+def _decisive(words: Sequence[str]) -> str:
+    shouting = sum(word.isupper() for word in words) > len(words) / 2
+    decisive = {words[0].casefold()}
+    for word in words:
+        plain = word.casefold()
+        symbol = word.isupper() and 2 <= len(word) <= 5 and not shouting
+        if symbol or plain in _DIRECTIONS or any(map(str.isdigit, word)):
+            decisive.add(plain)
+    return " ".join(sorted(decisive))
 
 
 @lru_cache(maxsize=1)

@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any, Self
 from uuid import uuid4
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from bellwether.domain.errors import BellwetherError, ConflictError, InvalidInputError
 from bellwether.domain.feeds import DueFeed, Entry, FetchResult, interval_seconds
-from bellwether.domain.news_layout import fetched_key, quarantine_key, reason_key
+from bellwether.domain.news_layout import FETCHED, fetched_key, quarantine_key, reason_key
 from bellwether.domain.stories import identity
 from bellwether.ports import DocumentEntry, FeedAnswer, FeedDocument, FeedFetcher, FeedParser, ObjectStore
 
@@ -27,7 +27,13 @@ class Handover(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     results: tuple[FetchResult, ...] | None = None
-    results_key: str | None = None
+    results_key: Annotated[str, Field(pattern=rf"^{FETCHED}[0-9a-f-]+\.json$")] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if (self.results is None) == (self.results_key is None):
+            raise ValueError("either results or results_key")
+        return self
 
 
 class QuarantineReason(BaseModel):

@@ -1,0 +1,84 @@
+"""Ask feeds for what is new."""
+
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field
+
+from bellwether.adapters.feed_documents import FeedparserReader
+from bellwether.adapters.feed_http import HttpFeedFetcher, Limits
+from bellwether.adapters.s3 import S3ObjectStore
+from bellwether.domain.feeds import DueFeed, FetchResult
+from bellwether.observability import MetricUnit, logger, metrics, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.fetch_feeds import fetch_feeds, hand_over
+
+RESERVE_SECONDS = 10
+"""Kept back of the function's time for reading the last documents and handing the results over."""
+
+
+class Settings(FunctionSettings):
+    """Environment of FetchFeedsFunction. `allow_private_hosts` is for feeds that are replayed on a laptop."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+    allow_private_hosts: bool
+    feed_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
+    parse_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+    feeds_at_once: Annotated[int, Field(ge=1, le=200)] = 32
+
+
+class Request(BaseModel):
+    """Feeds as they were claimed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    feeds: tuple[DueFeed, ...]
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Ask all of them at once; what comes back is small, or lies in the data bucket."""
+    request = parse(Request, event)
+    results = []
+    left = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+    for result in fetch_feeds(_fetcher(), _parser(), _objects(), request.feeds, seconds_left=left):
+        results.append(result)
+        _tell(result)
+    _measure(results)
+    return hand_over(_objects(), results).model_dump(mode="json", exclude_none=True)
+
+
+def _tell(result: FetchResult) -> None:
+    facts = {"feed_id": result.feed_id, "status": result.status, "http_status": result.http_status}
+    if result.status in {"failed", "gone"}:
+        logger.warning("feed failed", extra=facts | {"error": result.error, "quarantine_key": result.quarantine_key})
+    else:
+        logger.info("feed asked", extra=facts | {"entries": len(result.entries), "empty": result.empty_entries})
+
+
+def _measure(results: list[FetchResult]) -> None:
+    """Only what happened: a metric costs by the hour in which it is told."""
+    failed = sum(result.status == "failed" for result in results)
+    if failed:
+        metrics.add_metric("FeedsFailed", MetricUnit.Count, failed)
+    quarantined = sum(result.quarantine_key is not None for result in results)
+    if quarantined:
+        metrics.add_metric("DocumentsQuarantined", MetricUnit.Count, quarantined)
+
+
+@cache
+def _fetcher() -> HttpFeedFetcher:
+    settings = load(Settings)
+    limits = Limits(at_once=settings.feeds_at_once, total_seconds=settings.feed_seconds)
+    return HttpFeedFetcher(allow_private=settings.allow_private_hosts, limits=limits)
+
+
+@cache
+def _parser() -> FeedparserReader:
+    return FeedparserReader(seconds=load(Settings).parse_seconds)
+
+
+@cache
+def _objects() -> S3ObjectStore:
+    return S3ObjectStore(load(Settings).data_bucket)
