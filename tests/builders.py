@@ -87,6 +87,34 @@ def evaluation(bundle_sha256: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def labelled_set(
+    name: str, *, n: int = 400, accuracy: float = 0.75, macro_f1: float = 0.7, **all_neutral: float
+) -> dict[str, Any]:
+    """One set of a classifier's `evaluation.json`: clearly better than always neutral."""
+    baseline = {"n": n, "accuracy": 0.6, "macro_f1": 0.25} | all_neutral
+    return {"name": name, "model": {"n": n, "accuracy": accuracy, "macro_f1": macro_f1}, "all_neutral": baseline}
+
+
+def agreement_report(bundle_sha256: str, **changes: Any) -> dict[str, Any]:
+    """`evaluation.json` of a classifier that deserves to pass."""
+    return {
+        "schema_version": 1,
+        "model": "sentiment",
+        "target": "tone",
+        "unit": "label",
+        "engine": "lexicon",
+        "bundle_sha256": bundle_sha256,
+        "sets": [labelled_set("headlines"), labelled_set("posts", macro_f1=0.6)],
+        **changes,
+    }
+
+
+def sentiment_bundle(**changes: Any) -> "Bundle":
+    """A classifier's bundle."""
+    facts = {"model": "sentiment", "target": "tone", "unit": "label", "horizons_months": [0]}
+    return bundle(**facts | changes)
+
+
 GOLDEN_REQUEST = {"data": {"UNRATE": 3.6, "PAYEMS": 151959}, "month": "2020-01"}
 GOLDEN_RESPONSE = {
     "prediction": 3.55,

@@ -1,6 +1,7 @@
 """Write a bundle: `python -m jobs.sentiment.pack lexicon OUT`, `… finbert WEIGHTS OUT --engine torch|onnx|onnx-int8`.
 
-OUT becomes a folder with `model.tar.gz` and `evaluation.json`. The word list's bundle is the same bytes each time.
+OUT becomes a folder with `model.tar.gz` and `evaluation.json`. The word list's bundle is the same bytes each time;
+without labelled texts it comes with what was measured of it when it was made (measured.json).
 """
 
 import argparse
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,11 @@ from .classifying.bundles import file_sha256, pack, write_manifest
 from .classifying.errors import UnusableModelError
 from .classifying.lexicon.model import LIMIT_CHARACTERS, WORD_LIST_FILE
 from .classifying.results import LABELS, Classifier
-from .evaluation import Labelled, SetEvaluation, evaluate, report
+from .evaluation import Agreement, Labelled, SetEvaluation, evaluate, report
 
 SOURCE = Path(__file__).parent
 GOLDEN = SOURCE / "golden.json"
+MEASURED = SOURCE / "measured.json"
 MODEL = "sentiment"
 ARCHIVE_FILE, EVALUATION_FILE = "model.tar.gz", "evaluation.json"
 WEIGHT_FILES = ("config.json", "vocab.txt", "model.safetensors")
@@ -42,7 +45,7 @@ class Packed:
 
 
 def pack_lexicon(target: Path, sets: Mapping[str, Sequence[Labelled]] | None = None) -> Packed:
-    """Bundle the word list."""
+    """Bundle the word list. Without `sets`: with the figures of measured.json, as long as they are this word list's."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _copy_code(folder)
@@ -53,7 +56,7 @@ def pack_lexicon(target: Path, sets: Mapping[str, Sequence[Labelled]] | None = N
             "source": {"name": "word list of this project", "licence": "Apache-2.0"},
             "dataset_sha256": file_sha256(folder / WORD_LIST_FILE),
         }
-        return _finish(folder, target, facts, sets or {})
+        return _finish(folder, target, facts, sets or {}, [] if sets else measured())
 
 
 def pack_finbert(
@@ -85,7 +88,25 @@ def pack_finbert(
             "source": dict(source or {}),
             "dataset_sha256": file_sha256(weights / "model.safetensors"),
         }
-        return _finish(folder, target, facts, sets or {})
+        return _finish(folder, target, facts, sets or {}, [])
+
+
+def measured() -> list[SetEvaluation]:
+    """What was measured of the word list on sets that don't ship with it; nothing when it has changed since."""
+    content = json.loads(MEASURED.read_bytes())
+    if content["lexicon_sha256"] != lexicon_sha256():
+        return []
+    return [
+        SetEvaluation(each["name"], Agreement(**each["model"]), Agreement(**each["all_neutral"]))
+        for each in content["sets"]
+    ]
+
+
+def lexicon_sha256() -> str:
+    """One hash of everything that decides the word list's labels."""
+    folder = SOURCE / "classifying"
+    files = sorted([*folder.glob("lexicon/*.py"), *folder.glob("lexicon/*.json"), folder / "results.py"])
+    return sha256("".join(f"{path.name}:{file_sha256(path)}\n" for path in files).encode()).hexdigest()
 
 
 def _copy_code(folder: Path) -> None:
@@ -99,9 +120,15 @@ def _copy_code(folder: Path) -> None:
     )
 
 
-def _finish(folder: Path, target: Path, facts: Mapping[str, Any], sets: Mapping[str, Sequence[Labelled]]) -> Packed:
+def _finish(
+    folder: Path,
+    target: Path,
+    facts: Mapping[str, Any],
+    sets: Mapping[str, Sequence[Labelled]],
+    known: Sequence[SetEvaluation],
+) -> Packed:
     classifier = loading.classifier(folder, facts)
-    evaluated = [evaluate(name, rows, classifier) for name, rows in sorted(sets.items())]
+    evaluated = [*known, *(evaluate(name, rows, classifier) for name, rows in sorted(sets.items()))]
     digest = write_manifest(folder, _manifest(facts, classifier, evaluated))
     target.mkdir(parents=True, exist_ok=True)
     pack(folder, target / ARCHIVE_FILE)

@@ -107,6 +107,15 @@ def job_finished(world: World, event: Event) -> Event:
     return event
 
 
+def bundle_delivered(world: World, event: Event) -> Event:
+    """A finished bundle lies there with its figures."""
+    bundle = builders.sentiment_bundle()
+    folder = f"models/sentiment/jobs/{event['job_name']}/output"
+    world.put(f"{folder}/model.tar.gz", bundle.tar())
+    world.put(f"{folder}/evaluation.json", json.dumps(builders.agreement_report(bundle.sha256)).encode())
+    return event
+
+
 def version_approved(world: World, event: Event) -> Event:
     """The registry has the event's version, approved; moto writes its ARN in another way than AWS does."""
     job_finished(world, event)
@@ -187,6 +196,7 @@ MODELS = (
     Case("models/prepare_training/unknown_model", error="NotFoundError"),
     Case("models/assess_candidate/finished_job", {"accepted": True}, given=job_finished),
     Case("models/register_candidate/accepted", {"version": 1}),
+    Case("models/assess_bundle/embedded", {"accepted": True, "model": "sentiment"}, given=bundle_delivered),
     Case("models/deploy_model/pending", {"started": False}),
     Case("models/deploy_model/foreign_group", {"started": False}),
     Case("models/deploy_model/rejected", {"started": True}),

@@ -165,7 +165,7 @@ class Agreement(_Report):
 class LabelledSet(_Report):
     """A set of labelled texts: the model on it, beside one that always says neutral."""
 
-    name: Annotated[str, Field(min_length=1, max_length=60)]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]  # becomes part of names
     model: Agreement
     all_neutral: Agreement
 

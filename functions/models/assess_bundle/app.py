@@ -1,0 +1,40 @@
+"""Put a bundle that arrived finished through its quality gate."""
+
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.adapters.bundles import S3Archives
+from bellwether.adapters.clock import SystemClock
+from bellwether.adapters.s3 import S3ObjectStore
+from bellwether.observability import MetricUnit, logger, metrics, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.assess_bundle import BundleRequest, assess_bundle
+
+object_store = cache(S3ObjectStore)  # one client for each process
+
+
+class Settings(FunctionSettings):
+    """Environment of AssessBundleFunction."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with the decision, where its evidence lies, and the mail about it."""
+    bucket = load(Settings).data_bucket
+    assessment = assess_bundle(
+        parse(BundleRequest, event),
+        bucket=bucket,
+        archives=S3Archives(bucket),
+        objects=object_store(bucket),
+        clock=SystemClock(),
+    )
+    metrics.add_dimension("model", assessment.model)
+    metrics.add_dimension("verdict", assessment.decision.verdict.value)
+    metrics.add_metric("CandidateAssessed", MetricUnit.Count, 1)
+    logger.info("bundle assessed", extra={"job_name": assessment.job_name, "accepted": assessment.accepted})
+    return assessment.model_dump(mode="json")
