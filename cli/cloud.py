@@ -60,7 +60,7 @@ def logs(
     name: Annotated[
         str,
         typer.Argument(
-            help="emulator, sagemaker, postgres, deploy; a SageMaker job or endpoint; a function or part of it."
+            help="emulator, sagemaker, replay, postgres, deploy; a SageMaker job or endpoint; a function or part of it."
         ),
     ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
@@ -98,6 +98,7 @@ def _print_endpoints(endpoints: Endpoints) -> None:
     for name, address, note in (
         ("AWS", endpoints.aws_url, f"region {endpoints.region}, account {endpoints.account}, any credentials"),
         ("SageMaker", endpoints.sagemaker_url, "training jobs, registry, endpoints"),
+        ("Replay", endpoints.replay_url, "invented news and bars, as feeds and a market-data API"),
         ("Postgres", endpoints.postgres.address, "password in secret ops-pipeline/db-local"),
     ):
         console.print(f"{name:<10} {address}  [dim]{note}[/]", highlight=False, soft_wrap=True)

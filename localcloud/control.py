@@ -18,7 +18,7 @@ from localcloud.lock import exclusive
 from localcloud.logs import Logs
 from localcloud.postgres import DATABASE, OWNER, Connection, Postgres, new_password
 from localcloud.postgres import SERVICE as POSTGRES
-from localcloud.services import Addresses, Emulator, LocalSageMaker, Service
+from localcloud.services import Addresses, Emulator, LocalSageMaker, Replay, Service
 from localcloud.state import CloudState
 from localcloud.status import CloudStatus, ServiceStatus, StackStatus
 from localcloud.toolchain import Toolchain
@@ -76,6 +76,7 @@ class Cloud:
             self._clear_strays()
             remembered = state.load(self.home.state_file)
             connection, remembered = self._start_postgres(remembered, on_progress)
+            remembered = self._start_replay(remembered, on_progress)
             endpoints, remembered = self._start_aws(connection, remembered, on_progress)
             with _timed(on_progress, "database secret"):
                 secret_arn = put_database_secret(endpoints)
@@ -87,7 +88,7 @@ class Cloud:
     def down(self, on_progress: OnProgress = _silent) -> None:
         """Stop everything; state and data stay for the next `up`."""
         with exclusive(self.home.lock_file, "down"):
-            for service in (LocalSageMaker.name, Emulator.name):
+            for service in (LocalSageMaker.name, Emulator.name, Replay.name):
                 with _timed(on_progress, f"stop {service}"):
                     processes.stop(self.home.root, service)
             with _timed(on_progress, f"stop {POSTGRES}"):
@@ -125,6 +126,7 @@ class Cloud:
             for service, url in (
                 (self._emulator(remembered), endpoints.aws_url),
                 (self._sagemaker(remembered), endpoints.sagemaker_url),
+                (self._replay(remembered), endpoints.replay_url),
             )
         )
         database = ServiceStatus.of(
@@ -153,7 +155,7 @@ class Cloud:
     def _clear_strays(self) -> None:
         """End what a killed command or service left running: a `sam`, or the children of a service that is gone."""
         processes.kill(self.home.root, DEPLOY)
-        for service in (Emulator.name, LocalSageMaker.name):
+        for service in (Emulator.name, LocalSageMaker.name, Replay.name):
             if processes.leader(self.home.root, service) is None:
                 processes.kill(self.home.root, service)
 
@@ -181,6 +183,20 @@ class Cloud:
             connection = postgres.create_owner(remembered.postgres_port, superuser, owner)
             tell(connection.address)
             return connection, remembered
+
+    def _start_replay(self, remembered: CloudState, on_progress: OnProgress) -> CloudState:
+        with _timed(on_progress, Replay.name) as tell:
+            service = self._replay(remembered)
+            if service.runs():
+                tell(f"{service.addresses.replay_url} (was up)")
+                return remembered
+            service.stop()
+            taken = {remembered.aws_port, remembered.sagemaker_port}
+            remembered = self._remember(remembered, replay_port=ports.choose(remembered.replay_port, avoid=taken))
+            service = self._replay(remembered)
+            service.start()
+            tell(service.addresses.replay_url)
+            return remembered
 
     def _start_aws(
         self, connection: Connection, remembered: CloudState, on_progress: OnProgress
@@ -245,7 +261,10 @@ class Cloud:
         return changed
 
     def _stack_parameters(self, remembered: CloudState) -> Mapping[str, str]:
-        return {"DatabaseSecretArn": remembered.database_secret_arn or ""}
+        return {
+            "DatabaseSecretArn": remembered.database_secret_arn or "",
+            "MarketDataUrl": self._addresses(remembered).replay_url,
+        }
 
     def _stack_status(self, endpoints: Endpoints, remembered: CloudState) -> StackStatus | None:
         if processes.leader(self.home.root, Emulator.name) is None or not self._emulator(remembered).answers():
@@ -257,7 +276,7 @@ class Cloud:
         return StackStatus(self.stack.name, status, current)
 
     def _addresses(self, remembered: CloudState) -> Addresses:
-        return Addresses(remembered.aws_port, remembered.sagemaker_port)
+        return Addresses(remembered.aws_port, remembered.sagemaker_port, remembered.replay_port)
 
     def _emulator(self, remembered: CloudState) -> Emulator:
         return Emulator(self.home, self.toolchain, self._addresses(remembered))
@@ -265,12 +284,21 @@ class Cloud:
     def _sagemaker(self, remembered: CloudState) -> Service:
         return LocalSageMaker(self.home, self.toolchain, self._addresses(remembered))
 
+    def _replay(self, remembered: CloudState) -> Replay:
+        return Replay(self.home, self.toolchain, self._addresses(remembered))
+
     def _endpoints(self, remembered: CloudState, connection: Connection | None = None) -> Endpoints:
         addresses = self._addresses(remembered)
         known = Connection(
             ports.LOOPBACK, remembered.postgres_port, OWNER, remembered.postgres_password or "", DATABASE
         )
-        return Endpoints(addresses.aws_url, addresses.sagemaker_url, connection or known, stack_name=self.stack.name)
+        return Endpoints(
+            addresses.aws_url,
+            addresses.sagemaker_url,
+            connection or known,
+            stack_name=self.stack.name,
+            replay_url=addresses.replay_url,
+        )
 
 
 @contextmanager

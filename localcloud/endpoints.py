@@ -29,6 +29,7 @@ class Endpoints:
     region: str = REGION
     account: str = ACCOUNT
     stack_name: str = STACK_NAME
+    replay_url: str = "http://127.0.0.1:4588"
 
     @property
     def credentials(self) -> Credentials:

@@ -49,6 +49,11 @@ class Home:
         return self.root / "sagemaker"
 
     @property
+    def replay(self) -> Path:
+        """Since when the replayed week plays."""
+        return self.root / "replay"
+
+    @property
     def postgres(self) -> Path:
         return self.root / "postgres"
 

@@ -1,4 +1,4 @@
-"""The two services that speak AWS: the emulator, and the local SageMaker beside it."""
+"""The services that speak HTTP: the emulator, the local SageMaker beside it, and the replay of feeds and market."""
 
 import hashlib
 import shutil
@@ -24,10 +24,11 @@ _LOG_LINES_SHOWN = 12
 
 @dataclass(frozen=True)
 class Addresses:
-    """The ports of the two, which each must know of the other."""
+    """The ports of the services; the first two must each know of the other."""
 
     aws_port: int
     sagemaker_port: int
+    replay_port: int = 4588
 
     @property
     def aws_url(self) -> str:
@@ -36,6 +37,10 @@ class Addresses:
     @property
     def sagemaker_url(self) -> str:
         return f"http://{ports.LOOPBACK}:{self.sagemaker_port}"
+
+    @property
+    def replay_url(self) -> str:
+        return f"http://{ports.LOOPBACK}:{self.replay_port}"
 
 
 @dataclass(frozen=True)
@@ -199,6 +204,41 @@ class LocalSageMaker(Service):
 
     def environment(self) -> dict[str, str]:
         return {**super().environment(), "MOTO_ACCOUNT_ID": environment.ACCOUNT}
+
+
+class Replay(Service):
+    """Feeds and a market-data API that play an invented week."""
+
+    name = "replay"
+    samples: ClassVar[Path] = PROJECT / "samples" / "news"
+
+    @property
+    def port(self) -> int:
+        return self.addresses.replay_port
+
+    @property
+    def health_path(self) -> str:
+        return "/_replay/health"
+
+    def arguments(self) -> Sequence[str | Path]:
+        return [
+            self.toolchain.project_python,
+            "-m",
+            "localcloud.replay",
+            "--port",
+            str(self.port),
+            "--samples",
+            self.samples,
+            "--home",
+            self.home.replay,
+        ]
+
+    def code(self) -> str:
+        """Of the code, and of what it plays."""
+        digest = hashlib.sha256(super().code().encode())
+        for path in sorted(self.samples.glob("*.[cj]s*")):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
 
 
 def _tail(log: Path, start: int) -> str:

@@ -15,6 +15,7 @@ class CloudState(BaseModel):
 
     aws_port: int = 4566
     sagemaker_port: int = 4577
+    replay_port: int = 4588
     postgres_port: int = 5432
     postgres_superuser_password: str | None = None
     postgres_password: str | None = None

@@ -27,6 +27,7 @@ def test_status_of_nothing_is_told_to_people_and_programs_and_is_a_failure(home:
     assert {service["name"]: service["state"] for service in status["services"]} == {
         "emulator": "down",
         "sagemaker": "down",
+        "replay": "down",
         "postgres": "down",
     }
     assert "run `bellwether up`" in RUNNER.invoke(app, ["status"]).output
