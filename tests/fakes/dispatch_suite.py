@@ -1,6 +1,5 @@
 """What dispatching means over any desk: run over the one in memory and over the one in PostgreSQL."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -283,11 +282,14 @@ class DispatchSuite:
         slow = claim(desk, clock)
         clock.forward(seconds=POLICY.lease_seconds)
         quick = claim(desk, clock)
-        # When the slow one wakes up, too late to send, and reports so
-        (report,) = execute(slow, broker, clock)
+        # When the slow one wakes up, it is too late for it to send, and it has nothing to say
+        assert execute(slow, broker, clock) == ()
+        # And when it takes the order for one that is not to be sent; Then nobody believes it
+        told = slow.model_copy(update={"orders": (slow.orders[0].model_copy(update={"send_before": None}),)})
+        (report,) = execute(told, broker, clock)
         assert report.status is ExecutionStatus.UNSENT
         assert settle_executions([report], store=desk.executions).known == 1
-        # Then the other one's fill stands
+        # And the other one's fill stands
         assert settle_executions(execute(quick, broker, clock), store=desk.executions).ends == {"FILLED": 1}
         assert desk.outcomes() == ["filled"]
 
@@ -390,7 +392,7 @@ class DispatchSuite:
         assert broker.placed == []
 
 
-def a_claimed_order(make: Callable[..., ClaimedOrder] = ClaimedOrder, **changes: Any) -> ClaimedOrder:
+def a_claimed_order(**changes: Any) -> ClaimedOrder:
     """Two shares of AAPL for the dry run, to be sent within a minute."""
     given: dict[str, Any] = {
         "recommendation_id": a_recommendation().recommendation_id,
@@ -409,4 +411,4 @@ def a_claimed_order(make: Callable[..., ClaimedOrder] = ClaimedOrder, **changes:
         "claim_token": UUID(int=8),
         "send_before": NOW + timedelta(minutes=1),
     }
-    return make(**(given | changes))
+    return ClaimedOrder(**(given | changes))

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from bellwether.adapters.postgres import Database
+from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.dispatch import Side, rule
 from bellwether.domain.errors import ConflictError
 from bellwether.usecases.claim_recommendations import Claimed
@@ -120,3 +122,29 @@ def test_nothing_is_decided_twice(desk: PostgresDesk) -> None:
     with pytest.raises(ConflictError, match="decided before"):
         claim(desk, HandClock(), token=uuid4())
     assert desk.status(a_recommendation()) == "PENDING"
+
+
+@pytest.mark.usefixtures("market")
+def test_no_limit_is_overrun_by_many_at_once(desk: PostgresDesk, migrated: DatabaseLogin) -> None:
+    # Given sixty recommendations, room for seven trades, and eight dispatchers
+    desk.add(*(a_recommendation(n, quantity=Decimal("0.01")) for n in range(60)))
+    policy = replace(EASY, max_trades_per_day=7)
+    databases = [Database(lambda: migrated, sslmode="prefer") for _ in range(8)]
+    claimed: list[Claimed] = []
+
+    def work(database: Database) -> None:
+        other = PostgresDesk(database)
+        while (one := claim(other, HandClock(), policy, limit=3)) and (one.orders or one.refused):
+            claimed.append(one)
+
+    # When all of them are at it
+    threads = [Thread(target=work, args=(database,)) for database in databases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for database in databases:
+        database.close()
+    # Then seven were approved, and all others refused
+    assert (sum(each.count for each in claimed), sum(len(each.refused) for each in claimed)) == (7, 53)
+    assert len(desk.decisions()) == 60

@@ -44,13 +44,18 @@ def test_no_order_is_begun_that_there_is_no_time_for() -> None:
     assert len(reports) == len(broker.placed) == 1
 
 
-@pytest.mark.parametrize("send_before", [None, NOW, NOW - timedelta(seconds=1)])
-def test_nothing_is_sent_outside_of_its_window(send_before: object) -> None:
+@pytest.mark.parametrize(
+    ("window", "reports"),
+    [
+        ({"send_before": None}, [ExecutionStatus.UNSENT]),
+        ({"send_before": NOW, "valid_until": NOW}, [ExecutionStatus.UNSENT]),
+        ({"send_before": NOW}, []),  # the next dispatcher may
+        ({"send_before": NOW - timedelta(seconds=1)}, []),
+    ],
+)
+def test_nothing_is_sent_outside_of_its_window(window: dict[str, object], reports: list[ExecutionStatus]) -> None:
     broker = MoodyBroker()
-    (report,) = execute_orders(
-        [a_claimed_order(send_before=send_before)],
-        brokers={DRY_RUN: broker},
-        clock=HandClock(),
-        seconds_left=lambda: 60,
+    executions = execute_orders(
+        [a_claimed_order(**window)], brokers={DRY_RUN: broker}, clock=HandClock(), seconds_left=lambda: 60
     )
-    assert (report.status, broker.placed) == (ExecutionStatus.UNSENT, [])
+    assert ([each.status for each in executions], broker.placed) == (reports, [])

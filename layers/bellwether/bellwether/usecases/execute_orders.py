@@ -17,7 +17,7 @@ def execute_orders(
     clock: Clock,
     seconds_left: Callable[[], float],
 ) -> tuple[Execution, ...]:
-    """One report an order; none for those that there was no time for: their claims run out and come back.
+    """One report an order; none for those that there was no time for: they are handed out again.
 
     The broker is asked first whether it has the order, so that repeating this does no harm. An order goes to the broker
     that it was approved for, whatever the mode is by now. One order's trouble leaves the others alone.
@@ -37,17 +37,23 @@ def _executions(
             yield not_sent(order, ExecutionStatus.UNCLEAR, reason, clock.now())
             continue
         try:
-            yield _execute(order, broker, clock)
+            execution = _execute(order, broker, clock)
+            if execution is not None:
+                yield execution
         except BellwetherError as error:
             yield not_sent(order, ExecutionStatus.UNCLEAR, f"{type(error).__name__}: {error}", clock.now())
 
 
-def _execute(order: ClaimedOrder, broker: Broker, clock: Clock) -> Execution:
+def _execute(order: ClaimedOrder, broker: Broker, clock: Clock) -> Execution | None:
+    """None when this dispatcher came too late to send, but not the next one."""
     known = broker.find(order.client_order_id)
     if known is not None:
         return observed(order, known, clock.now())
-    if order.send_before is None or clock.now() >= order.send_before:
-        return not_sent(order, ExecutionStatus.UNSENT, "its time had passed, and the broker never got it", clock.now())
+    now = clock.now()
+    if order.send_before is None or now >= order.valid_until:
+        return not_sent(order, ExecutionStatus.UNSENT, "not to be sent any more, and the broker never got it", now)
+    if now >= order.send_before:
+        return None
     try:
         return observed(order, broker.place(order), clock.now())
     except ConflictError:
