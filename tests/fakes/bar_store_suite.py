@@ -70,6 +70,13 @@ class BarStoreSuite:
         revised = bar(NOON, 102, open=Decimal(100), low=Decimal(99))
         assert bar_store.store((revised, bar(NOON + FIVE_MINUTES, 102)), (), "test").jumps == ()
 
+    def test_a_large_jump_inside_a_bar_is_told_too(self, bar_store: BarStore) -> None:
+        # Given a first trade at the old price on the day of a split
+        bar_store.store((bar(OPENS, 700),), (), "test")
+        written = bar_store.store((bar(NOON, 100, open=Decimal(701), high=Decimal(701)),), (), "test")
+        ((_, after),) = written.jumps
+        assert (after.start, after.open, after.close) == (NOON, Decimal(701), Decimal(100))
+
     def test_nothing_is_stored_of_nothing(self, bar_store: BarStore) -> None:
         written = bar_store.store((), (), "test")
         assert (written.stored, written.revised, written.late, written.jumps) == (0, 0, 0, ())

@@ -51,7 +51,8 @@ class InMemoryBars:
             place = bisect_left(order, key)
             if place and order[place - 1][0] == key[0]:
                 before, after = self.kept[order[place - 1]], self.kept[key]
-                if abs(before.close / after.open - 1) >= SMALLEST_JUMP:
+                jumps = (before.close / after.open, after.open / after.close)
+                if any(abs(jump - 1) >= SMALLEST_JUMP for jump in jumps):
                     yield before, after
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bellwether.domain.bars import (
     Bar,
     Coverage,
+    SuspectedSplit,
     TelemetryPolicy,
     Timeframe,
     bar_starts,
@@ -191,6 +192,11 @@ def test_a_split_is_told_with_its_place() -> None:
         Decimal(100),
         Fraction(2),
     )
+
+
+def test_a_split_inside_a_bar_is_told() -> None:
+    early, late = bar(OPENS, 701), bar(NOON, 100, open=Decimal(700), high=Decimal(700))
+    assert suspected_splits([early, late]) == (SuspectedSplit("ACME", NOON, Decimal(700), Decimal(100), Fraction(7)),)
 
 
 @pytest.mark.shared_data

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -143,9 +144,9 @@ class PostgresBars:
             first[ticker] = min(first.get(ticker, start), start)
         rows = connection.execute(
             """
-            SELECT ticker, before_ts, before_close, ts, open
+            SELECT ticker, before_ts, before_close, ts, open, close
             FROM (
-                SELECT bar.ticker, bar.ts, bar.open,
+                SELECT bar.ticker, bar.ts, bar.open, bar.close,
                     lag(bar.ts) OVER of_ticker AS before_ts, lag(bar.close) OVER of_ticker AS before_close
                 FROM unnest(%(tickers)s::text[], %(starts)s::timestamptz[]) AS since (ticker, ts)
                 CROSS JOIN LATERAL (
@@ -161,6 +162,7 @@ class PostgresBars:
                 WINDOW of_ticker AS (PARTITION BY bar.ticker ORDER BY bar.ts)
             ) AS neighbour
             WHERE abs(before_close / open - 1) >= %(jump)s
+                OR (before_close IS NOT NULL AND abs(open / close - 1) >= %(jump)s)
             ORDER BY ticker, ts
             """,
             {
@@ -170,13 +172,14 @@ class PostgresBars:
                 "jump": SMALLEST_JUMP,
             },
         ).fetchall()
-        for ticker, before_ts, before_close, ts, opened in rows:
+        for ticker, before_ts, before_close, ts, opened, closed in rows:
             if (ticker, ts) in new:
-                yield _flat(ticker, before_ts, before_close), _flat(ticker, ts, opened)
+                yield _edges(ticker, before_ts, before_close, before_close), _edges(ticker, ts, opened, closed)
 
 
-def _flat(ticker: str, start: datetime, price: Any) -> Bar:
-    return Bar(ticker, start, price, price, price, price, 0)
+def _edges(ticker: str, start: datetime, opened: Decimal, closed: Decimal) -> Bar:
+    """A bar of which only open and close are known."""
+    return Bar(ticker, start, opened, max(opened, closed), min(opened, closed), closed, 0)
 
 
 # --- signals --------------------------------------------------------------------------------------------------------

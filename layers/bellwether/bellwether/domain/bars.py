@@ -228,9 +228,13 @@ class SuspectedSplit:
 
 
 def suspected_splits(bars: Sequence[Bar]) -> tuple[SuspectedSplit, ...]:
-    """Jumps from one close to the next open in bars of one ticker, oldest first."""
+    """Jumps in bars of one ticker, oldest first: from a close to the next open, and inside a bar.
+
+    The latter is real: a stale first trade before the market opens carries the old price into the new day.
+    """
     return tuple(
-        SuspectedSplit(late.ticker, late.start, early.close, late.open, ratio)
+        SuspectedSplit(late.ticker, late.start, before, after, ratio)
         for early, late in pairwise(bars)
-        if (ratio := suspected_split(early.close, late.open))
+        for before, after in ((early.close, late.open), (late.open, late.close))
+        if (ratio := suspected_split(before, after))
     )

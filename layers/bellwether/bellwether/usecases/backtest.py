@@ -181,8 +181,8 @@ class _Run:
         done = 0
         last: datetime | None = None  # the last instant at which bars ended
         for instant, is_open, bar in self._events():
-            if last is not None and instant != last:
-                self._mark(last)
+            if last is not None and (is_open or instant != last):
+                self._mark(last)  # before anything of the next bar happens
                 last = None
             if is_open:
                 self._fill(bar)
@@ -392,8 +392,8 @@ def _daily(values: Mapping[datetime, float], start: float) -> list[float]:
 
 
 def sharpe_ratio(returns: Sequence[float], periods: int = TRADING_DAYS) -> float | None:
-    """Mean over standard deviation of returns, for a year; None for fewer than ten, or where nothing moves."""
-    if len(returns) < 10:
+    """Mean over standard deviation of returns, for a year; None for fewer than twenty, or where nothing moves."""
+    if len(returns) < 20:
         return None
     mean = sum(returns) / len(returns)
     variance = sum((each - mean) ** 2 for each in returns) / (len(returns) - 1)

@@ -1,0 +1,239 @@
+"""`bellwether backtest`: the live signal rule over history, beside buying and holding."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from bellwether.domain.bars import Timeframe
+from bellwether.domain.errors import BellwetherError
+from bellwether.domain.market_calendar import MarketHours
+from bellwether.domain.signals import DAILY, INTRADAY, Story
+from bellwether.usecases.backtest import BacktestReport, BacktestTerms, History, Performance, Progress, Trade, backtest
+from cli.market_files import BarFiles, Findings, read_bars, read_stories
+from cli.problems import CommandError
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "market"
+BENCH_DATA = "BELLWETHER_BENCH_DATA"
+TRADES_SHOWN = 20
+FIGURES = ("total return", "Sharpe ratio", "maximum drawdown", "exposure", "turnover")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of a run, and what has to be said of them."""
+
+    bars: tuple[Path, ...]
+    stories: Path
+    remark: str
+
+
+def backtest_command(
+    bars: Annotated[
+        list[Path] | None, typer.Option("--bars", help="CSV of bars, five minutes or a day; may be repeated.")
+    ] = None,
+    stories: Annotated[
+        Path | None, typer.Option("--stories", help="CSV of stories: ticker, time, and sentiment or title.")
+    ] = None,
+    start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    costs_bps: Annotated[float, typer.Option(min=0, max=1000, help="Costs of each fill, in bps.")] = 1.0,
+    slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="Slippage of each fill, in bps.")] = 5.0,
+    capital: Annotated[int, typer.Option(min=100, help="USD, an equal part for each ticker.")] = 100_000,
+    max_hold_bars: Annotated[int | None, typer.Option(min=1, help="Close a position after so many bars.")] = None,
+    short: Annotated[bool, typer.Option("--short", help="Sell short on bad news, too.")] = False,
+    hours: Annotated[MarketHours, typer.Option(help="Whose trading hours hold.")] = MarketHours.NYSE,
+    latency_seconds: Annotated[int, typer.Option(min=0, help="From publication until a story is classified.")] = 300,
+    as_seen: Annotated[
+        bool, typer.Option("--as-seen", help="Stories are known when first seen, where the file says so.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print figures and trades as JSON.")] = False,
+    out: Annotated[Path, typer.Option("--out", help="Folder of backtest.json and backtest.png.")] = Path(
+        "build/backtest"
+    ),
+) -> None:
+    """Run the live signal rule over history bar by bar, with costs, beside buying and holding.
+
+    Without files: a generated sample, or what BELLWETHER_BENCH_DATA points at.
+    """
+    console = Console(highlight=False, stderr=as_json, width=None if sys.stdout.isatty() else 110)
+    source = _source(bars, stories)
+    findings = Findings()
+    files_ = read_bars(source.bars, findings)
+    told = read_stories(
+        source.stories,
+        findings,
+        latency=timedelta(seconds=latency_seconds),
+        as_seen=as_seen,
+        scorer=word_list_sentiments,
+    )
+    terms = BacktestTerms(
+        capital_usd=Decimal(capital),
+        costs_bps=Decimal(str(costs_bps)),
+        slippage_bps=Decimal(str(slippage_bps)),
+        short_selling=short,
+        max_hold_bars=max_hold_bars,
+        hours=hours,
+    )
+    histories = _histories(files_, told, start, end)
+    rule = INTRADAY if files_.timeframe is Timeframe.FIVE_MINUTES else DAILY
+    try:
+        with _progress(console) as progress:
+            report = backtest(histories, rule, terms, progress)
+    except BellwetherError as error:
+        raise CommandError(str(error)) from error
+    out.mkdir(parents=True, exist_ok=True)
+    document = report.model_dump_json(indent=1)
+    (out / "backtest.json").write_text(document + "\n", encoding="utf-8")
+    draw(report, out / "backtest.png", source.remark)
+    if as_json:
+        typer.echo(json.dumps(json.loads(report.model_dump_json(exclude={"curve"})), indent=2))
+        return
+    _print(console, report, source, findings)
+    console.print(f"Figures: {out / 'backtest.json'}, chart: {out / 'backtest.png'}")
+
+
+backtest_command.__name__ = "backtest"
+
+
+def _source(bars: Sequence[Path] | None, stories: Path | None) -> Source:
+    if bars and stories:
+        return Source(tuple(bars), stories, "")
+    if bars or stories:
+        raise CommandError("Give both --bars and --stories, or neither.")
+    if folder := os.environ.get(BENCH_DATA):
+        news = Path(folder) / "news"
+        prices, headlines = news / "daily_prices_2025_2026.csv.gz", news / "ticker_headlines_2026.csv.gz"
+        return Source((prices,), headlines, f"daily prices and dated headlines in {BENCH_DATA}")
+    sample = (SAMPLE / "bars_5min.csv.gz",)
+    return Source(sample, SAMPLE / "stories.csv.gz", "generated sample with a planted effect: no evidence of anything")
+
+
+def _histories(
+    files_: BarFiles, told: Mapping[str, Sequence[Story]], start: datetime | None, end: datetime | None
+) -> list[History]:
+    """Bars of the days asked for; stories of the time before may still count on the first day."""
+    first = (start or datetime(1970, 1, 1)).replace(tzinfo=UTC)  # noqa: DTZ001 - days of UTC
+    last = (end or datetime(9000, 1, 1)).replace(tzinfo=UTC) + timedelta(days=1)  # noqa: DTZ001
+    return [
+        History(ticker, [bar for bar in bars if first <= bar.start < last], told.get(ticker, ()))
+        for ticker, bars in files_.bars.items()
+    ]
+
+
+def word_list_sentiments(titles: Sequence[str]) -> list[float]:
+    """Probability of positive less that of negative, by the embedded sentiment model."""
+    from jobs.sentiment.classifying.lexicon.model import WORD_LIST_FILE, LexiconClassifier
+    from jobs.sentiment.classifying.lexicon.wordlist import WordList
+
+    content = (files("jobs.sentiment.classifying.lexicon") / WORD_LIST_FILE).read_bytes()
+    found = LexiconClassifier(WordList.parse(content)).classify(titles)
+    return [each.scores.positive - each.scores.negative for each in found]
+
+
+# --- what is shown --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("bar by bar", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print(console: Console, report: BacktestReport, source: Source, findings: Findings) -> None:
+    title = f"{len(report.tickers)} tickers, {report.first:%Y-%m-%d} to {report.last:%Y-%m-%d}, {report.timeframe} bars"
+    table = Table("", "rule", "buy and hold", title=title, title_justify="left")
+    for name, own, other in zip(FIGURES, _figures(report.strategy), _figures(report.buy_and_hold), strict=True):
+        table.add_row(name, own, other)
+    hits = "–" if report.hit_rate is None else f"{report.hit_rate:.0%}"
+    table.add_row("closed trades, of which won", f"{report.closed_trades}, {hits}", "")
+    table.add_row("still open at the end", str(report.open_trades), "")
+    table.add_row("costs, USD", f"{report.costs_usd:.2f}", "")
+    console.print(table)
+    if report.trades:
+        console.print(_trades(report.trades))
+    silent = ", ".join(f"{count} {reason}" for reason, count in report.silences.items())
+    console.print(
+        f"Rule {report.rule_version}: {report.signals} signals in {report.bars} bars with {report.stories} stories "
+        f"({report.already_held} with nothing to do, {report.expired} expired). Silent: {silent}."
+    )
+    if source.remark:
+        console.print(f"Data: {source.remark}.")
+    if findings.rows:
+        console.print(f"{len(findings.rows)} rows could not be used, first: {findings.rows[0]}", style="yellow")
+
+
+def _figures(performance: Performance) -> tuple[str, ...]:
+    return (
+        f"{performance.total_return:+.2%}",
+        "–" if performance.sharpe is None else f"{performance.sharpe:.2f}",
+        f"{performance.max_drawdown:.2%}",
+        f"{performance.exposure:.1%}",
+        f"{performance.turnover:.2f}",
+    )
+
+
+def _trades(trades: Sequence[Trade]) -> Table:
+    shown = trades[-TRADES_SHOWN:]
+    table = Table(title=f"The last {len(shown)} of {len(trades)} trades (* open at the end)", title_justify="left")
+    for name in ("ticker", "side"):
+        table.add_column(name)
+    for name in ("shares", "opened", "price", "closed", "price", "profit, USD", "return"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in shown:
+        table.add_row(
+            each.ticker,
+            each.side.value,
+            str(each.quantity),
+            f"{each.opened_at:%y-%m-%d %H:%M}",
+            f"{each.entry_price:.2f}",
+            f"{each.closed_at:%y-%m-%d %H:%M}{'*' if each.exit_reason == 'end' else ' '}",
+            f"{each.exit_price:.2f}",
+            f"{each.profit_usd:+.2f}",
+            f"{each.return_:+.2%}",
+        )
+    return table
+
+
+def draw(report: BacktestReport, path: Path, remark: str) -> Path:
+    """Equity of both portfolios, the rule's drawdown, and its trades; returns the PNG's path."""
+    from matplotlib.figure import Figure  # a second to import, which other commands need not wait for
+
+    at = [point.at for point in report.curve]
+    equity, held = [point.equity for point in report.curve], [point.buy_and_hold for point in report.curve]
+    figure = Figure(figsize=(11, 6), dpi=120, layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    above.plot(at, held, color="#999999", linewidth=1.2, label="buy and hold")
+    above.plot(at, equity, color="#4c78a8", linewidth=1.5, label="rule")
+    for trade in report.trades:
+        colour = "#54a24b" if trade.profit_usd > 0 else "#e45756"
+        above.axvspan(trade.opened_at, trade.closed_at, color=colour, alpha=0.06, linewidth=0)
+    peak, drawdown = equity[0], []
+    for value in equity:
+        peak = max(peak, value)
+        drawdown.append(100 * (value / peak - 1))
+    below.fill_between(at, drawdown, color="#e45756", alpha=0.4, linewidth=0)
+    above.set_ylabel("USD")
+    below.set_ylabel("drawdown, %")
+    above.set_title(f"Backtest of {report.rule_version}, costs and slippage included", loc="left")
+    if remark:
+        below.set_xlabel(remark)
+    for axes in (above, below):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    above.legend(frameon=False, ncols=2)
+    figure.savefig(path)
+    return path

@@ -1,0 +1,185 @@
+"""Bars and stories out of CSV files, in the forms that they are commonly found in; `.gz` too."""
+
+import csv
+import gzip
+import io
+import re
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from pathlib import Path
+
+from bellwether.domain.bars import Bar, Timeframe, checked
+from bellwether.domain.errors import InvalidInputError
+from bellwether.domain.signals import Story
+from cli.problems import CommandError
+
+TIMES = ("timestamp", "ts", "datetime", "date", "time")
+TICKERS = ("ticker", "symbol", "stock")
+PUBLISHED = ("published_parsed", "published_at", "published", "date", "time")
+KNOWN = ("known_at", "first_seen_utc", "first_seen_at")
+TITLES = ("title", "headline", "text")
+_TICKER_IN_NAME = re.compile(r"(?<![A-Z0-9])[A-Z]{1,6}(?:_[A-Z]{3})?(?![A-Z0-9])")
+Scorer = Callable[[Sequence[str]], Sequence[float]]
+
+
+@dataclass
+class Findings:
+    """Rows that could not be used: file, line and reason."""
+
+    rows: list[str] = field(default_factory=list)
+
+    def add(self, path: Path, line: int, reason: str) -> None:
+        """Note a row."""
+        self.rows.append(f"{path.name}:{line}: {reason}")
+
+
+@dataclass(frozen=True)
+class BarFiles:
+    """Bars by ticker, oldest first, all of one timeframe."""
+
+    timeframe: Timeframe
+    bars: Mapping[str, Sequence[Bar]]
+
+
+def read_bars(paths: Sequence[Path], findings: Findings) -> BarFiles:
+    """Read bars; where there is a column `adj close`, prices are adjusted by it. Raises CommandError."""
+    rows = [(path, line, row) for path in paths for line, row in _rows(path)]
+    starts = [(path, line, row, _instant(_first(row, TIMES))) for path, line, row in rows]
+    timeframe = _timeframe([start for *_, start in starts if start])
+    found: dict[tuple[str, datetime], Bar] = {}
+    for path, line, row, start in starts:
+        if start is None:
+            findings.add(path, line, "no time")
+            continue
+        try:
+            bar = _bar(_first(row, TICKERS) or _ticker_of(path), start, row, timeframe)
+        except (InvalidOperation, InvalidInputError, ValueError) as error:
+            findings.add(path, line, str(error) or "no number")
+            continue
+        found[bar.ticker, bar.start] = bar
+    by_ticker: dict[str, list[Bar]] = {}
+    for _, bar in sorted(found.items()):
+        by_ticker.setdefault(bar.ticker, []).append(bar)
+    if not by_ticker:
+        raise CommandError(f"No bars in {', '.join(path.name for path in paths)}.")
+    return BarFiles(timeframe, by_ticker)
+
+
+def _bar(ticker: str, start: datetime, row: Mapping[str, str], timeframe: Timeframe) -> Bar:
+    opened, high, low, close = (Decimal(row[name]) for name in ("open", "high", "low", "close"))
+    factor = Decimal(1)
+    if row.get("adj close"):
+        factor = Decimal(row["adj close"]) / close
+    if timeframe is Timeframe.ONE_DAY:
+        start = datetime.combine(start.date(), time(0), tzinfo=UTC)
+    return checked(
+        Bar(
+            ticker=ticker.replace("_", "/"),
+            start=start,
+            open=opened * factor,
+            high=max(opened, high, low, close) * factor if _hair(high, opened, close) else high * factor,
+            low=min(opened, high, low, close) * factor if _hair(low, opened, close) else low * factor,
+            close=close * factor,
+            volume=int(Decimal(row.get("volume") or 0)),
+        ),
+        timeframe,
+    )
+
+
+def _hair(edge: Decimal, *inside: Decimal) -> bool:
+    """Whether an edge misses a price by no more than rounding does: sources that adjust prices do that."""
+    return any(abs(edge - price) <= price * Decimal("1e-6") for price in inside)
+
+
+def _timeframe(starts: Sequence[datetime]) -> Timeframe:
+    """By the commonest distance between neighbours."""
+    ordered = sorted(set(starts))
+    distances = [late - early for early, late in pairwise(ordered)]
+    usual = statistics.mode(distances) if distances else timedelta(days=1)
+    for timeframe in Timeframe:
+        if usual == timeframe.length:
+            return timeframe
+    raise CommandError(f"Bars have to be of five minutes or of a day; these are {usual} apart.")
+
+
+def read_stories(
+    path: Path, findings: Findings, *, latency: timedelta, as_seen: bool, scorer: Scorer
+) -> Mapping[str, Sequence[Story]]:
+    """Stories by ticker, in the order in which they were known: `latency` after publication, or when first seen.
+
+    Without a column `sentiment` (or `positive` and `negative`) the titles are scored.
+    """
+    rows = list(_rows(path))
+    if not rows:
+        raise CommandError(f"No stories in {path.name}.")
+    scored = _sentiments([row for _, row in rows], scorer)
+    by_ticker: dict[str, list[Story]] = {}
+    for (line, row), sentiment in zip(rows, scored, strict=True):
+        published, seen = _instant(_first(row, PUBLISHED)), _instant(_first(row, KNOWN))
+        if published is None or sentiment is None or not -1 <= sentiment <= 1:
+            findings.add(path, line, "no date" if published is None else "no sentiment between -1 and 1")
+            continue
+        known = seen if as_seen and seen else published + latency
+        uid = row.get("event_uid") or f"{path.name}:{line}"
+        told = Story(uid, row.get("story_uid") or _first(row, TITLES).lower() or uid, published, known, sentiment)
+        for ticker in re.split(r"[;,\s]+", _first(row, (*TICKERS, "tickers"))):
+            if ticker:
+                by_ticker.setdefault(ticker, []).append(told)
+    return {ticker: sorted(stories, key=lambda story: story.known_at) for ticker, stories in by_ticker.items()}
+
+
+def _sentiments(rows: Sequence[Mapping[str, str]], scorer: Scorer) -> Iterable[float | None]:
+    if "sentiment" in rows[0]:
+        return [_number(row["sentiment"]) for row in rows]
+    if "positive" in rows[0] and "negative" in rows[0]:
+        pairs = ((_number(row["positive"]), _number(row["negative"])) for row in rows)
+        return [None if good is None or bad is None else good - bad for good, bad in pairs]
+    return scorer([_first(row, TITLES) for row in rows])
+
+
+# --- CSV ------------------------------------------------------------------------------------------------------------
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows with their line numbers; column names in lower case."""
+    try:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} can't be read: {error}") from error
+    reader = csv.reader(io.StringIO(text))
+    names = [name.strip().lower() for name in next(reader, [])]
+    for row in reader:
+        if row:
+            yield reader.line_num, dict(zip(names, (cell.strip() for cell in row), strict=False))
+
+
+def _first(row: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((row[name] for name in names if row.get(name)), "")
+
+
+def _instant(text: str) -> datetime | None:
+    """An ISO date or time; without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _ticker_of(path: Path) -> str:
+    found = _TICKER_IN_NAME.search(path.name.partition(".")[0])
+    if not found:
+        raise CommandError(f"{path.name} has no column ticker or symbol, and none in its name.")
+    return found[0]
