@@ -1,0 +1,73 @@
+"""The replay as a server, asked by the adapters that ask the real ones."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from bellwether.adapters.alpaca_data import AlpacaMarketData
+from bellwether.adapters.feed_http import HttpFeedFetcher, Limits
+from bellwether.domain.bars import BarRequest
+from bellwether.domain.feeds import DueFeed
+from bellwether.ports import FeedAnswer
+from localcloud import ports
+from localcloud.replay.clock import ReplayClock
+from localcloud.replay.server import ADDRESSES, Replay, ReplayServer
+from localcloud.replay.tape import Tape
+
+SAMPLES = Path(__file__).parents[3] / "samples" / "news"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """A running replay."""
+    tape = Tape.load(SAMPLES)
+    with ReplayServer(0, Replay.of(tape, ReplayClock(tmp_path / "clock.json", tape.begin))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://{ports.LOOPBACK}:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def fetch(url: str, **validators: str) -> dict[str, FeedAnswer]:
+    feeds = [
+        DueFeed(feed_id=feed_id, url=url + path, claim_token=UUID(int=1), **validators)
+        for feed_id, path in ADDRESSES.items()
+    ]
+    fetcher = HttpFeedFetcher(allow_private=True, limits=Limits(total_seconds=3))
+    return {answer.feed.feed_id: answer for answer in fetcher.fetch(feeds, seconds_left=20)}
+
+
+def test_the_reader_gets_along_with_every_feed(url: str) -> None:
+    answers = fetch(url)
+    # Then the good ones are there, one of them where it has moved to
+    for feed_id in ("market-wire", "tech-desk", "industry-desk", "energy-desk"):
+        assert answers[feed_id].http_status == 200
+        assert answers[feed_id].content.startswith(b"<?xml")
+    assert answers["energy-desk"].moved_to == f"{url}/feeds/energy-desk.atom"
+    # And the others have done no harm
+    assert answers["closed-desk"].http_status == 410
+    assert answers["silent-desk"].error == "no whole answer within 3 s"
+
+
+def test_what_the_reader_has_is_not_sent_again(url: str) -> None:
+    etag = fetch(url)["tech-desk"].etag
+    assert etag
+    assert fetch(url, etag=etag)["tech-desk"].http_status == 304
+
+
+def test_the_market_data_adapter_gets_its_bars_past_a_refusal(url: str) -> None:
+    now = datetime.now(UTC)
+    request = BarRequest(
+        tickers=("AAPL", "MSFT", "NVDA"), session_day=now.date(), start=now - timedelta(hours=10), end=now
+    )
+    market = AlpacaMarketData(url, None)
+    first, second = market.bars(request), market.bars(request)
+    # Then the second request was refused once, asked again, and answered alike
+    assert first == second
+    assert len(first.bars) in (3 * 119, 3 * 120)
+    assert first.refused == ()
