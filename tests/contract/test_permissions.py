@@ -109,9 +109,12 @@ def _actions_of_task(task: dict[str, object]) -> set[str]:
     if resource.startswith("${"):
         return {"lambda:InvokeFunction"}
     service, operation = resource.split(":::")[1].removeprefix("aws-sdk:").split(":")
-    if operation == "createTrainingJob.sync":
+    if operation.endswith("Job.sync"):
         assert isinstance(arguments, dict)
-        return JOB | HEAR_OF_JOBS | {"iam:PassRole"} | ({"sagemaker:AddTags"} if "Tags" in arguments else set())
+        job = operation.removeprefix("create").removesuffix(".sync")
+        needed = HEAR_OF_JOBS | {f"sagemaker:{verb}{job}" for verb in ("Create", "Describe", "Stop")}
+        needed |= {"iam:PassRole"} if "RoleArn" in arguments else set()
+        return needed | ({"sagemaker:AddTags"} if "Tags" in arguments else set())
     return {f"{service}:{operation[0].upper()}{operation[1:]}"}
 
 
@@ -121,7 +124,7 @@ def _actions_of_task(task: dict[str, object]) -> set[str]:
 def _every_statement() -> list[tuple[str, Stack, Statement]]:
     return [
         (f"{each.name}.{role}.{statement.sid}", each, statement)
-        for each in (stack("operations"), stack("models"))
+        for each in (stack("operations"), stack("models"), stack("news"))
         for role in each.of_type("AWS::IAM::Role")
         for statement in each.statements(role)
     ]

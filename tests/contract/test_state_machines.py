@@ -30,15 +30,21 @@ AWS_ERRORS = {  # documented by Step Functions, or the service's exception behin
     "Ssm.InternalServerErrorException",
     "Ssm.SdkClientException",
     "Ssm.SsmException",
+    "Ssm.InternalServerErrorException",
+    "Ssm.ParameterNotFoundException",
+    "Ssm.SdkClientException",
     "States.ALL",
 }
 OUR_ERRORS = {
     name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.BellwetherError)
 }
-OPTIMIZED = {"arn:aws:states:::sns:publish", "arn:aws:states:::sagemaker:createTrainingJob.sync"}
+OPTIMIZED = {
+    "arn:aws:states:::sns:publish",
+    *(f"arn:aws:states:::sagemaker:create{kind}Job.sync" for kind in ("Training", "Transform")),
+}
 SDK = re.compile(r"arn:aws:states:::aws-sdk:[a-z]+:[a-zA-Z]+")
 BUILT_IN = {  # of JSONata 2.0 and of Step Functions
-    *("contains", "exists", "hash", "join", "length", "parse", "string", "substring"),
+    *("contains", "exists", "hash", "join", "length", "not", "parse", "string", "substring"),
     "states",
 }
 
