@@ -38,10 +38,8 @@ AWS_ERRORS = {  # documented by Step Functions, or the service's exception behin
 OUR_ERRORS = {
     name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.BellwetherError)
 }
-OPTIMIZED = {
-    "arn:aws:states:::sns:publish",
-    *(f"arn:aws:states:::sagemaker:create{kind}Job.sync" for kind in ("Training", "Transform")),
-}
+PUBLISH = "arn:aws:states:::sns:publish"
+OPTIMIZED = {PUBLISH, *(f"arn:aws:states:::sagemaker:create{kind}Job.sync" for kind in ("Training", "Transform"))}
 SDK = re.compile(r"arn:aws:states:::aws-sdk:[a-z]+:[a-zA-Z]+")
 BUILT_IN = {  # of JSONata 2.0 and of Step Functions
     *("contains", "exists", "hash", "join", "length", "not", "parse", "string", "substring"),
@@ -115,6 +113,19 @@ def test_failures_end_in_failure(machine: Machine) -> None:
             if "States.ALL" in catcher["ErrorEquals"]:
                 # Then no end that it leads to is a success
                 assert _ends(machine, catcher["Next"]) == {"Fail"}, name
+
+
+@every_machine
+def test_no_failure_goes_untold(machine: Machine) -> None:
+    # Given a machine that tells people how it ended
+    telling = {name for name, task in machine.tasks.items() if task["Resource"] == PUBLISH}
+    if telling:
+        # Then whatever fails on the way is caught; only the telling itself can fail without a word
+        assert telling == {name for name, task in machine.tasks.items() if not _caught(task)}
+
+
+def _caught(task: dict[str, Any]) -> bool:
+    return any("States.ALL" in catcher["ErrorEquals"] for catcher in task.get("Catch", []))
 
 
 @every_machine
