@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import cloud, demo, local_template, models
+from cli import backtest, bundles, cloud, demo, local_template, models, weights
 from cli.problems import CommandError
 from localcloud.errors import CloudError
 
@@ -39,6 +39,14 @@ for command in (
     local_template.local_template,
 ):
     app.command()(command)
+app.command("backtest")(backtest.backtest_command)
+
+model_app = typer.Typer(
+    no_args_is_help=True, help="Bundles from elsewhere: fetch published weights, register a bundle."
+)
+model_app.command("fetch")(weights.fetch_model)
+model_app.command("register")(bundles.register_model)
+app.add_typer(model_app, name="model")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.main import app, model_app
 
-COMMANDS = sorted(
-    command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback
-)
+COMMANDS = [
+    *([command.name or (command.callback.__name__ if command.callback else "")] for command in app.registered_commands),
+    *(["model", str(command.name)] for command in model_app.registered_commands),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +20,9 @@ def cloud_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BELLWETHER_TARGET", raising=False)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
-    result = CliRunner().invoke(app, [command, "--help"])
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(command: list[str]) -> None:
+    result = CliRunner().invoke(app, [*(word.replace("_", "-") for word in command), "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.output
 
