@@ -42,7 +42,7 @@ for command in (
 app.command("backtest")(backtest.backtest_command)
 
 model_app = typer.Typer(
-    no_args_is_help=True, help="Bundles from elsewhere: fetch published weights, register a bundle."
+    no_args_is_help=True, help="Bundles from elsewhere: fetch weights, register a bundle."
 )
 model_app.command("fetch")(weights.fetch_model)
 model_app.command("register")(bundles.register_model)
