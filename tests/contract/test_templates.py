@@ -103,6 +103,13 @@ def test_somebody_reads_each_output_of_the_root() -> None:
     assert [name for name in root().body["Outputs"] if not re.search(rf"\b{name}\b", texts)] == []
 
 
+@pytest.mark.parametrize("document", ["RUNBOOK.md", "README.md"])
+def test_documents_read_outputs_that_there_are(document: str) -> None:
+    # Given the shell function `output NAME` of the runbook
+    read = set(re.findall(r"\$\(output (\w+)\)", (ROOT / document).read_text()))
+    assert read <= set(root().body["Outputs"])
+
+
 # --- samconfig -------------------------------------------------------------------------------------------------------
 
 
