@@ -65,7 +65,7 @@ def register(target: Target, spec: ClassifierSpec, delivered: Delivery) -> str:
 def register_model(
     model: Model,
     archive: Annotated[
-        Path | None, typer.Argument(help="The bundle's model.tar.gz, evaluation.json beside it; none: the embedded one.")
+        Path | None, typer.Argument(help="Its model.tar.gz, evaluation.json beside it; none: the embedded one.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

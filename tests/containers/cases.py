@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+from bellwether.domain.sentiment import StoryLine, answers_key, batch_key
 from tests import builders
 from tests.containers.world import ENDPOINT_ROLE, NEWEST_PACK, OLDER_PACK, SAMPLES, World
+from tests.fakes import stories
 
 Event = dict[str, Any]
 SAMPLE_ANSWERS_URL = "http://localhost:4566/custom-resource-answers"
@@ -220,4 +223,31 @@ MODELS = (
     Case("models/restore_endpoint/first_deployment", {"restored_to": None}, given=nothing_deployed_before),
 )
 
-CASES = OPERATIONS + MODELS
+# --- news: stories to their labels ----------------------------------------------------------------------------------
+
+
+def story_laid_out(world: World, event: Event) -> Event:
+    """A claim's story lies in the bucket, and the endpoint answers for it."""
+    line = StoryLine.of(stories.story(1, "Apple rises"))
+    world.put(batch_key(UUID(event["claim_token"])), line.model_dump_json().encode())
+    world.endpoint_says(json.dumps({"predictions": [stories.answer(line.question)]}))
+    return event
+
+
+def batch_answered(world: World, event: Event) -> Event:
+    """A batch transform has answered for the story."""
+    line = StoryLine.of(stories.story(1, "Apple rises"))
+    world.put(batch_key(UUID(event["claim_token"])), line.model_dump_json().encode())
+    world.put(answers_key(UUID(event["claim_token"])), json.dumps(stories.answer(line.question)).encode())
+    return event
+
+
+CLASSIFY = (
+    Case("news/claim_stories/by_schedule", {"mode": "none", "stories": 0}),
+    Case("news/classify_stories/endpoint", {"classified": 1, "failed": 0}, given=story_laid_out),
+    Case("news/classify_stories/batch", {"classified": 1, "listings": "packaged"}, given=batch_answered),
+    Case("news/store_classifications/results", {"stored": 0, "late": 1}),
+    Case("news/store_classifications/release", {"released": 0}),
+)
+
+CASES = OPERATIONS + MODELS + CLASSIFY
