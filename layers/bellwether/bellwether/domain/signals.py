@@ -200,6 +200,12 @@ def judge(situation: Situation, rule: SignalRule) -> Signal | Silence:
     )
 
 
+def sentiment_at(stories: Iterable[Story], now: datetime, rule: SignalRule) -> float | None:
+    """What the rule makes of the tone of one ticker's stories, between -1 and 1; None without a story."""
+    counted = _weigh(stories, now, rule)
+    return _decayed(counted, rule) if counted else None
+
+
 def _side(sentiment: float, close: Decimal, sma: Decimal, rule: SignalRule) -> Side | Silence:
     if abs(sentiment) < rule.threshold:
         return Silence.WEAK_SENTIMENT

@@ -1,0 +1,89 @@
+"""A picture of one ticker: what was said of it, and what its price did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bellwether.domain.signals import SignalRule, Story, sentiment_at
+from cli.news_facts import PriceFact, RecommendationFact, StoryFact
+
+_COLOURS = {"positive": "#2a9d5c", "negative": "#c8443c", "neutral": "#888888"}
+_STEP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class TickerFacts:
+    """All that is drawn, oldest first."""
+
+    ticker: str
+    prices: Sequence[PriceFact]
+    stories: Sequence[StoryFact]
+    recommendations: Sequence[RecommendationFact]
+
+
+def draw_ticker(facts: TickerFacts, rule: SignalRule, path: Path) -> Path:
+    """Price with its moving average and the trades above, stories and the rule's decayed sentiment below."""
+    from matplotlib.dates import ConciseDateFormatter  # a second to import, which other commands need not wait for
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    times = [price.start + _STEP for price in facts.prices]
+    closes = [float(price.close) for price in facts.prices]
+    above.plot(times, closes, color="#222222", linewidth=1.1, label="close")
+    average = moving_average(closes, rule.sma_bars)
+    shown = times[rule.sma_bars - 1 :]
+    above.plot(shown, average, color="#4c78a8", linewidth=1.2, label=f"SMA {rule.sma_bars}")
+    for side, marker, colour in (("BUY", "^", _COLOURS["positive"]), ("SELL", "v", _COLOURS["negative"])):
+        of_side = [each for each in facts.recommendations if each.side == side]
+        if of_side:
+            above.scatter(
+                [each.made_at for each in of_side],
+                [float(each.fill_price or each.reference_price) for each in of_side],
+                marker=marker,
+                s=90,
+                color=colour,
+                zorder=3,
+                label=f"{side.lower()} recommended",
+            )
+    above.set_ylabel("USD")
+    above.set_title(f"{facts.ticker}: price and news (replayed, invented)", loc="left")
+    above.legend(frameon=False, ncols=4, loc="upper left")
+
+    for label, colour in _COLOURS.items():
+        told = [each for each in facts.stories if each.label == label and each.sentiment is not None]
+        if told:
+            moments = [each.published_at for each in told]
+            heights = [each.sentiment for each in told]
+            below.vlines(moments, 0, heights, color=colour, linewidth=1)
+            below.scatter(moments, heights, color=colour, s=22, zorder=3, label=label)
+    decayed = [sentiment_at(_stories(facts.stories), moment, rule) for moment in times]
+    line = [0.0 if value is None else value for value in decayed]
+    below.plot(times, line, color="#4c78a8", linewidth=1.4, label="decayed")
+    below.axhspan(-rule.threshold, rule.threshold, color="#4c78a8", alpha=0.08, linewidth=0)
+    below.set_ylim(-1.05, 1.05)
+    below.set_ylabel("sentiment")
+    below.legend(frameon=False, ncols=4, loc="lower left")
+    below.xaxis.set_major_formatter(ConciseDateFormatter(below.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
+    if times:
+        below.set_xlim(times[0], times[-1] + 6 * _STEP)
+    for axes in (above, below):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+    return path
+
+
+def moving_average(values: Sequence[float], length: int) -> list[float]:
+    """Means of each run of `length` neighbours; empty when there are fewer."""
+    return [sum(values[end - length : end]) / length for end in range(length, len(values) + 1)]
+
+
+def _stories(told: Sequence[StoryFact]) -> list[Story]:
+    """As the rule counts them, had each been known when it was published."""
+    return [
+        Story(each.event_uid, each.story_uid, each.published_at, each.published_at, each.sentiment)
+        for each in told
+        if each.sentiment is not None
+    ]
