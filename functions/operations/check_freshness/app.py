@@ -11,6 +11,7 @@ from bellwether.adapters.postgres import Database, SslMode
 from bellwether.adapters.postgres_watch import PostgresWatchtower
 from bellwether.adapters.secrets import SecretsManagerStore
 from bellwether.domain.database import DatabaseLogin
+from bellwether.domain.market_calendar import MarketHours
 from bellwether.domain.watch import Told, WatchPolicy
 from bellwether.observability import MetricUnit, logger, metrics, observed
 from bellwether.settings import FunctionSettings, load, parse
@@ -22,6 +23,7 @@ class Settings(FunctionSettings):
 
     application_secret_id: Annotated[str, Field(min_length=1)]
     database_sslmode: SslMode
+    market_hours: MarketHours = MarketHours.NYSE
 
 
 class Request(BaseModel):
@@ -40,7 +42,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         confirmed = confirm_alerts(request.confirmed, tower=_tower())
         logger.info("alerts confirmed", extra={"confirmed": confirmed})
         return {"confirmed": confirmed}
-    watched = check_freshness(tower=_tower(), clock=SystemClock(), policy=WatchPolicy())
+    watched = check_freshness(
+        tower=_tower(), clock=SystemClock(), policy=WatchPolicy(market_hours=load(Settings).market_hours)
+    )
     for alert in watched.alerts:
         logger.warning("alert", extra=alert.model_dump(mode="json", exclude={"message"}))
     metrics.add_metric("WatchdogHeartbeat", MetricUnit.Count, watched.heartbeat)

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bellwether.domain.dispatch import RUNNING, Control
 from bellwether.domain.errors import InvalidInputError
-from bellwether.domain.market_calendar import open_time_between
+from bellwether.domain.market_calendar import MarketHours, open_time_between
 
 SUBJECT_LENGTH = 100  # SNS takes no more, and ASCII only
 
@@ -75,6 +75,7 @@ class WatchPolicy:
     escalate_after: timedelta = timedelta(hours=2)
     clear_after: timedelta = timedelta(minutes=9)  # two looks without it: what flickers is one incident
     trouble_window: timedelta = timedelta(hours=1)
+    market_hours: MarketHours = MarketHours.NYSE
     arrives: Mapping[Table, Expectation] = field(default_factory=lambda: ARRIVES)
     is_done: Mapping[Table, Expectation] = field(default_factory=lambda: IS_DONE)
 
@@ -106,7 +107,8 @@ def _stale(sighting: Sighting, policy: WatchPolicy, now: datetime) -> Iterator[F
         if table in (Table.FEEDS, Table.STORIES) and not sighting.feeds:
             continue  # nothing is configured that could arrive
         newest = sighting.newest.get(table)
-        age = _age(newest or sighting.watched_since, now, trading=expected.trading)
+        trading = expected.trading and policy.market_hours is MarketHours.NYSE
+        age = _age(newest or sighting.watched_since, now, trading=trading)
         if age > expected.limit:
             yield Finding(
                 f"stale:{table}",

@@ -8,12 +8,21 @@ from bellwether.domain.watch import Alert, Told, WatchPolicy, alerts, confirm, f
 from bellwether.ports import Clock, Watchtower
 
 
+class Confirmation(BaseModel):
+    """Alerts that people were told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    confirmed: tuple[Told, ...]
+
+
 class Watched(BaseModel):
-    """What a look came to. `alerts` are told by whoever asked, and then confirmed; until then they come again."""
+    """What a look came to. Whoever asked tells `alerts` and sends `confirmation`; until then they come again."""
 
     model_config = ConfigDict(frozen=True)
 
     alerts: tuple[Alert, ...]
+    confirmation: Confirmation
     count: int
     open: int
     heartbeat: int = 1
@@ -28,7 +37,14 @@ def check_freshness(*, tower: Watchtower, clock: Clock, policy: WatchPolicy) -> 
         tower.save(incidents)
     untold = alerts(incidents)
     standing = sum(each.closed_at is None for each in incidents)
-    return Watched(alerts=untold, count=len(untold), open=standing)
+    return Watched(
+        alerts=untold,
+        confirmation=Confirmation(
+            confirmed=tuple(Told(**each.model_dump(include=set(Told.model_fields))) for each in untold)
+        ),
+        count=len(untold),
+        open=standing,
+    )
 
 
 def confirm_alerts(told: Sequence[Told], *, tower: Watchtower) -> int:
