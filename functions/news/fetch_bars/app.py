@@ -45,9 +45,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         clock=SystemClock(),
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    metrics.add_metric("BarsFetched", MetricUnit.Count, delivery.bars)
-    metrics.add_metric("BarsRefused", MetricUnit.Count, len(delivery.refused))
-    metrics.add_metric("BarRequestsPostponed", MetricUnit.Count, delivery.postponed)
+    if delivery.refused:  # a metric is paid for by the hour in which it is told
+        metrics.add_metric("BarsRefused", MetricUnit.Count, len(delivery.refused))
     for refused in delivery.refused[:REFUSED_SHOWN]:
         logger.warning("refused", extra={"ticker": refused.ticker, "reason": refused.reason})
     if delivery.trouble:

@@ -13,7 +13,7 @@ from bellwether.adapters.secrets import SecretsManagerStore
 from bellwether.domain.bars import TelemetryPolicy
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.market_calendar import MarketHours
-from bellwether.observability import MetricUnit, logger, metrics, observed
+from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.list_bar_gaps import TickerList, list_bar_gaps
 
@@ -36,7 +36,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         hours=load(Settings).market_hours,
         policy=TelemetryPolicy(),
     )
-    metrics.add_metric("BarsMissing", MetricUnit.Count, plan.bars_missing)
     logger.info("bars planned", extra={"requests": len(plan.requests), "bars_missing": plan.bars_missing})
     return plan.model_dump(mode="json")
 

@@ -41,8 +41,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     result = make_recommendations(
         store=_signals(), clock=SystemClock(), hours=load(Settings).market_hours, rule=INTRADAY
     )
-    metrics.add_metric("RecommendationsMade", MetricUnit.Count, result.made)
-    metrics.add_metric("TickersConsidered", MetricUnit.Count, result.considered)
+    if result.made:  # a metric is paid for by the hour in which it is told
+        metrics.add_metric("RecommendationsMade", MetricUnit.Count, result.made)
     logger.info("rule applied", extra=result.model_dump(mode="json", exclude={"recommendation_ids"}))
     shown = result.model_copy(update={"recommendation_ids": result.recommendation_ids[:IDS_SHOWN]})
     return shown.model_dump(mode="json")

@@ -32,9 +32,10 @@ class Settings(FunctionSettings):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with what was new and what was corrected."""
     result = store_bars(parse(Delivery, event), store=_bars(), objects=_objects(), source=SOURCE)
-    metrics.add_metric("BarsStored", MetricUnit.Count, result.stored)
-    metrics.add_metric("BarsRevised", MetricUnit.Count, result.revised)
-    metrics.add_metric("SplitsSuspected", MetricUnit.Count, len(result.splits))
+    if result.stored:  # a metric is paid for by the hour in which it is told
+        metrics.add_metric("BarsStored", MetricUnit.Count, result.stored)
+    if result.splits:
+        metrics.add_metric("SplitsSuspected", MetricUnit.Count, len(result.splits))
     for split in result.splits[:SPLITS_SHOWN]:
         logger.warning("suspected split", extra=split.model_dump(mode="json"))
     logger.info("bars stored", extra={"stored": result.stored, "revised": result.revised, "late": result.late})
