@@ -14,6 +14,7 @@ from typing import Any
 from rich.table import Table
 
 from bellwether.domain.catalogue import ModelSpec, model_spec
+from bellwether.domain.deployment import parse_current
 from bellwether.domain.errors import InvalidInputError
 from cli import executions
 from cli.problems import CommandError
@@ -227,16 +228,20 @@ def versions(target: Target, model: str) -> list[Version]:
 
 
 def current(target: Target, model: str) -> dict[str, Any]:
-    """The pointer to the version that serves; empty when none was ever deployed."""
+    """The pointer to the version that serves; empty when none was ever deployed.
+
+    A pointer that can't be read is a CommandError.
+    """
     ssm = target.client("ssm")
+    name = f"/bellwether/{target.environment}/{spec_of(model).name}/current"
     try:
-        value = ssm.get_parameter(Name=f"/bellwether/{target.environment}/{spec_of(model).name}/current")["Parameter"][
-            "Value"
-        ]
+        value = ssm.get_parameter(Name=name)["Parameter"]["Value"]
+        pointer = parse_current(value, name)
     except ssm.exceptions.ParameterNotFound:
         return {}
-    pointer: dict[str, Any] = json.loads(value)
-    return pointer
+    except InvalidInputError as error:
+        raise CommandError(f"{error} (RUNBOOK, Deployment failed)") from error
+    return {} if pointer is None else pointer.model_dump(mode="json")
 
 
 def pending_version(target: Target, model: str, number: int | None) -> Version:
@@ -252,16 +257,21 @@ def pending_version(target: Target, model: str, number: int | None) -> Version:
 
 def rollback_version(target: Target, model: str, number: int | None) -> Version:
     """The named version, or the one that served before the current one."""
-    pointer = current(target, model)
-    if not pointer:
-        raise CommandError(f"{model} was never deployed: there is nothing to roll back")
-    wanted = number if number is not None else pointer.get("previous_version")
-    if wanted is None:
-        raise CommandError(f"{model} version {pointer['version']} is the first that served: there is none before it")
-    chosen = _numbered(versions(target, model), model, int(wanted))
+    wanted = version_before(target, model) if number is None else number
+    chosen = _numbered(versions(target, model), model, wanted)
     if chosen.status != "Approved":
         raise CommandError(f"{model} version {chosen.number} is {chosen.status}; only an approved version can serve")
     return chosen
+
+
+def version_before(target: Target, model: str) -> int:
+    """The version that served before the current one; CommandError when there is none."""
+    pointer = current(target, model)
+    if not pointer:
+        raise CommandError(f"{model} was never deployed: there is nothing to roll back")
+    if pointer["previous_version"] is None:
+        raise CommandError(f"{model} version {pointer['version']} is the first that served: there is none before it")
+    return int(pointer["previous_version"])
 
 
 def _numbered(known: list[Version], model: str, number: int) -> Version:
