@@ -22,13 +22,13 @@ class FeedServer:
     """Its address, its answers by path, and what it was asked."""
 
     url: str
-    answers: dict[str, Answer] = field(default_factory=dict)
+    answers: dict[str, Answer | bytes] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     over: Event = field(default_factory=Event)
 
     def says(self, path: str, answer: Answer | bytes) -> str:
         """Let a path answer so; returns its URL."""
-        self.answers[path] = answer if callable(answer) else lambda _: answer
+        self.answers[path] = answer
         return f"{self.url}{path}"
 
     def hangs(self, path: str, *, after: bytes = b"") -> str:
@@ -61,9 +61,10 @@ def feed_server() -> Iterator[FeedServer]:
                 headers[name.lower()] = value.strip()
             request = Request(line.split(" ")[1] if " " in line else line, headers)
             started.requests.append(request)
-            answer = started.answers.get(request.path.partition("?")[0], lambda _: http("404 Not Found"))(request)
+            answer = started.answers.get(request.path.partition("?")[0], http("404 Not Found"))
+            said = answer if isinstance(answer, bytes) else answer(request)
             with suppress(OSError):  # the reader has had enough
-                for part in [answer] if isinstance(answer, bytes) else answer:
+                for part in [said] if isinstance(said, bytes) else said:
                     self.wfile.write(part)
                     self.wfile.flush()
 

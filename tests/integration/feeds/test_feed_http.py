@@ -3,7 +3,7 @@
 import gzip
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -261,7 +261,7 @@ def test_a_reader_that_is_left_ends_its_threads(feeds: FeedServer) -> None:
 # --- addresses ------------------------------------------------------------------------------------------------------
 
 
-def ask_in_public(feed: DueFeed, resolve: dict[str, Sequence[list[str]]] | None = None) -> FeedAnswer:
+def ask_in_public(feed: DueFeed, resolve: Mapping[str, Sequence[list[str]]] | None = None) -> FeedAnswer:
     """As in the cloud; `resolve` holds the answers of the name server, one after the other."""
     told = {host: iter(answers) for host, answers in (resolve or {}).items()}
     fetcher = (

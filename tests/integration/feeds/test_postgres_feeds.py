@@ -106,7 +106,7 @@ def test_a_new_address_starts_afresh_and_brings_a_retired_feed_back(store: Postg
 
 
 def test_what_a_server_said_is_what_it_hears_next_time(store: PostgresFeeds, feed: DueFeed) -> None:
-    answer = {"etag": 'W/"1"', "last_modified": "yesterday", "body_sha256": "ab" * 32}
+    answer: dict[str, Any] = {"etag": 'W/"1"', "last_modified": "yesterday", "body_sha256": "ab" * 32}
     keep(store, told(feed, interval_seconds=300, moved_to="https://moved.example.org/", **answer))
     assert claim(store, NOON + timedelta(seconds=299)) == ()
     (again,) = claim(store, NOON + timedelta(seconds=300))

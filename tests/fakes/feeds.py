@@ -1,0 +1,46 @@
+"""Feeds' servers and their state in memory."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from bellwether.domain.feeds import DueFeed, FeedUpdate, ListedFeed
+from bellwether.domain.stories import Batch
+from bellwether.ports import FeedAnswer, Stored
+
+
+class ScriptedFetcher:
+    """FeedFetcher that gives these answers, whatever it is asked."""
+
+    def __init__(self, *answers: FeedAnswer) -> None:
+        self._answers = answers
+        self.asked: list[tuple[Sequence[DueFeed], float]] = []
+
+    def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedAnswer]:
+        self.asked.append((feeds, seconds_left))
+        yield from self._answers
+
+
+class NotedFeeds:
+    """FeedStore that notes what was asked of it; `due` is what can be claimed."""
+
+    def __init__(self, *due: DueFeed) -> None:
+        self.due = due
+        self.listed: list[tuple[ListedFeed, ...]] = []
+        self.claims: list[tuple[datetime, datetime, datetime, int]] = []
+        self.stored: list[tuple[Batch, tuple[FeedUpdate, ...]]] = []
+        self.forgotten: list[datetime] = []
+
+    def list_feeds(self, feeds: Sequence[ListedFeed], *, now: datetime) -> None:
+        self.listed.append(tuple(feeds))
+
+    def claim_due(self, *, now: datetime, due_by: datetime, claimed_until: datetime, limit: int) -> tuple[DueFeed, ...]:
+        self.claims.append((now, due_by, claimed_until, limit))
+        return self.due[:limit]
+
+    def store(self, batch: Batch, updates: Sequence[FeedUpdate], *, now: datetime) -> Stored:
+        self.stored.append((batch, tuple(updates)))
+        return Stored(len(batch.stories), 0, len(batch.other_texts), 0, len(updates))
+
+    def forget(self, *, unseen_since: datetime, limit: int) -> int:
+        self.forgotten.append(unseen_since)
+        return 0
