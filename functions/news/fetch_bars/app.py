@@ -29,7 +29,7 @@ class Settings(FunctionSettings):
 class AlpacaSecret(BaseModel):
     """What the secret holds."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     key_id: Annotated[str, Field(min_length=1)]
     secret_key: Annotated[str, Field(min_length=1, repr=False)]

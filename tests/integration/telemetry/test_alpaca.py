@@ -50,8 +50,14 @@ def test_bars_of_many_symbols_come_in_pages() -> None:
     path, query, headers = server.requests[0]
     assert path == "/v2/stocks/bars"
     assert query == {
-        "symbols": "ACME,BRK.B", "timeframe": "5Min", "feed": "iex", "adjustment": "raw", "sort": "asc",
-        "start": "2026-03-10T13:30:00Z", "end": "2026-03-10T15:59:59Z", "limit": "10000",
+        "symbols": "ACME,BRK.B",
+        "timeframe": "5Min",
+        "feed": "iex",
+        "adjustment": "raw",
+        "sort": "asc",
+        "start": "2026-03-10T13:30:00Z",
+        "end": "2026-03-10T15:59:59Z",
+        "limit": "10000",
     }
     assert (headers["apca-api-key-id"], headers["apca-api-secret-key"]) == ("key-id", "very-secret")
 

@@ -10,7 +10,7 @@ RoleName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 class DatabaseLogin(BaseModel):
     """One role's way into one database. The form is the one that RDS gives its own secrets."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)  # they reach logs
 
     engine: Literal["postgres"] = "postgres"
     host: Annotated[str, Field(min_length=1)]
