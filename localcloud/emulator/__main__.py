@@ -15,6 +15,7 @@ from localcloud.emulator import (  # noqa: E402
     nested_stacks,
     patching,
     resource_types,
+    task_errors,
     worker_limit,
 )
 
@@ -22,7 +23,8 @@ from localcloud.emulator import (  # noqa: E402
 def main() -> None:
     """Close every gap, then hand over to ministack; a patch whose target moved raises before a port is opened."""
     patching.require_supported_version()
-    for gap in (handler_errors, interpreter, worker_limit, nested_stacks, event_sources, custom_resources, checkpoints):
+    gaps = (handler_errors, task_errors, interpreter, worker_limit, nested_stacks, event_sources, custom_resources)
+    for gap in (*gaps, checkpoints):
         gap.apply()
     if sagemaker_url := os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER"):
         from localcloud.emulator import sagemaker_routes

@@ -140,6 +140,28 @@ def test_a_state_machine_catches_an_error_by_name_and_publishes_to_sns(probe: Pr
     assert [message["Body"] for message in received["Messages"]] == ["FancyError"]
 
 
+def test_an_sdk_task_s_error_has_the_name_of_the_sdk_s_class(probe: Probe) -> None:
+    # Given a state machine that expects a parameter not to be there, as AWS would tell it
+    look = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:ssm:getParameter",
+        "Parameters": {"Name": "/nobody/has/written/this"},
+        "Catch": [{"ErrorEquals": ["Ssm.ParameterNotFoundException"], "Next": "Missing"}],
+        "End": True,
+    }
+    definition = {"StartAt": "Look", "States": {"Look": look, "Missing": {"Type": "Succeed"}}}
+    states = probe.client("stepfunctions")
+    arn = states.create_state_machine(
+        name="looks", definition=json.dumps(definition), roleArn="arn:aws:iam::000000000000:role/states"
+    )["stateMachineArn"]
+    # When it runs; Then it caught the error
+    execution = states.start_execution(stateMachineArn=arn)["executionArn"]
+    described = _eventually(
+        lambda: states.describe_execution(executionArn=execution), lambda now: now["status"] != "RUNNING"
+    )
+    assert described["status"] == "SUCCEEDED", described
+
+
 def test_an_object_that_arrives_in_s3_reaches_a_rule(probe: Probe) -> None:
     probe.client("s3").put_object(Bucket=probe.outputs["ProbeBucketName"], Key="inbox/a.csv", Body=b"a,b")
     event = _delivered(probe, "aws.s3")
