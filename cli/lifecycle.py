@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.table import Table
 
-from bellwether.domain.catalogue import ModelSpec, model_spec
+from bellwether.domain.catalogue import ForecastSpec, ModelSpec, model_spec
 from bellwether.domain.deployment import parse_current
 from bellwether.domain.errors import InvalidInputError
 from cli import executions
@@ -225,6 +225,21 @@ def versions(target: Target, model: str) -> list[Version]:
             )
         )
     return found
+
+
+def figure_title(model: str) -> str:
+    """What a list of versions shows of their gate."""
+    return "RMSE h=1" if isinstance(spec_of(model), ForecastSpec) else "macro-F1"
+
+
+def figure(version: Version) -> str:
+    """The error of a forecast, or the agreement on each labelled set."""
+    agreement = (
+        f"{name.removeprefix('macro_f1_')} {value}"
+        for name, value in sorted(version.metadata.items())
+        if name.startswith("macro_f1_")
+    )
+    return version.metadata.get("rmse_h1") or ", ".join(agreement)
 
 
 def current(target: Target, model: str) -> dict[str, Any]:

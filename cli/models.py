@@ -69,20 +69,20 @@ def train(
 
 
 def models(model: Model = "macro", as_json: AsJson = False) -> None:
-    """List the versions of a model: status, errors in the backtest, and which one serves."""
+    """List the versions of a model: status, figures from its gate, and which one serves."""
     versions = lifecycle.versions(current_target(), model)
     if as_json:
         typer.echo(json.dumps([version.as_json() for version in versions], indent=2))
         return
     table = Table(title=f"Versions of {model}")
-    for column in ("version", "status", "created", "RMSE h=1", "serves"):
+    for column in ("version", "status", "created", lifecycle.figure_title(model), "serves"):
         table.add_column(column)
     for version in versions:
         table.add_row(
             str(version.number),
             version.status,
             version.created,
-            version.metadata.get("rmse_h1", ""),
+            lifecycle.figure(version),
             "●" if version.serves else "",
         )
     console.print(table)

@@ -53,3 +53,17 @@ def test_further_findings_of_a_file_are_counted() -> None:
     assert list(table.columns[3].cells) == ["'a' is no number (and 2 more)"]
     # And one that came alone is not followed by a count
     assert list(lifecycle.findings_table([finding | {"left_out": 0}]).columns[3].cells) == ["'a' is no number"]
+
+
+def test_versions_show_what_their_gate_looked_at() -> None:
+    # Given a version of a forecast and one of a classifier
+    forecast = lifecycle.Version(1, "arn", "Approved", "2026-03-01", True, {"rmse_h1": "0.1213", "job_name": "macro-1"})
+    classifier = lifecycle.Version(
+        1, "arn", "Approved", "2026-03-01", True, {"macro_f1_twitter": "0.68", "macro_f1_fiqa": "0.58"}
+    )
+    # Then the list has the error of one, the agreement of the other
+    assert (lifecycle.figure_title("macro"), lifecycle.figure(forecast)) == ("RMSE h=1", "0.1213")
+    assert (lifecycle.figure_title("sentiment"), lifecycle.figure(classifier)) == (
+        "macro-F1",
+        "fiqa 0.58, twitter 0.68",
+    )
