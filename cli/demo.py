@@ -18,6 +18,7 @@ from rich.table import Table
 from bellwether.domain.models import EvaluationReport
 from cli import executions, lifecycle
 from cli.chart import BacktestPoint, draw_backtest
+from cli.demo_news import run_news
 from cli.lifecycle import Ingested
 from cli.problems import CommandError
 from cli.target import Target, local_target
@@ -43,10 +44,10 @@ class Candidate:
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for report.json and the picture.")] = ROOT / "build" / "demo",
+    out: Annotated[Path, typer.Option(help="Folder for report.json and the pictures.")] = ROOT / "build" / "demo",
     trials: Annotated[int, typer.Option(min=1, max=500, help="Optuna trials.")] = 8,
 ) -> None:
-    """Run the whole system on this machine: FRED files in, an approved model's prediction out."""
+    """Run the whole system on this machine: FRED files to a prediction, news to dispatched recommendations."""
     started = time.monotonic()
     packs = _packs()
     out.mkdir(parents=True, exist_ok=True)
@@ -55,21 +56,30 @@ def demo(
         cloud.up(on_progress=lambda text: status.update(f"Embedded cloud: {text}"))
     target = local_target(cloud)
     _say(f"Embedded cloud is up, stack {target.stack} is deployed")
+    report = run_macro(target, packs, trials, out)
+    report["news"] = run_news(target, cloud, out)
+    report["seconds"] = round(time.monotonic() - started, 1)
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    pictures = ", ".join(_shown(path) for path in sorted(out.glob("*.png")))
+    console.print(f"All of it in {report['seconds']:.0f} s. Pictures: {pictures}. Facts: {_shown(out / 'report.json')}")
+    console.print("The cloud keeps running; 'make down' stops it.")
 
+
+def run_macro(target: Target, packs: list[Path], trials: int, out: Path) -> dict[str, Any]:
+    """Take the packs to a served prediction, print what came of it, draw `forecast.png`; returns the facts."""
+    started = time.monotonic()
     ingested = [_ingest_pack(target, pack) for pack in packs]
     candidate = _train(target, trials)
     outcome = _approve(target, candidate.version)
     prediction = lifecycle.predict(target, MODEL, lifecycle.latest_figures(target))
-    picture = draw_backtest(
+    draw_backtest(
         candidate.backtest,
         title=f"UNRATE {CHART_HORIZON_MONTHS} months ahead, as forecast at the time",
         path=out / "forecast.png",
     )
     report = _report(target, packs, ingested, candidate, outcome, prediction, seconds=time.monotonic() - started)
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     console.print(_errors_table(candidate.evaluation), _facts_table(report), lifecycle.prediction_table(prediction))
-    console.print(f"Picture: {_shown(picture)}\nFacts:   {_shown(out / 'report.json')}")
-    console.print("The cloud keeps running; 'make down' stops it.")
+    return report
 
 
 def _say(text: str) -> None:
