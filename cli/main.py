@@ -3,6 +3,7 @@
 from typing import Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, EndpointConnectionError
 from rich.console import Console
 from typer.core import TyperGroup
 
@@ -18,10 +19,20 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except (CloudError, CommandError) as problem:
-            console = Console(stderr=True, highlight=False)
-            console.print("[bold red]Error:[/]", end=" ")
-            console.print(str(problem), markup=False, soft_wrap=True)
+            _tell(str(problem))
             raise typer.Exit(1) from problem
+        except (EndpointConnectionError, ConnectionClosedError) as problem:
+            _tell(f"{problem} What runs here, 'bellwether status' says.")
+            raise typer.Exit(1) from problem
+        except (BotoCoreError, ClientError) as problem:
+            _tell(str(problem))
+            raise typer.Exit(1) from problem
+
+
+def _tell(problem: str) -> None:
+    console = Console(stderr=True, highlight=False)
+    console.print("[bold red]Error:[/]", end=" ")
+    console.print(problem, markup=False, soft_wrap=True)
 
 
 app = typer.Typer(
@@ -41,9 +52,7 @@ for command in (
     app.command()(command)
 app.command("backtest")(backtest.backtest_command)
 
-model_app = typer.Typer(
-    no_args_is_help=True, help="Bundles from elsewhere: fetch weights, register a bundle."
-)
+model_app = typer.Typer(no_args_is_help=True, help="Bundles from elsewhere: fetch weights, register a bundle.")
 model_app.command("fetch")(weights.fetch_model)
 model_app.command("register")(bundles.register_model)
 app.add_typer(model_app, name="model")

@@ -34,7 +34,9 @@ class ServiceProcess:
     pid: int
     service: str
     leads: bool
-    """Whether this is the service itself; False for what it started."""
+    """Whether it leads its session, as the service itself does, and some of what a service starts."""
+    started: float
+    """When, in seconds since the epoch."""
     code: str
     """Digest of the code that it was started from; empty when nobody said."""
 
@@ -70,8 +72,9 @@ def find(home: Path, service: str | None = None) -> list[ServiceProcess]:
 
 
 def leader(home: Path, service: str) -> ServiceProcess | None:
-    """The service itself, if it runs."""
-    return next((process for process in find(home, service) if process.leads), None)
+    """The service itself, if it runs: the oldest of those that lead a session (numbers of processes start over)."""
+    leaders = (process for process in find(home, service) if process.leads)
+    return min(leaders, key=lambda process: process.started, default=None)
 
 
 def stop(
@@ -114,12 +117,11 @@ def _ours(home: Path) -> Iterator[ServiceProcess]:
             environment = process.environ()
             if environment.get(HOME_VARIABLE) != str(home) or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            leads = os.getsid(process.pid) == process.pid
+            leads, started = os.getsid(process.pid) == process.pid, process.create_time()
         except (psutil.Error, OSError):
             continue
-        yield ServiceProcess(
-            process.pid, environment.get(SERVICE_VARIABLE, "?"), leads, environment.get(CODE_VARIABLE, "")
-        )
+        service, code = environment.get(SERVICE_VARIABLE, "?"), environment.get(CODE_VARIABLE, "")
+        yield ServiceProcess(process.pid, service, leads, started, code)
 
 
 def send(pid: int, what: signal.Signals) -> None:

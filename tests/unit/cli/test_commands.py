@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, NoCredentialsError
 from typer.testing import CliRunner
 
 from cli.main import app, model_app
@@ -50,3 +51,28 @@ def test_demo_on_a_missing_pack_is_refused_before_anything_starts(
     result = CliRunner().invoke(app, ["demo"])
     assert result.exit_code == 1
     assert "is not a folder" in result.output
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:4566/"), "bellwether status"),
+        (ConnectionClosedError(endpoint_url="http://127.0.0.1:4566/"), "bellwether status"),
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "not yours"}}, "ListModelPackages"), "not yours"),
+        (NoCredentialsError(), "credentials"),
+    ],
+)
+def test_a_cloud_that_fails_meanwhile_is_a_message(
+    monkeypatch: pytest.MonkeyPatch, problem: Exception, said: str
+) -> None:
+    # Given a cloud that goes away, or refuses, while a command runs
+    def fail(*_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("cli.models.current_target", lambda: None)
+    monkeypatch.setattr("cli.lifecycle.versions", fail)
+    # When it does, then one line says so
+    result = CliRunner().invoke(app, ["models"])
+    assert result.exit_code == 1
+    assert said in result.output
+    assert "Traceback" not in result.output
