@@ -1,5 +1,6 @@
 """The backtest runs the live rule, pays for its trades, and never looks ahead."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,6 +18,8 @@ from tests.unit.signals.builders import FIVE_MINUTES, OPENS, bar
 RULE = SignalRule(sma_bars=5, cooldown=timedelta(minutes=15))
 FREE = BacktestTerms(capital_usd=Decimal(10_000), costs_bps=Decimal(0), slippage_bps=Decimal(0))
 DEAR = BacktestTerms(capital_usd=Decimal(10_000), costs_bps=Decimal(10), slippage_bps=Decimal(20))
+
+QUICK = replace(DEAR, max_hold_bars=3)
 
 
 def line(closes: list[int], ticker: str = "ACME", start: datetime = OPENS) -> tuple[Bar, ...]:
@@ -128,8 +131,10 @@ def test_progress_ends_at_the_number_of_bars() -> None:
 
 # --- properties ------------------------------------------------------------------------------------------------------
 
-walks = st.lists(st.integers(80, 120), min_size=8, max_size=40)
-tellings = st.lists(st.tuples(st.integers(0, 40), st.floats(-1, 1)), max_size=8)
+walks = st.lists(st.integers(-3, 3), min_size=8, max_size=40).map(
+    lambda steps: [100 + sum(steps[: place + 1]) % 25 for place in range(len(steps))]
+)
+tellings = st.lists(st.tuples(st.integers(0, 30), st.sampled_from([-1.0, -0.7, 0.1, 0.7, 1.0])), max_size=8)
 
 
 def history(ticker: str, closes: list[int], told: list[tuple[int, float]]) -> History:
@@ -150,8 +155,8 @@ def test_the_past_of_a_run_does_not_depend_on_its_future(
     until = OPENS + cut * FIVE_MINUTES
     known = [each for each in told if each[0] <= cut]
     unknown = [(max(slot, cut + 1), sentiment) for slot, sentiment in other_told]
-    one = backtest([history("ACME", closes, told)], RULE, DEAR)
-    two = backtest([history("ACME", closes[:cut] + other, known + unknown)], RULE, DEAR)
+    one = backtest([history("ACME", closes, told)], RULE, QUICK)
+    two = backtest([history("ACME", closes[:cut] + other, known + unknown)], RULE, QUICK)
     # Then all that had happened by then is the same
     assert _until(one, until) == _until(two, until)
 
@@ -168,7 +173,7 @@ def _until(report: BacktestReport, until: datetime) -> tuple[object, ...]:
 def test_the_accounts_add_up(
     closes: list[int], told: list[tuple[int, float]], other: list[int], other_told: list[tuple[int, float]], short: bool
 ) -> None:
-    terms = BacktestTerms(DEAR.capital_usd, DEAR.costs_bps, DEAR.slippage_bps, short_selling=short)
+    terms = replace(QUICK, short_selling=short)
     report = backtest([history("ACME", closes, told), history("BETA", other, other_told)], RULE, terms)
     # Given all profits, after costs and slippage; Then they are what the equity has grown by
     profits = sum(trade.profit_usd for trade in report.trades)

@@ -25,23 +25,30 @@ from tests.unit.signals.builders import FIVE_MINUTES, NOON, bar, bars_until, sit
 
 FALLING = (*[100] * 19, 99)
 
-offsets = st.integers(-400, 400)  # minutes from NOON
+tones = st.one_of(st.sampled_from([-1.0, -0.8, 0.8, 1.0]), st.floats(-1, 1))
 
 
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
+    """Around NOON: from before the window until hours later, known before or after their date."""
+    published = NOON + timedelta(minutes=draw(st.integers(-1500, 300)))
+    known = published + timedelta(minutes=draw(st.integers(-30, 120)))
     number = draw(st.integers(0, 12))
-    published = NOON + timedelta(minutes=draw(offsets) * 5)
-    known = published + timedelta(minutes=draw(st.integers(-60, 600)))
-    return Story(f"e{draw(st.integers(0, 99))}", f"s{number}", published, known, draw(st.floats(-1, 1)))
+    return Story(f"e{draw(st.integers(0, 99))}", f"s{number}", published, known, draw(tones))
 
 
 @st.composite
 def series(draw: st.DrawFn) -> tuple[Bar, ...]:
-    """Bars around NOON, with gaps, some of them after it."""
-    slots = sorted(draw(st.sets(st.integers(-60, 30), max_size=80)))
-    prices = draw(st.lists(st.integers(90, 110), min_size=len(slots), max_size=len(slots)))
-    return tuple(bar(NOON + slot * FIVE_MINUTES, price) for slot, price in zip(slots, prices, strict=True))
+    """Bars around NOON, some of them after it, with a few gaps."""
+    slots = range(-draw(st.integers(15, 40)), draw(st.integers(-2, 10)))
+    gaps = draw(st.sets(st.integers(-30, 10), max_size=3))
+    level, last = draw(st.integers(90, 110)), draw(st.integers(90, 110))
+    noise = draw(st.lists(st.integers(-2, 2), min_size=len(slots), max_size=len(slots)))
+    return tuple(
+        bar(NOON + slot * FIVE_MINUTES, (last if slot == -1 else level) + step)
+        for slot, step in zip(slots, noise, strict=True)
+        if slot not in gaps
+    )
 
 
 # --- what it says ----------------------------------------------------------------------------------------------------
