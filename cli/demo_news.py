@@ -27,7 +27,6 @@ from localcloud.control import Cloud
 MODEL = "sentiment"
 WAIT_SECONDS = 300
 STORIES_SHOWN = 12
-TITLE_SHOWN = 66  # characters
 FRESH = timedelta(minutes=5)  # the replay's interesting part
 OLD = timedelta(hours=20)  # what an earlier demo left counts no more
 
@@ -52,7 +51,7 @@ def run_news(target: Target, cloud: Cloud, out: Path) -> dict[str, Any]:
 
     The cloud has to be up with the stack deployed. Raises CommandError when a step fails.
     """
-    started = time.monotonic()
+    started, began = time.monotonic(), datetime.now(UTC)
     endpoints = cloud.endpoints()
     if endpoints is None:
         raise CommandError("The embedded cloud is down: start it with 'bellwether up'")
@@ -82,8 +81,10 @@ def run_news(target: Target, cloud: Cloud, out: Path) -> dict[str, Any]:
         dispatched = run_machine(target, "DispatchRecommendationsStateMachineArn", status.update)
         status.update("Watching")
         watched = run_machine(target, "WatchStateMachineArn", status.update)
-    made = facts.recommendations()
-    _say(f"Dispatch: {sum(each.execution == 'FILLED' for each in made)} filled by the dry-run broker")
+    fresh = [each for each in facts.recommendations() if each.made_at >= began]
+    filled, refused = sum(each.execution == "FILLED" for each in fresh), sum(each.status == "REFUSED" for each in fresh)
+    _say(f"Dispatch: {filled} filled by the dry-run broker, {refused} refused by the gates")
+    _say(f"Watchdog: {watched.get('open', 0)} open incidents")
     report = _report(facts, replay, out)
     report["runs"] = {
         "ingest": ingested,
@@ -237,7 +238,7 @@ def _say(text: str) -> None:
 
 
 def _print(facts: NewsFacts, replay: ReplayTold, report: dict[str, Any]) -> None:
-    stories = facts.stories(limit=STORIES_SHOWN)
+    stories = facts.stories(limit=4 * STORIES_SHOWN)
     console.print(
         _feeds_table(facts.feeds(replay.feed_ids)),
         _stories_table(stories, report["labels"]),
@@ -268,18 +269,27 @@ def feed_state(feed: FeedFact) -> str:
 def _stories_table(stories: Sequence[StoryFact], labels: dict[str, int]) -> Table:
     told = ", ".join(f"{count} {label}" for label, count in labels.items())
     table = Table(title=f"Stories: the newest of {sum(labels.values())}", caption=told)
-    for column in ("published", "feed", "title", "companies", "label", "tone"):
-        table.add_column(column, justify="right" if column == "tone" else "left", no_wrap=column == "published")
-    for story in stories:
+    for column in ("published", "told by", "title", "companies", "label", "tone"):
+        table.add_column(column, justify="right" if column == "tone" else "left")
+    for tellings in by_story(stories)[:STORIES_SHOWN]:
+        first = tellings[-1]
         table.add_row(
-            f"{story.published_at:%H:%M}",
-            story.feed_id,
-            story.title[:TITLE_SHOWN],
-            " ".join(story.tickers),
-            story.label or "waits",
-            "" if story.sentiment is None else f"{story.sentiment:+.2f}",
+            f"{first.published_at:%H:%M}",
+            ", ".join(sorted({each.feed_id for each in tellings})),
+            first.title,
+            " ".join(first.tickers),
+            first.label or "waits",
+            "" if first.sentiment is None else f"{first.sentiment:+.2f}",
         )
     return table
+
+
+def by_story(stories: Sequence[StoryFact]) -> list[list[StoryFact]]:
+    """Tellings of the same story together; the newest story, and of each the newest telling, first."""
+    found: dict[str, list[StoryFact]] = {}
+    for each in stories:
+        found.setdefault(each.story_uid, []).append(each)
+    return list(found.values())
 
 
 def _recommendations_table(made: Sequence[RecommendationFact]) -> Table:

@@ -62,7 +62,7 @@ def draw_ticker(facts: TickerFacts, rule: SignalRule, path: Path) -> Path:
     line = [0.0 if value is None else value for value in decayed]
     below.plot(times, line, color="#4c78a8", linewidth=1.4, label="decayed")
     below.axhspan(-rule.threshold, rule.threshold, color="#4c78a8", alpha=0.08, linewidth=0)
-    below.set_ylim(-1.05, 1.05)
+    below.set_ylim(-1.5, 1.1)  # the legend lies at the bottom
     below.set_ylabel("sentiment")
     below.legend(frameon=False, ncols=4, loc="lower left")
     below.xaxis.set_major_formatter(ConciseDateFormatter(below.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]

@@ -16,7 +16,10 @@ from localcloud.replay.tape import Tape
 
 HEALTH, TAPE, FEEDS, REWIND = "/_replay/health", "/_replay/tape", "/_replay/feeds", "/_replay/rewind"
 HANG_SECONDS = 120
-BROKEN = b'<?xml version="1.0"?><rss version="2.0"><channel><title>Broken</title><item><title>Cut off in the mid'
+BROKEN = (
+    b'<?xml version="1.0"?>\n<rss version="2.0"><channel><title>Broken desk</title>'
+    b'<item about="http://127.0.0.1/cut-off-in-the-mid'
+)
 
 # feed ids and the paths that a reader is told; energy-desk has moved since
 ADDRESSES: Mapping[str, str] = {

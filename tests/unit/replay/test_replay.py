@@ -13,6 +13,7 @@ import pytest
 
 from bellwether.adapters.feed_documents import FeedparserReader
 from bellwether.adapters.listings import packaged_listings
+from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.tickers import TickerFinder, parse_listings
 from bellwether.ports import FeedDocument
 from localcloud.errors import CloudError
@@ -183,7 +184,8 @@ def test_one_feed_has_moved_one_is_broken_one_is_gone(world: World) -> None:
     assert world.get(ADDRESSES["closed-desk"]).status == 410
     broken = world.get(ADDRESSES["broken-desk"])
     assert broken.status == 200
-    assert b"</rss>" not in broken.body
+    with pytest.raises(InvalidInputError, match="unclosed token"):
+        FeedparserReader().parse(broken.body, url=BASE, content_type=broken.headers["Content-Type"])
     assert world.get("/feeds/unheard-of.rss").status == 404
 
 

@@ -1,0 +1,252 @@
+"""News to signals to dispatch on the embedded cloud, over replayed feeds and a replayed market; and what goes wrong."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from cli.demo_news import run_machine, run_news, serve_sentiment
+from cli.news_facts import FeedFact, NewsFacts, RecommendationFact
+from cli.target import Target
+from localcloud.control import Cloud
+
+pytestmark = pytest.mark.aws
+
+GOOD = {"market-wire", "tech-desk", "industry-desk", "energy-desk"}
+BOUGHT, SOLD = {"AMZN", "MSFT", "NVDA"}, {"PFE", "TSLA"}
+INGEST, CLASSIFY, TELEMETRY, DISPATCH, WATCH = (
+    f"{name}StateMachineArn"
+    for name in ("IngestNews", "ClassifyNews", "RefreshTelemetry", "DispatchRecommendations", "Watch")
+)
+
+
+@dataclass(frozen=True)
+class News:
+    """A stack through which the replay went once."""
+
+    target: Target
+    dsn: str
+    facts: NewsFacts
+    report: dict[str, Any]
+    folder: Path
+
+    def run(self, output: str) -> dict[str, Any]:
+        return run_machine(self.target, output)
+
+    def recommend(self) -> dict[str, Any]:
+        return self.target.invoke(self.target.output("MakeRecommendationsFunctionName"), {})
+
+    def feed(self, feed_id: str) -> FeedFact:
+        return next(each for each in self.facts.feeds([feed_id]))
+
+    def recommendation(self, recommendation_id: str) -> RecommendationFact:
+        return next(each for each in self.facts.recommendations() if each.recommendation_id == recommendation_id)
+
+    def execute(self, statement: str, *parameters: object) -> None:
+        with psycopg.connect(self.dsn) as connection:
+            connection.execute(statement, parameters)
+
+    def count(self, table: str) -> int:
+        with psycopg.connect(self.dsn) as connection:
+            row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+        assert row is not None
+        return int(row[0])
+
+    def pending(self, ticker: str) -> str:
+        """A new recommendation to buy one share, at the last price."""
+        recommendation_id = str(uuid4())
+        self.execute(
+            """
+            INSERT INTO dispatch_recommendations
+                (recommendation_id, ticker, side, quantity, reference_price, rule_version, evidence,
+                made_at, expires_at)
+            SELECT %s, ticker, 'BUY', 1, close, 'by hand', '{"sentiment": 0.5, "sma": 1}', now(), now() + '10 min'
+            FROM lane_telemetry WHERE ticker = %s ORDER BY ts DESC LIMIT 1
+            """,
+            recommendation_id,
+            ticker,
+        )
+        return recommendation_id
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        function = self.target.output("SetDispatchControlFunctionName")
+        self.target.invoke(function, {"halted": True, "actor": "a test", "reason": "to see it hold"})
+        try:
+            yield
+        finally:
+            self.target.invoke(function, {"halted": False, "actor": "a test", "reason": "seen"})
+
+
+@pytest.fixture(scope="session")
+def news(cloud: Cloud, target: Target, tmp_path_factory: pytest.TempPathFactory) -> News:
+    """The demo's own way through."""
+    endpoints = cloud.endpoints()
+    assert endpoints is not None
+    folder = tmp_path_factory.mktemp("news")
+    report = run_news(target, cloud, folder)
+    return News(target, endpoints.postgres.dsn, NewsFacts(endpoints.postgres.dsn), report, folder)
+
+
+# --- the way through -------------------------------------------------------------------------------------------------
+
+
+def test_broken_and_silent_feeds_leave_the_others_alone(news: News) -> None:
+    # Given one feed that is cut off, one that never answers, one that is gone for good
+    assert all(news.feed(feed_id).stories > 5 and news.feed(feed_id).error is None for feed_id in GOOD)
+    # Then each is known with its error and its next attempt
+    silent, broken, closed = (news.feed(feed_id) for feed_id in ("silent-desk", "broken-desk", "closed-desk"))
+    assert "no whole answer" in str(silent.error)
+    assert "unclosed token" in str(broken.error)
+    assert closed.retired
+    assert not silent.retired
+    assert not broken.retired
+    assert min(silent.failures, broken.failures) >= 1
+
+
+def test_a_feed_that_moved_is_asked_at_its_new_address(news: News) -> None:
+    assert str(news.feed("energy-desk").moved_to).endswith("/feeds/energy-desk.atom")
+
+
+def test_what_could_not_be_read_is_kept_with_its_reason(news: News) -> None:
+    bucket = news.target.output("DataBucketName")
+    listed = news.target.client("s3").list_objects_v2(Bucket=bucket, Prefix="news/quarantine/").get("Contents", [])
+    assert any("broken-desk" in each["Key"] for each in listed)
+
+
+def test_every_story_has_its_label_and_companies(news: News) -> None:
+    stories = news.facts.stories()
+    assert len(stories) > 80
+    assert all(each.label and each.model_version for each in stories)
+    assert {ticker for each in stories for ticker in each.tickers} >= BOUGHT | SOLD
+    # And a story that two feeds tell is one story
+    assert len({each.story_uid for each in stories}) < len(stories)
+
+
+def test_stories_and_prices_become_decisions(news: News) -> None:
+    made = {each.ticker: each for each in news.facts.recommendations() if each.ticker in BOUGHT | SOLD}
+    # Then good news and a rising price are bought, once, in a dry run
+    assert made.keys() >= BOUGHT
+    for ticker in BOUGHT:
+        each = made[ticker]
+        assert (each.side, each.status, each.execution, each.broker) == ("BUY", "EXECUTED", "FILLED", "dry-run")
+        assert each.fill_price is not None
+        assert each.fill_price > each.reference_price  # spread and slippage are against us
+        assert all(gate.passed for gate in each.gates)
+    # And what nobody holds is not sold
+    for ticker in SOLD & made.keys():
+        assert (made[ticker].side, made[ticker].status, made[ticker].execution) == ("SELL", "REFUSED", None)
+        assert [gate.name for gate in made[ticker].gates if not gate.passed] == ["shares_held"]
+
+
+def test_the_reasons_to_keep_still_are_told(news: News) -> None:
+    assert set(news.report["runs"]["signals"]["skipped"]) <= {"against_trend", "weak_sentiment", "no_stories"}
+    assert news.report["runs"]["signals"]["considered"] == 8
+
+
+def test_report_and_picture_are_complete(news: News) -> None:
+    assert (news.folder / news.report["chart"]["path"]).read_bytes().startswith(b"\x89PNG")
+    assert json.loads(json.dumps(news.report)) == news.report
+    assert {"feeds", "labels", "bars", "recommendations", "incidents", "runs", "model", "seconds"} <= news.report.keys()
+
+
+# --- everything arrives twice ----------------------------------------------------------------------------------------
+
+
+def test_feeds_read_anew_bring_nothing_new(news: News) -> None:
+    before = news.count("inbound_events_raw")
+    # Given feeds that are due, of which nothing is remembered
+    news.execute(
+        "UPDATE feed_state SET next_attempt_at = now(), etag = NULL, last_modified = NULL, body_sha256 = NULL"
+        " WHERE feed_id = ANY(%s)",
+        sorted(GOOD),
+    )
+    # When they are read again
+    again = news.run(INGEST)
+    # Then all that was known is known, and no more than what has appeared since is new
+    assert again["known"] >= before - 5
+    assert news.count("inbound_events_raw") == before + again["stored"]
+
+
+def test_unchanged_feeds_are_not_sent_again(news: News) -> None:
+    news.execute("UPDATE feed_state SET next_attempt_at = now() WHERE feed_id = 'market-wire'")
+    news.run(INGEST)
+    assert news.feed("market-wire").http_status in (304, 200)  # 200: a story has appeared meanwhile
+    news.execute("UPDATE feed_state SET next_attempt_at = now() WHERE feed_id = 'tech-desk'")
+    news.run(INGEST)
+    assert news.feed("tech-desk").error is None
+
+
+def test_bars_fetched_again_are_the_same_bars(news: News) -> None:
+    again = news.run(TELEMETRY)
+    assert again.get("revised", 0) == 0
+    with psycopg.connect(news.dsn) as connection:
+        double = connection.execute(
+            "SELECT ticker, ts FROM lane_telemetry GROUP BY 1, 2 HAVING count(*) > 1"
+        ).fetchall()
+    assert double == []
+
+
+def test_the_rule_applied_again_recommends_nothing_again(news: News) -> None:
+    before = {each.recommendation_id for each in news.facts.recommendations()}
+    again = news.recommend()
+    after = {each.recommendation_id for each in news.facts.recommendations()}
+    assert before <= after
+    assert again["skipped"]["cooldown"] >= len(BOUGHT)
+    assert len(after - before) == again["made"]
+
+
+def test_dispatchers_at_once_send_an_order_once(news: News) -> None:
+    # Given one recommendation and four dispatchers in the same instant
+    recommendation_id = news.pending("JPM")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda _: news.run(DISPATCH), range(4)))
+    # Then it was executed, and there is one execution and one decision of it
+    made = news.recommendation(recommendation_id)
+    assert (made.status, made.execution) == ("EXECUTED", "FILLED")
+    with psycopg.connect(news.dsn) as connection:
+        executions = connection.execute(
+            "SELECT 1 FROM dispatch_executions WHERE recommendation_id = %s", (recommendation_id,)
+        ).fetchall()
+        decisions = connection.execute(
+            "SELECT 1 FROM decisions WHERE evidence->>'recommendation_id' = %s", (recommendation_id,)
+        ).fetchall()
+    assert (len(executions), len(decisions)) == (1, 1)
+
+
+def test_the_model_that_serves_is_not_registered_again(news: News) -> None:
+    assert serve_sentiment(news.target) == news.report["model"]["version"]
+
+
+# --- switches and the watchdog -------------------------------------------------------------------------------------
+
+
+def test_nothing_passes_a_halted_dispatch(news: News) -> None:
+    with news.halted():
+        recommendation_id = news.pending("XOM")
+        news.run(DISPATCH)
+    made = news.recommendation(recommendation_id)
+    assert (made.status, made.execution) == ("REFUSED", None)
+    assert any("halted by a test" in reason for reason in made.refused_by)
+
+
+def test_the_watchdog_tells_of_a_halt_once(news: News) -> None:
+    sqs, sns = news.target.client("sqs"), news.target.client("sns")
+    url = sqs.create_queue(QueueName="e2e-alarms")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=news.target.output("AlarmsTopicArn"), Protocol="sqs", Endpoint=arn)
+    # Given a halt that lasts over three looks
+    with news.halted():
+        looks = [news.run(WATCH) for _ in range(3)]
+    # Then it is an incident, and was told in one mail
+    assert "kill_switch:manual" in {each.incident_key for each in news.facts.incidents()}
+    assert looks
+    mails = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    assert len([mail for mail in mails if "halted" in mail["Body"]]) == 1
