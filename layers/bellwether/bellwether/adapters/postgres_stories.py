@@ -136,7 +136,7 @@ def _store(connection: Connection[TupleRow], results: Results, start: int) -> in
         INSERT INTO inbound_events_classified (event_uid, label, scores, model_version, tickers, classified_at)
         SELECT event_uid, label, scores, model_version, tickers, clock_timestamp()
         FROM given JOIN processed USING (event_uid)
-        ON CONFLICT (event_uid) DO UPDATE SET -- an edited story is asked about again
+        ON CONFLICT (event_uid) DO UPDATE SET -- whoever resets a story has it asked about again
             label = excluded.label, scores = excluded.scores, model_version = excluded.model_version,
             tickers = excluded.tickers, classified_at = excluded.classified_at
         """,
