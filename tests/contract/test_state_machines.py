@@ -30,9 +30,7 @@ AWS_ERRORS = {  # documented by Step Functions, or the service's exception behin
     "Ssm.InternalServerErrorException",
     "Ssm.SdkClientException",
     "Ssm.SsmException",
-    "Ssm.InternalServerErrorException",
     "Ssm.ParameterNotFoundException",
-    "Ssm.SdkClientException",
     "States.ALL",
 }
 OUR_ERRORS = {

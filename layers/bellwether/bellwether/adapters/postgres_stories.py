@@ -153,8 +153,8 @@ def _set_aside(connection: Connection[TupleRow], token: UUID, failed: tuple[Fail
         UPDATE inbound_events_raw AS raw
         SET set_aside_at = clock_timestamp(), set_aside_reason = given.reason, claim_token = NULL, claimed_until = NULL
         FROM jsonb_to_recordset(%(rows)s) AS given (event_uid text, reason text)
-        WHERE raw.event_uid = given.event_uid AND raw.claim_token IS NOT DISTINCT FROM %(token)s AND raw.processed_at IS NULL
-            AND raw.attempts >= %(attempts_most)s
+        WHERE raw.event_uid = given.event_uid AND raw.claim_token IS NOT DISTINCT FROM %(token)s
+            AND raw.processed_at IS NULL AND raw.attempts >= %(attempts_most)s
         """,
         {
             "token": token,
