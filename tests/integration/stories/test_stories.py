@@ -17,7 +17,7 @@ from tests.fakes.stories import story
 from tests.fakes.story_queue_suite import StoryQueueSuite, claim, label, results
 from tests.integration.stories.conftest import PostgresWorld, Server
 
-PROCESSES, STORIES, KILLS = 16, 2000, 25
+PROCESSES, STORIES, KILLS = 16, 1500, 16
 
 
 class TestPostgresStories(StoryQueueSuite):
