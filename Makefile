@@ -9,7 +9,7 @@ UV := .venvs/uv/bin/uv
 BIN := .venv/bin
 SAM := PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 .venvs/sam/bin/sam
 LOCK := uv.lock pyproject.toml
-TEMPLATES := template.yaml stacks/foundation.yaml stacks/operations.yaml stacks/models.yaml stacks/news.yaml
+TEMPLATES := template.yaml stacks/foundation.yaml stacks/operations.yaml stacks/models.yaml stacks/news.yaml stacks/news.yaml
 
 # --- for everyone ----------------------------------------------------------------------------------------------------
 
@@ -68,6 +68,12 @@ build: dev sam ## sam build, then print the unzipped sizes against Lambda's limi
 .PHONY: bench-macro
 bench-macro: dev ## UNRATE forecasts beside random walk and AR in one run
 	$(BIN)/python -m bench.macro
+
+.PHONY: bench-news
+bench-news: dev ## feeds to rows, signals, sentiment and tickers, each beside a peer in one run
+	$(BIN)/python -m bench.news
+	$(BIN)/python -m bench.news_signals
+	$(BIN)/python -m bench.sentiment
 
 .PHONY: readme
 readme: dev ## write the README's generated tables

@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import backtest, bundles, cloud, demo, local_template, models, weights
+from cli import backtest, bundles, cloud, demo, dispatch, local_template, models, weights
 from cli.problems import CommandError
 from localcloud.errors import CloudError
 
@@ -47,6 +47,7 @@ for command in (
     demo.demo,
     *(cloud.up, cloud.down, cloud.reset, cloud.status, cloud.logs),
     *(models.ingest, models.train, models.models, models.approve, models.reject, models.rollback, models.predict),
+    *(dispatch.halt, dispatch.resume, dispatch.dispatch),
     local_template.local_template,
 ):
     app.command()(command)
