@@ -160,7 +160,7 @@ def _approve(target: Target, number: int) -> str:
     lifecycle.approve(target, lifecycle.pending_version(target, MODEL, number))
     _say(f"Approved version {number}")
     with console.status("Deploying") as status:
-        arn = lifecycle.next_deployment(target, known)
+        arn = lifecycle.next_deployment(target, known, name=lifecycle.approval_of(MODEL, number))
         output = executions.follow(
             target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Deploying: {name}")
         )

@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 
 from bellwether.domain.catalogue import ForecastSpec, ModelSpec, model_spec
-from bellwether.domain.deployment import parse_current
+from bellwether.domain.deployment import Action, execution_name, parse_current
 from bellwether.domain.errors import InvalidInputError
 from cli import executions
 from cli.problems import CommandError
@@ -339,12 +339,18 @@ def deployments(target: Target) -> frozenset[str]:
     return frozenset(execution["executionArn"] for page in pages for execution in page["executions"])
 
 
-def next_deployment(target: Target, known: frozenset[str]) -> str:
-    """ARN of the deployment that the approval event starts; CommandError when none comes within two minutes."""
+def approval_of(model: str, number: int) -> str:
+    """How the name of the deployment begins that a version's approval starts; a rejection's begins otherwise."""
+    return execution_name(spec_of(model).package_group, number, Action.DEPLOY, "")
+
+
+def next_deployment(target: Target, known: frozenset[str], *, name: str = "") -> str:
+    """ARN of the deployment that an event starts, of one whose name begins so; CommandError after two minutes."""
     deadline = time.monotonic() + EVENT_WAIT_SECONDS
     while time.monotonic() < deadline:
-        if fresh := deployments(target) - known:
-            return sorted(fresh)[0]
+        fresh = {arn for arn in deployments(target) - known if arn.rsplit(":", 1)[-1].startswith(name)}
+        if fresh:
+            return min(fresh)
         time.sleep(1)
     raise CommandError(
         "No deployment started: look at the approval rule's dead-letter queue (RUNBOOK, Approval without deployment)"

@@ -101,7 +101,10 @@ def approve(
         typer.confirm(f"Deploy {model} version {chosen.number} to the {target.where}?", abort=True)
     known = lifecycle.deployments(target)
     lifecycle.approve(target, chosen)
-    _await_deployment(target, known, f"Deploying {model} version {chosen.number}")
+    title = f"Deploying {model} version {chosen.number}"
+    with console.status(f"{title}: waiting for the approval event"):
+        arn = lifecycle.next_deployment(target, known, name=lifecycle.approval_of(model, chosen.number))
+    _follow_deployment(target, arn, title)
 
 
 def reject(
@@ -114,6 +117,10 @@ def reject(
     target = current_target()
     chosen = lifecycle.pending_version(target, model, version)
     console.print(lifecycle.version_table(chosen))
+    if chosen.serves:
+        console.print(
+            f"It serves now, and goes on until 'bellwether rollback {model}' or a newer version.", style="bold"
+        )
     if not yes:
         typer.confirm(f"Reject {model} version {chosen.number} in the {target.where}?", abort=True)
     lifecycle.reject(target, chosen, reason)
@@ -153,12 +160,6 @@ def predict(
         typer.echo(json.dumps(answer, indent=2))
     else:
         console.print(lifecycle.prediction_table(answer))
-
-
-def _await_deployment(target: lifecycle.Target, known: frozenset[str], title: str) -> None:
-    with console.status(f"{title}: waiting for the approval event"):
-        arn = lifecycle.next_deployment(target, known)
-    _follow_deployment(target, arn, title)
 
 
 def _follow_deployment(target: lifecycle.Target, arn: str, title: str) -> None:

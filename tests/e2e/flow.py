@@ -44,7 +44,7 @@ class Flow:
         """Approve a version; returns the deployment's execution ARN."""
         known = lifecycle.deployments(self.target)
         lifecycle.approve(self.target, lifecycle.pending_version(self.target, MODEL, version))
-        return lifecycle.next_deployment(self.target, known)
+        return lifecycle.next_deployment(self.target, known, name=lifecycle.approval_of(MODEL, version))
 
     def deploy(self, version: int) -> dict[str, Any]:
         """Approve a version and wait for its deployment."""

@@ -200,6 +200,18 @@ def test_rejected_version_is_recorded(flow: Flow, cloud: Cloud) -> None:
     # Then it is a decision and nothing else changed
     assert output["outcome"] == "rejected"
     assert any(verdict == "refused" for _, verdict in decisions(cloud, "deploy_model"))
+    assert flow.serving() != version
+
+
+def test_a_change_of_mind_deploys(flow: Flow) -> None:
+    # Given the newest version, rejected
+    newest = lifecycle.versions(flow.target, MODEL)[0]
+    lifecycle.reject(flow.target, newest, "too early")
+    # When it is approved in the same breath
+    output = flow.deploy(newest.number)
+    # Then the approval's deployment is the one that is followed, whichever event came first
+    assert output["outcome"] == "deployed"
+    assert flow.serving() == newest.number
 
 
 def test_rollback_puts_the_version_before_back(flow: Flow) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from cli import lifecycle
 from cli.problems import CommandError
+from cli.target import Target
 
 
 def test_folder_stands_for_its_csv_files(tmp_path: Path) -> None:
@@ -67,3 +68,14 @@ def test_versions_show_what_their_gate_looked_at() -> None:
         "macro-F1",
         "fiqa 0.58, twitter 0.68",
     )
+
+
+def test_an_approval_is_told_from_a_rejection_of_the_same_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given deployments that two events have started, and one of another version
+    machine = "arn:aws:states:us-east-1:123456789012:execution:Deploy:FredRecessionModels"
+    started = {f"{machine}-v2-{kind}-0b1c" for kind in ("reject", "deploy")} | {f"{machine}-v21-deploy-0b1c"}
+    monkeypatch.setattr(lifecycle, "deployments", lambda _target: frozenset(started))
+    target = Target(where="test", stack="bellwether-dev", client=lambda service: None, region="us-east-1")
+    # When the approval of version 2 is waited for, then it is found
+    name = lifecycle.approval_of("macro", 2)
+    assert lifecycle.next_deployment(target, frozenset(), name=name) == f"{machine}-v2-deploy-0b1c"
