@@ -27,7 +27,6 @@ from localcloud.control import Cloud
 MODEL = "sentiment"
 WAIT_SECONDS = 300
 STORIES_SHOWN = 12
-FRESH = timedelta(minutes=5)  # the replay's interesting part
 OLD = timedelta(hours=20)  # what an earlier demo left counts no more
 
 console = Console()
@@ -107,8 +106,7 @@ def prepare_replay(url: str, facts: NewsFacts) -> ReplayTold:
     """Ask the replay what it has; where nothing of it was read lately, have it begin where it gets interesting."""
     told = _told(url)
     read = facts.newest_story_of(told.feed_ids)
-    now = datetime.now(UTC)
-    if now - told.replay_from > FRESH and (read is None or now - read > OLD):
+    if read is None or datetime.now(UTC) - read > OLD:
         _ask(f"{url}/_replay/rewind", method="POST")
         told = _told(url)
     return told

@@ -30,7 +30,7 @@ from tests.integration.localcloud.conftest import FIXTURE, STACK, LoneEmulator
 
 pytestmark = pytest.mark.aws
 
-SERVICES = ("emulator", "sagemaker", "postgres")
+SERVICES = ("replay", "emulator", "sagemaker", "postgres")
 
 
 class StandIn(LocalSageMaker):
@@ -82,6 +82,7 @@ def test_up_starts_everything_and_deploys(cloud: Cloud) -> None:
     assert cloud.status().healthy
     assert [step.step for step in steps if step.finished] == [
         "postgres",
+        "replay",
         "emulator",
         "sagemaker",
         "database secret",

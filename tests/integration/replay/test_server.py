@@ -1,9 +1,12 @@
 """The replay as a server, asked by the adapters that ask the real ones."""
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -13,6 +16,8 @@ from bellwether.adapters.feed_http import HttpFeedFetcher, Limits
 from bellwether.domain.bars import BarRequest
 from bellwether.domain.feeds import DueFeed
 from bellwether.ports import FeedAnswer
+from cli.demo_news import prepare_replay
+from cli.news_facts import NewsFacts
 from localcloud import ports
 from localcloud.replay.clock import ReplayClock
 from localcloud.replay.server import ADDRESSES, Replay, ReplayServer
@@ -24,8 +29,14 @@ SAMPLES = Path(__file__).parents[3] / "samples" / "news"
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     """A running replay."""
+    with running(tmp_path) as url:
+        yield url
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
     tape = Tape.load(SAMPLES)
-    with ReplayServer(0, Replay.of(tape, ReplayClock(tmp_path / "clock.json", tape.begin))) as server:
+    with ReplayServer(0, Replay.of(tape, ReplayClock(folder / "clock.json", tape.begin))) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield f"http://{ports.LOOPBACK}:{server.server_address[1]}"
@@ -71,3 +82,34 @@ def test_the_market_data_adapter_gets_its_bars_past_a_refusal(url: str) -> None:
     assert first == second
     assert len(first.bars) in (3 * 119, 3 * 120)
     assert first.refused == ()
+
+
+class _Read:
+    """When the replay's feeds were read last."""
+
+    def __init__(self, ago: timedelta | None) -> None:
+        self._at = None if ago is None else datetime.now(UTC) - ago
+
+    def newest_story_of(self, feed_ids: Sequence[str]) -> datetime | None:
+        assert set(feed_ids) == set(ADDRESSES)
+        return self._at
+
+
+@pytest.mark.parametrize(
+    ("begun", "read", "rewinds"),
+    [
+        (timedelta(hours=2), None, True),  # it has gone on unread
+        (timedelta(hours=2), timedelta(hours=1), False),  # it goes on from there
+        (timedelta(days=3), timedelta(days=2), True),  # what was read then is no news any more
+    ],
+)
+def test_the_demo_begins_anew_where_nothing_was_read_lately(
+    tmp_path: Path, begun: timedelta, read: timedelta | None, rewinds: bool
+) -> None:
+    tape = Tape.load(SAMPLES)
+    ReplayClock(tmp_path / "clock.json", tape.begin, now=lambda: datetime.now(UTC) - begun)
+    with running(tmp_path) as url:
+        told = prepare_replay(url, cast(NewsFacts, _Read(read)))
+    age = datetime.now(UTC) - told.replay_from
+    assert (age < timedelta(minutes=6)) is rewinds
+    assert json.loads((tmp_path / "clock.json").read_bytes())["edition"] == (2 if rewinds else 1)
