@@ -10,7 +10,8 @@ from typing import NamedTuple, Self
 
 import pytest
 
-from bellwether.adapters.postgres import connect
+from bellwether.adapters.postgres import Database, connect
+from bellwether.adapters.postgres_stories import PostgresStories
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.errors import InvalidInputError
 from tests.fakes.stories import story
@@ -41,6 +42,21 @@ def test_a_claim_reads_the_index_of_those_that_wait(world: PostgresWorld) -> Non
             """
         ).fetchall()
     assert "inbound_events_raw_waiting" in "\n".join(str(row[0]) for row in plan)
+
+
+def test_claimers_at_the_same_moment_take_different_stories_and_wait_for_nobody(
+    world: PostgresWorld, migrated: DatabaseLogin
+) -> None:
+    # Given a claim that is not committed yet
+    stories = [story(number) for number in range(6)]
+    world.add(stories)
+    with connect(migrated, sslmode="prefer") as other, other.transaction():
+        other.execute("SELECT FROM inbound_events_raw WHERE event_uid <= %s FOR UPDATE", (stories[2].event_uid,))
+        # When another one claims; Then it takes the next ones at once
+        impatient = Database(lambda: migrated, sslmode="prefer", statement_timeout_seconds=2)
+        assert claim(PostgresStories(impatient), limit=3) == tuple(stories[3:])
+        assert PostgresStories(impatient).give_up(1) == 0
+        impatient.close()
 
 
 def test_a_batch_of_twenty_thousand_is_stored_in_one_go(world: PostgresWorld) -> None:
