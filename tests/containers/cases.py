@@ -250,4 +250,22 @@ CLASSIFY = (
     Case("news/store_classifications/release", {"released": 0}),
 )
 
-CASES = OPERATIONS + MODELS + CLASSIFY
+# --- dispatch and watch: nothing waits, orders are ones that nobody approved here ------------------------------------
+
+DISPATCH = (
+    Case("news/set_dispatch_control/look", {"halted": False, "changed": False}),
+    Case("news/set_dispatch_control/halt", {"halted": True, "changed": True}),
+    Case("news/set_dispatch_control/resume", {"halted": False, "on_their_way": 0}),
+    Case("news/claim_recommendations/scheduled", {"count": 0, "refused": []}),
+    Case("news/claim_recommendations/few", {"count": 0}),
+    Case("news/execute_orders/dry_run", {"statuses": {"FILLED": 1}}),
+    Case("news/execute_orders/only_ask", {"statuses": {"UNSENT": 1}}),
+    Case("news/execute_orders/other_mode", {"statuses": {"UNCLEAR": 1}}),
+    Case("news/execute_orders/nothing", {"executions": []}),
+    Case("news/settle_executions/filled", {"settled": 0, "unknown": 1}),
+    Case("news/settle_executions/unclear", {"unclear": 0, "unknown": 1}),
+    Case("operations/check_freshness/scheduled", {"alerts": [], "heartbeat": 1}),
+    Case("operations/check_freshness/confirmed", {"confirmed": 0}),
+)
+
+CASES = OPERATIONS + MODELS + CLASSIFY + DISPATCH

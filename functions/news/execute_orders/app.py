@@ -1,5 +1,6 @@
 """Bring approved orders to the broker: the dry run's, and in paper mode Alpaca's paper account."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -44,27 +45,27 @@ class Request(BaseModel):
 
 
 class Executed(BaseModel):
-    """What became of each order, as far as there was time."""
+    """What became of each order, as far as there was time, and how many came to what."""
 
     model_config = ConfigDict(frozen=True)
 
     executions: tuple[Execution, ...]
+    statuses: dict[str, int]
 
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer with a report an order; a broker's trouble is a report, not an error."""
-    executed = Executed(
-        executions=execute_orders(
-            parse(Request, event).orders,
-            brokers=_brokers(load(Settings)),
-            clock=SystemClock(),
-            seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
-        )
+    executions = execute_orders(
+        parse(Request, event).orders,
+        brokers=_brokers(load(Settings)),
+        clock=SystemClock(),
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    for execution in executed.executions:
+    for execution in executions:
         logger.info("order executed", extra=execution.model_dump(mode="json", exclude={"claim_token"}))
-    return executed.model_dump(mode="json")
+    statuses = Counter(execution.status.value for execution in executions)
+    return Executed(executions=executions, statuses=dict(statuses)).model_dump(mode="json")
 
 
 def _brokers(settings: Settings) -> dict[str, Broker]:
