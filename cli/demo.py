@@ -36,9 +36,9 @@ console = Console()
 
 @dataclass(frozen=True)
 class Candidate:
-    """What training left behind: the registered version, its evaluation and the backtest's path."""
+    """What training left behind: the registered version (None: the gate refused it), its evaluation, the backtest."""
 
-    version: int
+    version: int | None
     evaluation: EvaluationReport
     backtest: list[BacktestPoint]
 
@@ -63,22 +63,30 @@ def demo(
     pictures = ", ".join(_shown(path) for path in sorted(out.glob("*.png")))
     console.print(f"All of it in {report['seconds']:.0f} s. Pictures: {pictures}. Facts: {_shown(out / 'report.json')}")
     console.print("The cloud keeps running; 'make down' stops it.")
+    if report["model"]["version"] is None and not os.environ.get(PACK_VARIABLE):
+        raise CommandError("The gate refused the candidate that the sample packs made; it should have let it through")
 
 
 def run_macro(target: Target, packs: list[Path], trials: int, out: Path) -> dict[str, Any]:
-    """Take the packs to a served prediction, print what came of it, draw `forecast.png`; returns the facts."""
+    """Take the packs to a served prediction, print what came of it, draw `forecast.png`; returns the facts.
+
+    A candidate that the gate refuses is not deployed: what served before, if anything, answers then.
+    """
     started = time.monotonic()
     ingested = [_ingest_pack(target, pack) for pack in packs]
     candidate = _train(target, trials)
-    outcome = _approve(target, candidate.version)
-    prediction = lifecycle.predict(target, MODEL, lifecycle.latest_figures(target))
+    outcome = None if candidate.version is None else _approve(target, candidate.version)
+    serves = bool(lifecycle.current(target, MODEL))
+    prediction = lifecycle.predict(target, MODEL, lifecycle.latest_figures(target)) if serves else None
     draw_backtest(
         candidate.backtest,
         title=f"UNRATE {CHART_HORIZON_MONTHS} months ahead, as forecast at the time",
         path=out / "forecast.png",
     )
     report = _report(target, packs, ingested, candidate, outcome, prediction, seconds=time.monotonic() - started)
-    console.print(_errors_table(candidate.evaluation), _facts_table(report), lifecycle.prediction_table(prediction))
+    console.print(_errors_table(candidate.evaluation), _facts_table(report))
+    if prediction is not None:
+        console.print(lifecycle.prediction_table(prediction))
     return report
 
 
@@ -117,12 +125,16 @@ def _train(target: Target, trials: int) -> Candidate:
         output = executions.follow(
             target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Training {MODEL}: {name}")
         )
-    if output.get("outcome") != lifecycle.REGISTERED:
-        raise CommandError(f"The gate let no candidate through:\n{lifecycle.training_message(output)}")
-    _say(f"Trained, through the gate, registered as version {output['version']}: PendingManualApproval")
+    if output.get("outcome") == lifecycle.ALREADY_RUNNING:
+        raise CommandError(lifecycle.training_message(output))
+    version: int | None = output.get("version")
+    if version is None:
+        console.print("[yellow]✗[/yellow] Trained, and refused by the gate: nothing is deployed")
+    else:
+        _say(f"Trained, through the gate, registered as version {version}: PendingManualApproval")
     console.print(lifecycle.training_message(output), highlight=False, style="dim")
     evaluation, backtest = _job_output(target, output["job_name"])
-    return Candidate(version=output["version"], evaluation=evaluation, backtest=backtest)
+    return Candidate(version=version, evaluation=evaluation, backtest=backtest)
 
 
 def _job_output(target: Target, job_name: str) -> tuple[EvaluationReport, list[BacktestPoint]]:
@@ -173,13 +185,12 @@ def _report(
     packs: list[Path],
     ingested: list[Ingested],
     candidate: Candidate,
-    outcome: str,
-    prediction: dict[str, Any],
+    outcome: str | None,
+    prediction: dict[str, Any] | None,
     *,
     seconds: float,
 ) -> dict[str, Any]:
     spec = lifecycle.spec_of(MODEL)
-    endpoint = target.client("sagemaker").describe_endpoint(EndpointName=spec.endpoint_name)
     return {
         "packs": [
             {
@@ -196,16 +207,21 @@ def _report(
             "name": MODEL,
             "group": spec.package_group,
             "version": candidate.version,
-            "status": "Approved",
+            "status": "Refused" if candidate.version is None else "Approved",
             "deployment": outcome,
         },
-        "endpoint": {
-            "name": endpoint["EndpointName"],
-            "status": endpoint["EndpointStatus"],
-            "config": endpoint["EndpointConfigName"],
-        },
+        "endpoint": None if prediction is None else _endpoint(target, spec.endpoint_name),
         "prediction": prediction,
         "seconds": round(seconds, 1),
+    }
+
+
+def _endpoint(target: Target, name: str) -> dict[str, str]:
+    endpoint = target.client("sagemaker").describe_endpoint(EndpointName=name)
+    return {
+        "name": endpoint["EndpointName"],
+        "status": endpoint["EndpointStatus"],
+        "config": endpoint["EndpointConfigName"],
     }
 
 
@@ -237,9 +253,18 @@ def _facts_table(report: dict[str, Any]) -> Table:
         )
     dataset, model, endpoint = report["dataset"], report["model"], report["endpoint"]
     table.add_row("merged data", lifecycle.dataset_line(dataset))
-    table.add_row("model", f"{model['group']} version {model['version']}, {model['status']}, {model['deployment']}")
-    table.add_row("endpoint", f"{endpoint['name']}: {endpoint['status']} ({endpoint['config']})")
+    table.add_row("model", _model_line(model))
+    if endpoint is None:
+        table.add_row("endpoint", "none: no version serves")
+    else:
+        table.add_row("endpoint", f"{endpoint['name']}: {endpoint['status']} ({endpoint['config']})")
     return table
+
+
+def _model_line(model: dict[str, Any]) -> str:
+    if model["version"] is None:
+        return f"refused by the gate, not registered in {model['group']}"
+    return f"{model['group']} version {model['version']}, {model['status']}, {model['deployment']}"
 
 
 def _shown(path: Path) -> str:
