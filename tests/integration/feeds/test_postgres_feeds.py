@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bellwether.adapters.postgres import Database, connect
-from bellwether.adapters.postgres_feeds import PostgresFeeds
+from bellwether.adapters.postgres_feeds import STORE, PostgresFeeds, story_columns
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.feeds import DueFeed, Entry, FetchResult, ListedFeed, after
 from bellwether.domain.stories import as_batch, event_uid
@@ -345,7 +345,13 @@ def test_what_runs_every_minute_reads_indexes_however_much_there_is(
             FROM generate_series(1, 200000) n
             """
         )
-        connection.execute("ANALYZE feed_state, inbound_events_raw")
+        connection.execute(
+            """
+            INSERT INTO story_keys SELECT (random() * 1e6)::bigint, now() - n * interval '1 second', md5(n::text)
+            FROM generate_series(1, 200000) n
+            """
+        )
+        connection.execute("ANALYZE feed_state, inbound_events_raw, story_keys")
     # When the statements are planned
     plans = {
         "feed_state_due": "SELECT feed_id FROM feed_state WHERE listed AND retired_at IS NULL"
@@ -361,3 +367,11 @@ def test_what_runs_every_minute_reads_indexes_however_much_there_is(
         # Then each walks its index
         assert index in plan, plan
         assert "Seq Scan" not in plan, plan
+    # And storing looks up what it brings, and of each key the latest titles, and reads nothing whole
+    batch = as_batch([("feed-1", NOON, [entry(n) for n in range(200)])])
+    with database.transaction() as connection:
+        found = connection.execute("EXPLAIN " + STORE, story_columns(batch)).fetchall()
+    plan = "\n".join(line for (line,) in found)
+    assert "story_keys_pkey" in plan
+    assert "Seq Scan on inbound_events_raw" not in plan, plan
+    assert "Seq Scan on story_keys" not in plan, plan

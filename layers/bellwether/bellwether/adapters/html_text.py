@@ -20,7 +20,7 @@ _SILENT = _set("""
 _VOID = frozenset({"embed"})
 _SPACE = re.compile(r"\s+")
 _UNWANTED = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"  # control characters, halves of pairs
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff"  # control characters, halves of pairs
     "\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]"  # no width, other direction
 )
 
@@ -37,7 +37,7 @@ def text_of_html(markup: str, *, characters: int) -> str:
 
 def plain_text(text: str, *, characters: int) -> str:
     """Text in one line, composed (NFC), without what can't be seen or stored."""
-    text = _UNWANTED.sub("", _SPACE.sub(" ", text)).strip()
+    text = _SPACE.sub(" ", _UNWANTED.sub("", text)).strip()
     return unicodedata.normalize("NFC", text)[:characters].rstrip()
 
 

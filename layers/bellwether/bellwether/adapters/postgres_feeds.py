@@ -47,7 +47,7 @@ FROM claimed ORDER BY next_attempt_at, feed_id
 # Two at once would not see each other's stories, and so link none of them: one stores at a time.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwether:stories', 0))"
 
-_STORE = """
+STORE = """
 WITH incoming AS (
     SELECT event_uid, feed_id, entry_id, url, title, summary, published_at, seen_at, content_sha256, leader_uid,
         terms::integer[] AS terms
@@ -228,7 +228,7 @@ class PostgresFeeds:
         with self._database.transaction() as connection:
             with connection.pipeline():
                 connection.execute(_LOCK)
-                stored = connection.execute(_STORE, _story_columns(batch))
+                stored = connection.execute(STORE, story_columns(batch))
                 texts = connection.execute(_OTHER_TEXTS, {**_columns(batch.other_texts, _TEXT_COLUMNS), "now": now})
                 states = connection.execute(_STATES, _columns(updates, _UPDATE_COLUMNS))
                 connection.execute(_FORGET_KEYS, {"before": now - timedelta(days=STORY_DAYS)})
@@ -241,7 +241,8 @@ class PostgresFeeds:
             return connection.execute(_FORGET, {"before": unseen_since, "limit": limit}).rowcount
 
 
-def _story_columns(batch: Batch) -> dict[str, Any]:
+def story_columns(batch: Batch) -> dict[str, Any]:
+    """Parameters of STORE: a column each, and the keys of all titles beside the events that they belong to."""
     keys = [(each.event_uid, key) for each in batch.stories for key in each.signature.keys]
     return {
         **_columns(batch.stories, _STORY_COLUMNS),

@@ -13,6 +13,7 @@ bounded: at most six keys a title and `CANDIDATES` comparisons a key.
 """
 
 import re
+import struct
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,6 @@ STORY_DAYS = 3
 """Tellings further apart are two stories."""
 
 _BANDS, _ROWS = 6, 2
-_PRIME = (1 << 61) - 1
 _MOST_TERMS = 40
 _TITLE_IDENTITY = 300  # characters
 _WORD = re.compile(r"[^\W_]+(?:[.,'’&-][^\W_]+)*")
@@ -127,7 +127,7 @@ def signature(title: str) -> Signature:
     terms = tuple(sorted({_signed(crc32(word.casefold().encode()), 32) for word in words}))[:_MOST_TERMS]
     if len(terms) < FEWEST_TERMS:
         return Signature(terms, ())
-    least = [min((a * term + b) % _PRIME for term in terms) for a, b in _functions()]
+    least = list(map(min, zip(*(_hashes(word.casefold()) for word in words), strict=True)))
     decisive = _decisive(words)
     keys = []
     for band in range(_BANDS):
@@ -165,7 +165,9 @@ def leaders(signatures: Mapping[str, Signature]) -> dict[str, str]:
 
 def _words(title: str) -> list[str]:
     """The words that count, as they are written, in their order; without wire marks and the publisher's name."""
-    text = "".join(char for char in unicodedata.normalize("NFKD", title) if not unicodedata.combining(char))
+    text = title
+    if not title.isascii():
+        text = "".join(char for char in unicodedata.normalize("NFKD", title) if not unicodedata.combining(char))
     text = _WIRE_PREFIX.sub("", text)
     shorter = _SOURCE_SUFFIX.sub("", text)
     if len(_WORD.findall(shorter)) >= FEWEST_TERMS:
@@ -185,11 +187,10 @@ def _decisive(words: Sequence[str]) -> str:
     return " ".join(sorted(decisive))
 
 
-@lru_cache(maxsize=1)
-def _functions() -> tuple[tuple[int, int], ...]:
-    """The same twelve hash functions everywhere and for ever: keys are kept in the database."""
-    numbers = [int.from_bytes(sha256(f"stories {n}".encode()).digest()[:7]) for n in range(2 * _BANDS * _ROWS)]
-    return tuple(zip((n | 1 for n in numbers[::2]), numbers[1::2], strict=True))
+@lru_cache(maxsize=20_000)
+def _hashes(word: str) -> tuple[int, ...]:
+    """A word by twelve hash functions, the same everywhere and for ever: keys are kept in the database."""
+    return struct.unpack(f"<{_BANDS * _ROWS}I", blake2b(word.encode(), digest_size=4 * _BANDS * _ROWS).digest())
 
 
 def _signed(number: int, bits: int) -> int:
