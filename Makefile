@@ -73,6 +73,7 @@ bench-macro: dev ## UNRATE forecasts beside random walk and AR in one run
 bench-news: dev ## feeds to rows, signals, sentiment and tickers, each beside a peer in one run
 	$(BIN)/python -m bench.news
 	$(BIN)/python -m bench.news_signals
+	$(BIN)/python -m bench.dispatch
 	$(BIN)/python -m bench.sentiment
 
 .PHONY: readme

@@ -83,6 +83,29 @@ LEFT JOIN LATERAL (
 ) AS newest ON true
 """
 
+_MARK = """
+UPDATE dispatch_recommendations AS recommendation
+SET status = mark.status, decision_id = mark.decision_id, status_reason = nullif(mark.reason, ''),
+    status_changed_at = mark.made_at, attempts = attempts + 1,
+    claim_token = CASE mark.status WHEN 'CLAIMED' THEN %(token)s::uuid END,
+    claimed_until = CASE mark.status WHEN 'CLAIMED' THEN %(until)s::timestamptz END
+FROM jsonb_to_recordset(%(marks)s) AS mark (
+    recommendation_id uuid, status text, decision_id uuid, reason text, made_at timestamptz
+)
+WHERE recommendation.recommendation_id = mark.recommendation_id
+"""
+
+_APPROVE = """
+INSERT INTO dispatch_executions (
+    recommendation_id, client_order_id, broker, ticker, side, quantity, order_terms, status, approved_at
+)
+SELECT recommendation_id, client_order_id, broker, ticker, side, quantity, order_terms, 'APPROVED', approved_at
+FROM jsonb_to_recordset(%s) AS approval (
+    recommendation_id uuid, client_order_id text, broker text, ticker text, side text, quantity numeric,
+    order_terms jsonb, approved_at timestamptz
+)
+"""
+
 
 class PostgresRecommendations:
     """RecommendationStore over one database; needs the rights of the application's role only."""
@@ -142,22 +165,29 @@ class PostgresRecommendations:
     def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
         """What the limits refer to, with quotes of `tickers`; to the transaction's end nobody else gets to see it."""
         connection = self._connection
-        connection.execute(_LOCK)  # then look: a statement sees what was committed before it began
-        rows = connection.execute(
-            _BOOK, {"tickers": list(tickers), "broker": broker, "day_start": day_start, "bar": _BAR}, binary=True
-        ).fetchall()
+        with connection.pipeline():  # one way there and back while others wait
+            connection.execute(_LOCK)  # then look: a statement sees what was committed before it began
+            lines = connection.execute(
+                _BOOK,
+                {"tickers": list(tickers), "broker": broker, "day_start": day_start, "bar": _BAR},
+                binary=True,
+            )
+            failures = connection.execute(
+                "SELECT count(*) FROM dispatch_executions WHERE last_error_at >= %s", (failures_since,)
+            )
+            control = connection.execute(_CURRENT_CONTROL)
         holdings: dict[str, Holding] = {}
         quotes: dict[str, Quote] = {}
         trades_today = 0
-        for ticker, before, today, spent, coming, going, last_trade_at, trades, opening, price, known_at in rows:
+        for ticker, before, today, spent, coming, going, last_trade_at, trades, opening, price, known_at in lines:
             holdings[ticker] = Holding(before, today, spent, coming, going, last_trade_at, opening, price)
             trades_today += trades
             if price is not None:
                 quotes[ticker] = Quote(price, known_at)
         return Book(
             trades_today=trades_today,
-            failures=self._failures(failures_since),
-            control=_control(connection),
+            failures=sum(count for (count,) in failures),
+            control=next((Control(*each) for each in control), RUNNING),
             holdings=holdings,
             quotes=quotes,
         )
@@ -165,45 +195,17 @@ class PostgresRecommendations:
     def record(self, rulings: Sequence[Ruling], token: UUID, *, claimed_until: datetime) -> None:
         """Keep decisions, and approved orders under `token`; ConflictError when one was decided before."""
         connection = self._connection
-        if insert_decisions(connection, [ruling.decision for ruling in rulings]) != len(rulings):
-            raise ConflictError("a recommendation that waits was decided before")
-        marked = [_mark(ruling) for ruling in rulings]
-        connection.execute(
-            """
-            UPDATE dispatch_recommendations AS recommendation
-            SET status = mark.status, decision_id = mark.decision_id, status_reason = nullif(mark.reason, ''),
-                status_changed_at = mark.made_at, attempts = attempts + 1,
-                claim_token = CASE mark.status WHEN 'CLAIMED' THEN %(token)s::uuid END,
-                claimed_until = CASE mark.status WHEN 'CLAIMED' THEN %(until)s::timestamptz END
-            FROM jsonb_to_recordset(%(marks)s) AS mark (
-                recommendation_id uuid, status text, decision_id uuid, reason text, made_at timestamptz
-            )
-            WHERE recommendation.recommendation_id = mark.recommendation_id
-            """,
-            {"token": token, "until": claimed_until, "marks": _jsonb(marked)},
-        )
         approved = [_approval(ruling.order, ruling.decision.made_at) for ruling in rulings if ruling.order]
-        if approved:
+        with connection.pipeline():
+            decided = insert_decisions(connection, [ruling.decision for ruling in rulings])
             connection.execute(
-                """
-                INSERT INTO dispatch_executions (
-                    recommendation_id, client_order_id, broker, ticker, side, quantity, order_terms, status, approved_at
-                )
-                SELECT recommendation_id, client_order_id, broker, ticker, side, quantity, order_terms, 'APPROVED',
-                    approved_at
-                FROM jsonb_to_recordset(%s) AS approval (
-                    recommendation_id uuid, client_order_id text, broker text, ticker text, side text,
-                    quantity numeric, order_terms jsonb, approved_at timestamptz
-                )
-                """,
-                (_jsonb(approved),),
+                _MARK,
+                {"token": token, "until": claimed_until, "marks": _jsonb([_mark(ruling) for ruling in rulings])},
             )
-
-    def _failures(self, since: datetime) -> int:
-        row = self._connection.execute(
-            "SELECT count(*) FROM dispatch_executions WHERE last_error_at >= %s", (since,)
-        ).fetchone()
-        return int(row[0]) if row else 0
+            if approved:
+                connection.execute(_APPROVE, (_jsonb(approved),))
+        if decided.rowcount != len(rulings):
+            raise ConflictError("a recommendation that waits was decided before")
 
     @property
     def _connection(self) -> Connection[TupleRow]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 from pydantic_core import to_json
@@ -22,7 +22,7 @@ class PostgresLedger:
     def add_decision(self, decision: Decision) -> bool:
         """Insert; False when its id is there already."""
         with self._database.transaction() as connection:
-            return insert_decisions(connection, (decision,)) == 1
+            return insert_decisions(connection, (decision,)).rowcount == 1
 
     def add_outcome(self, outcome: Outcome) -> bool:
         """Insert; False when decision, status and instant are there already. NotFoundError without the decision."""
@@ -63,10 +63,10 @@ class PostgresLedger:
         return tuple(Outcome.model_validate(dict(zip(fields, row, strict=True))) for row in rows)
 
 
-def insert_decisions(connection: Connection[TupleRow], decisions: Sequence[Decision]) -> int:
-    """Insert them in one statement of the caller's transaction; returns how many were not there already."""
+def insert_decisions(connection: Connection[TupleRow], decisions: Sequence[Decision]) -> Cursor[TupleRow]:
+    """Insert them in one statement of the caller's transaction; `rowcount` says how many were not there already."""
     rows = [decision.model_dump() for decision in decisions]
-    inserted = connection.execute(
+    return connection.execute(
         """
         INSERT INTO decisions (decision_id, kind, subject, verdict, actor, made_at, gates, evidence)
         SELECT decision_id, kind, subject, verdict, actor, made_at, gates, evidence
@@ -78,7 +78,6 @@ def insert_decisions(connection: Connection[TupleRow], decisions: Sequence[Decis
         """,
         (Jsonb(rows, dumps=_to_json),),
     )
-    return inserted.rowcount
 
 
 def insert_outcome(connection: Connection[TupleRow], outcome: Outcome) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -145,7 +146,7 @@ class Control:
 RUNNING = Control(halted=False, actor="nobody", reason="never halted", changed_at=datetime(1970, 1, 1, tzinfo=UTC))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Book:
     """Everything that limits refer to, as of one instant."""
 
@@ -155,7 +156,7 @@ class Book:
     holdings: Mapping[str, Holding] = field(default_factory=dict)
     quotes: Mapping[str, Quote] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def loss_today(self) -> Decimal | None:
         """USD lost since the day began (negative: won); None when the worth of something held is not known."""
         gains = [holding.gain_today for holding in self.holdings.values()]
@@ -171,7 +172,9 @@ class Book:
             ordered_out=holding.ordered_out + (order.quantity if order.side is Side.SELL else ZERO),
             last_trade_at=at,
         )
-        return replace(self, trades_today=self.trades_today + 1, holdings={**self.holdings, order.ticker: holding})
+        book = replace(self, trades_today=self.trades_today + 1, holdings={**self.holdings, order.ticker: holding})
+        book.__dict__["loss_today"] = self.loss_today  # what is on its way has neither won nor lost
+        return book
 
 
 def trading_day_start(now: datetime, hours: MarketHours = MarketHours.NYSE) -> datetime:
