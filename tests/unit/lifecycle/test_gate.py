@@ -61,6 +61,11 @@ def test_luck_is_ruled_out_at_the_short_horizons(months: int, verdict: str) -> N
     assert all("luck" in reason for reason in decision.reasons)
 
 
+def test_a_share_just_outside_does_not_read_as_the_limit() -> None:
+    decision = verdict_on(with_horizon(12, intervals=[{"level": 0.8, "coverage": 0.902, "mean_width": 0.4}]))
+    assert "held 90.2% of what came" in decision.reasons[0]
+
+
 @pytest.mark.parametrize(("coverage", "passes"), [(0.69, False), (0.70, True), (0.90, True), (0.91, False)])
 def test_intervals_hold_about_as_often_as_they_say(coverage: float, passes: bool) -> None:
     intervals = [{"level": 0.8, "coverage": coverage, "mean_width": 0.4}]

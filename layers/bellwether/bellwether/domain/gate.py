@@ -120,7 +120,7 @@ def _coverage(evaluation: HorizonEvaluation, policy: GatePolicy) -> Gate:
     held = next((i.coverage for i in evaluation.intervals if math.isclose(i.level, level)), None)
     if held is None:
         return _gate(name, None, limit, False, f"{ahead}: the report has no {level:.0%} interval")
-    reason = f"{ahead}: the {level:.0%} interval held {held:.0%} of what came, tolerated are ± {tolerance:.0%}"
+    reason = f"{ahead}: the {level:.0%} interval held {held:.1%} of what came, tolerated are ± {tolerance:.0%}"
     return _gate(name, held, limit, abs(held - level) <= tolerance + 1e-9, reason)
 
 
