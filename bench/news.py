@@ -34,7 +34,8 @@ from bellwether.adapters.postgres_feeds import PostgresFeeds
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.feeds import DueFeed, FetchResult, ListedFeed, after
 from bellwether.domain.stories import as_batch, content_sha256, event_uid
-from bellwether.ports import FeedAnswer, ObjectStore
+from bellwether.ports.feeds import FeedAnswer
+from bellwether.ports.objects import ObjectStore
 from bellwether.usecases.fetch_feeds import RESULTS, fetch_feeds
 from bench.database import embedded_database
 

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ADAPTERS = "bellwether.adapters"
 USECASES = "bellwether.usecases"
-PORTS = "bellwether.ports"
+PORTS = ROOT / "layers" / "bellwether" / "bellwether" / "ports"
 
 Definition = ast.FunctionDef | ast.ClassDef
 
@@ -55,6 +55,13 @@ def module(name: str) -> Module:
     """Read a module by its dotted name."""
     base = ROOT / "layers" / "bellwether" if name.startswith("bellwether") else ROOT
     return Module(name, ast.parse((base / Path(*name.split("."))).with_suffix(".py").read_text()))
+
+
+@cache
+def _ports() -> dict[str, Definition]:
+    """Every port by its name, whichever matter it belongs to."""
+    homes = (module(f"bellwether.ports.{path.stem}") for path in PORTS.glob("*.py"))
+    return {name: definition for home in homes for name, definition in home.definitions.items()}
 
 
 def calls_of(app: str) -> frozenset[Call]:
@@ -198,7 +205,7 @@ def _fields(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def _port_and_bases(port: str) -> set[str]:
-    definition = module(PORTS).definitions.get(port)
+    definition = _ports().get(port)
     if not isinstance(definition, ast.ClassDef):
         return set()
     bases = (base.id for base in definition.bases if isinstance(base, ast.Name))

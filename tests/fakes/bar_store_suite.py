@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from bellwether.domain.bars import BarRequest, Coverage
-from bellwether.ports import BarStore
+from bellwether.ports.telemetry import BarStore
 from tests.unit.signals.builders import FIVE_MINUTES, NOON, OPENS, bar, bars_until
 
 DAY = OPENS.date()

@@ -29,7 +29,7 @@ from bellwether.domain.dispatch import (
     next_step,
 )
 from bellwether.domain.errors import BellwetherError, ConflictError, NotFoundError
-from bellwether.ports import Unsettled
+from bellwether.ports.dispatch import Unsettled
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)  # a Monday, 11 o'clock in New York
 OPENED = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)

@@ -18,7 +18,7 @@ from bellwether.domain.dispatch import (
     Side,
 )
 from bellwether.domain.errors import NotFoundError, TransientUpstreamError, UpstreamError
-from bellwether.ports import DispatchControls, ExecutionStore, RecommendationStore
+from bellwether.ports.dispatch import DispatchControls, ExecutionStore, RecommendationStore
 from bellwether.usecases.claim_recommendations import Claimed, claim_recommendations
 from bellwether.usecases.execute_orders import execute_orders
 from bellwether.usecases.set_dispatch_control import set_dispatch_control

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bellwether.domain.feeds import DueFeed, FeedUpdate, ListedFeed
 from bellwether.domain.stories import Batch
-from bellwether.ports import FeedAnswer, Stored
+from bellwether.ports.feeds import FeedAnswer, Stored
 
 
 class ScriptedFetcher:

@@ -7,7 +7,7 @@ import pytest
 
 from bellwether.domain.decisions import Decision, Gate, Outcome, Verdict, decide
 from bellwether.domain.errors import ConflictError, NotFoundError
-from bellwether.ports import DecisionLedger
+from bellwether.ports.database import DecisionLedger
 from bellwether.usecases.record_decision import record_decision, record_outcome
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

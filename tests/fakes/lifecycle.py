@@ -11,7 +11,7 @@ from bellwether.domain.bundle import Archive
 from bellwether.domain.deployment import Approval, CurrentVersion, EndpointPhase, EndpointState, RegisteredVersion
 from bellwether.domain.errors import ConflictError, NotFoundError
 from bellwether.domain.training import TrainingJob
-from bellwether.ports import Answer, Registration
+from bellwether.ports.models import Answer, Registration
 from tests.builders import package_arn
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

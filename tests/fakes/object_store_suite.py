@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 
 from bellwether.domain.errors import ConflictError, NotFoundError
-from bellwether.ports import ObjectStore
+from bellwether.ports.objects import ObjectStore
 
 
 class ObjectStoreSuite:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from threading import RLock
 
 from bellwether.domain.errors import ConflictError, NotFoundError
-from bellwether.ports import ObjectContent, StoredObject
+from bellwether.ports.objects import ObjectContent, StoredObject
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

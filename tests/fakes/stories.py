@@ -8,7 +8,7 @@ from uuid import UUID
 
 from bellwether.domain.errors import BellwetherError, InvalidInputError
 from bellwether.domain.sentiment import Backlog, Classification, Results, Settled, Story
-from bellwether.ports import Answer
+from bellwether.ports.models import Answer
 from tests.builders import digest
 
 MODEL_VERSION = "sentiment-0badcafe"

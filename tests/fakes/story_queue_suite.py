@@ -5,7 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from bellwether.domain.sentiment import Backlog, Classification, Failure, Results, Scores, Settled, Story
-from bellwether.ports import StoryQueue
+from bellwether.ports.stories import StoryQueue
 from tests.fakes.stories import MODEL_VERSION, Row, story
 
 ONE, OTHER = UUID(int=1), UUID(int=2)

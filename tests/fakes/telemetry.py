@@ -8,7 +8,7 @@ from uuid import UUID
 from bellwether.domain.bars import SMALLEST_JUMP, Bar, BarRequest, Coverage
 from bellwether.domain.errors import TransientUpstreamError
 from bellwether.domain.signals import Signal, SignalRule, Situation
-from bellwether.ports import BarAnswer, Refused, StoredBars
+from bellwether.ports.telemetry import BarAnswer, Refused, StoredBars
 
 
 class InMemoryBars:

@@ -20,7 +20,7 @@ from bellwether.domain.monthly import month_end, parse_month
 from bellwether.domain.series import SERIES_PATTERN
 from bellwether.domain.series_catalogue import FETCHED
 from bellwether.observability import MetricUnit, logger, metrics, observed
-from bellwether.ports import SeriesSource
+from bellwether.ports.series import SeriesSource
 from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.ingest_series import Ingestion, ingest_from, ingest_inbox
 from bellwether.usecases.publish_dataset import Published, publish_as_of, publish_dataset

@@ -14,7 +14,7 @@ from bellwether.adapters.secrets import SecretsManagerStore
 from bellwether.domain.dispatch import DRY_RUN, PAPER, ClaimedOrder, Execution
 from bellwether.domain.errors import InvalidInputError
 from bellwether.observability import logger, observed
-from bellwether.ports import Broker
+from bellwether.ports.dispatch import Broker
 from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.execute_orders import execute_orders
 

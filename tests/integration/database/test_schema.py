@@ -16,7 +16,7 @@ from bellwether.adapters.postgres_ledger import PostgresLedger
 from bellwether.adapters.postgres_schema import PostgresSchema
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.errors import ConflictError, InvalidInputError, UpstreamError
-from bellwether.ports import DecisionLedger
+from bellwether.ports.database import DecisionLedger
 from bellwether.usecases.migrate_database import MigrationResult, migrate_database
 from tests.fakes.ledger_suite import LedgerSuite, a_decision, an_outcome
 from tests.fakes.secrets import InMemorySecrets

@@ -5,7 +5,7 @@ import pytest
 
 from bellwether.adapters.secrets import SecretsManagerStore
 from bellwether.domain.errors import InvalidInputError, NotFoundError
-from bellwether.ports import SecretStore
+from bellwether.ports.secrets import SecretStore
 from tests.fakes.secrets import InMemorySecrets
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bellwether.adapters.feed_http import HttpFeedFetcher, Limits
 from bellwether.domain.feeds import DueFeed
-from bellwether.ports import FeedAnswer
+from bellwether.ports.feeds import FeedAnswer
 from tests.feed_builders import due, rss
 from tests.integration.feeds.feed_server import FeedServer, Request, http
 

@@ -12,7 +12,7 @@ from bellwether.adapters.postgres_feeds import STORE, PostgresFeeds, story_colum
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.feeds import DueFeed, Entry, FetchResult, ListedFeed, after
 from bellwether.domain.stories import as_batch, event_uid
-from bellwether.ports import Stored
+from bellwether.ports.feeds import Stored
 from tests.feed_builders import NOON, entry, result
 
 LEASE = timedelta(minutes=5)

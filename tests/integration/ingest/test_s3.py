@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ResponseStream
 
 from bellwether.adapters.s3 import S3ObjectStore
 from bellwether.domain.errors import NotFoundError, TransientUpstreamError, UpstreamError
-from bellwether.ports import ObjectStore
+from bellwether.ports.objects import ObjectStore
 from tests.fakes.object_store_suite import ObjectStoreSuite
 
 

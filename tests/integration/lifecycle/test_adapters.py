@@ -19,7 +19,15 @@ from bellwether.adapters.ssm import SsmPromotions
 from bellwether.adapters.stepfunctions import StepFunctionsProcesses
 from bellwether.domain.deployment import CurrentVersion, EndpointPhase
 from bellwether.domain.errors import ConflictError, InvalidInputError, NotFoundError
-from bellwether.ports import Archives, Endpoints, ModelRegistry, Processes, Promotions, Registration, ServingModels
+from bellwether.ports.models import (
+    Archives,
+    Endpoints,
+    ModelRegistry,
+    Processes,
+    Promotions,
+    Registration,
+    ServingModels,
+)
 from tests.builders import BUCKET, GROUP, digest, package_arn, tar_gz
 from tests.fakes.lifecycle import (
     ArchivesByUri,

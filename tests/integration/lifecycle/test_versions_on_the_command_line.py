@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from bellwether.adapters.sagemaker import SageMakerRegistry
-from bellwether.ports import Registration
+from bellwether.ports.models import Registration
 from cli import lifecycle
 from cli.problems import CommandError
 from cli.target import Target

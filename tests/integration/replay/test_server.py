@@ -15,7 +15,7 @@ from bellwether.adapters.alpaca_data import AlpacaMarketData
 from bellwether.adapters.feed_http import HttpFeedFetcher, Limits
 from bellwether.domain.bars import BarRequest
 from bellwether.domain.feeds import DueFeed
-from bellwether.ports import FeedAnswer
+from bellwether.ports.feeds import FeedAnswer
 from cli.demo_news import prepare_replay
 from cli.news_facts import NewsFacts
 from localcloud import ports

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bellwether.ports import DecisionLedger
+from bellwether.ports.database import DecisionLedger
 from tests.fakes.database import InMemoryLedger
 from tests.fakes.ledger_suite import LedgerSuite
 

@@ -10,7 +10,7 @@ import feedparser  # type: ignore[import-untyped]
 import pytest
 
 from bellwether.adapters.feed_documents import FeedparserReader
-from bellwether.ports import FeedAnswer
+from bellwether.ports.feeds import FeedAnswer
 from bellwether.usecases.fetch_feeds import fetch_feeds
 from tests.fakes.feeds import ScriptedFetcher
 from tests.fakes.objects import InMemoryObjectStore

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from bellwether.adapters.feed_documents import FeedparserReader
 from bellwether.domain.errors import InvalidInputError, NotFoundError, UpstreamError
 from bellwether.domain.feeds import DueFeed, FetchResult, ListedFeed
-from bellwether.ports import FeedAnswer
+from bellwether.ports.feeds import FeedAnswer
 from bellwether.usecases.fetch_feeds import INLINE_BYTES, Handover, fetch_feeds, hand_over, take_over
 from bellwether.usecases.list_due_feeds import list_due_feeds
 from bellwether.usecases.store_entries import store_entries

@@ -11,7 +11,7 @@ import pytest
 from bellwether.domain import packs, tabular
 from bellwether.domain.errors import BellwetherError, NotFoundError, TransientUpstreamError, UpstreamError
 from bellwether.domain.fred_layout import INBOX, ORIGINALS, QUARANTINE, VINTAGES
-from bellwether.ports import Download
+from bellwether.ports.series import Download
 from bellwether.usecases import ingest_series
 from bellwether.usecases.ingest_series import Ingestion, ingest_from, ingest_inbox
 from tests.fakes.objects import NOON, InMemoryObjectStore

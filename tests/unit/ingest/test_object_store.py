@@ -2,7 +2,7 @@
 
 import pytest
 
-from bellwether.ports import ObjectStore
+from bellwether.ports.objects import ObjectStore
 from tests.fakes.object_store_suite import ObjectStoreSuite
 from tests.fakes.objects import InMemoryObjectStore
 

@@ -11,7 +11,7 @@ from bellwether.domain.errors import InvalidInputError, TransientUpstreamError
 from bellwether.domain.fred_layout import AS_OF, CHECKPOINTS, INBOX, MERGED_CSV, MERGED_MANIFEST, VINTAGES, vintage_key
 from bellwether.domain.models import DatasetManifest
 from bellwether.domain.vintages import Vintage
-from bellwether.ports import ObjectContent
+from bellwether.ports.objects import ObjectContent
 from bellwether.usecases import publish_dataset as module
 from bellwether.usecases.checkpoints import EVERY
 from bellwether.usecases.ingest_series import ingest_inbox

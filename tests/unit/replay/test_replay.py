@@ -15,7 +15,7 @@ from bellwether.adapters.feed_documents import FeedparserReader
 from bellwether.adapters.listings import packaged_listings
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.tickers import TickerFinder, parse_listings
-from bellwether.ports import FeedDocument
+from bellwether.ports.feeds import FeedDocument
 from localcloud.errors import CloudError
 from localcloud.replay.answers import Answer
 from localcloud.replay.clock import ReplayClock

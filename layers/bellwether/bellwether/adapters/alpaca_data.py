@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from bellwether.domain.bars import Bar, BarRequest, Timeframe, checked
 from bellwether.domain.errors import InvalidInputError, TransientUpstreamError, UpstreamError
-from bellwether.ports import BarAnswer, Refused
+from bellwether.ports.telemetry import BarAnswer, Refused
 
 Feed = Literal["iex", "sip", "delayed_sip", "boats", "otc"]
 Adjustment = Literal["raw", "split", "dividend", "all"]

@@ -21,7 +21,7 @@ import feedparser  # type: ignore[import-untyped]
 from bellwether.adapters.html_text import plain_text, text_of_html
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.feeds import update_period_seconds
-from bellwether.ports import DocumentEntry, FeedDocument
+from bellwether.ports.feeds import DocumentEntry, FeedDocument
 
 TITLE_CHARACTERS = 500
 SUMMARY_CHARACTERS = 4000

@@ -26,7 +26,7 @@ import h11
 
 from bellwether.domain.addresses import is_public
 from bellwether.domain.feeds import DueFeed
-from bellwether.ports import FeedAnswer
+from bellwether.ports.feeds import FeedAnswer
 
 USER_AGENT = "bellwether/0.1 (feed reader; asks conditionally, honours Retry-After and ttl)"
 PERMANENT, TEMPORARY = frozenset({301, 308}), frozenset({302, 303, 307})

@@ -12,7 +12,7 @@ import urllib3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.domain.errors import NotFoundError, TransientUpstreamError, UpstreamError
-from bellwether.ports import Download
+from bellwether.ports.series import Download
 
 ATTEMPTS = 4
 CONNECT_SECONDS = 5.0

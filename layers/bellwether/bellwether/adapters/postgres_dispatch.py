@@ -35,7 +35,7 @@ from bellwether.domain.dispatch import (
     next_step,
 )
 from bellwether.domain.errors import ConflictError, NotFoundError
-from bellwether.ports import Unsettled
+from bellwether.ports.dispatch import Unsettled
 
 ASK_AGAIN_SECONDS = 45  # about an order that the broker works on
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwether:dispatch', 0))"

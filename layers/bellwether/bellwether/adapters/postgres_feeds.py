@@ -7,7 +7,7 @@ from typing import Any
 from bellwether.adapters.postgres import Database
 from bellwether.domain.feeds import DueFeed, FeedUpdate, ListedFeed
 from bellwether.domain.stories import ALIKE_BESIDE, ALIKE_WITHIN, CANDIDATES, STORY_DAYS, Batch
-from bellwether.ports import Stored
+from bellwether.ports.feeds import Stored
 
 SEEN_AGAIN = timedelta(hours=6)
 """`last_seen_at` of an entry that stays in its feed is written no more often than this."""

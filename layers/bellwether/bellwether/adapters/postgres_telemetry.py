@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 from bellwether.adapters.postgres import Database
 from bellwether.domain.bars import SMALLEST_JUMP, Bar, BarRequest, Coverage, Timeframe
 from bellwether.domain.signals import Signal, SignalRule, Situation, Story
-from bellwether.ports import StoredBars
+from bellwether.ports.telemetry import StoredBars
 
 LOOK_BACK_DAYS = 14  # for the rule's bars: a partition of time that the index can end at
 _SIGNALS_LOCK = 0x5349474E  # one writer of recommendations at a time: the cooldown is checked against what is committed

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from bellwether.adapters.aws_errors import translated
 from bellwether.domain.errors import ConflictError, NotFoundError
-from bellwether.ports import ObjectContent, StoredObject
+from bellwether.ports.objects import ObjectContent, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,7 +11,7 @@ from bellwether.adapters.aws_errors import translated
 from bellwether.domain.deployment import Approval, EndpointPhase, EndpointState, RegisteredVersion
 from bellwether.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from bellwether.domain.training import TrainingJob
-from bellwether.ports import Registration
+from bellwether.ports.models import Registration
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from bellwether.adapters.aws_errors import from_client_error, translated
 from bellwether.domain.errors import BellwetherError, InvalidInputError, TransientUpstreamError, UpstreamError
-from bellwether.ports import Answer
+from bellwether.ports.models import Answer
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient

@@ -13,7 +13,9 @@ from bellwether.domain.catalogue import ClassifierSpec, classifier_spec
 from bellwether.domain.decisions import Verdict, decide
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.models import AgreementReport, BundleManifest
-from bellwether.ports import Archives, Clock, ObjectStore
+from bellwether.ports.clock import Clock
+from bellwether.ports.models import Archives
+from bellwether.ports.objects import ObjectStore
 from bellwether.usecases.assess_candidate import Assessment
 
 ACTOR = "bellwether:assess_bundle"

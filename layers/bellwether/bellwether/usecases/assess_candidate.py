@@ -14,7 +14,9 @@ from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.gate import check_consistent, judge
 from bellwether.domain.models import BundleManifest, DatasetManifest, EvaluationReport, Sha256
 from bellwether.domain.training import code_sha256_of, dataset_prefix
-from bellwether.ports import Archives, Clock, ObjectStore
+from bellwether.ports.clock import Clock
+from bellwether.ports.models import Archives
+from bellwether.ports.objects import ObjectStore
 
 ACTOR = "bellwether:assess_candidate"
 

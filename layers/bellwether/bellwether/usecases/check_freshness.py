@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.domain.watch import Alert, Told, WatchPolicy, alerts, confirm, find, follow
-from bellwether.ports import Clock, Watchtower
+from bellwether.ports.clock import Clock
+from bellwether.ports.watch import Watchtower
 
 
 class Confirmation(BaseModel):

@@ -14,7 +14,7 @@ from bellwether.domain.folding import Fold
 from bellwether.domain.fred_layout import CHECKPOINTS
 from bellwether.domain.series_catalogue import catalogue_sha256
 from bellwether.domain.vintages import VintageName
-from bellwether.ports import ObjectStore
+from bellwether.ports.objects import ObjectStore
 from bellwether.usecases.kept_vintages import load_in_order
 
 EVERY = 16  # vintages from one checkpoint to the next

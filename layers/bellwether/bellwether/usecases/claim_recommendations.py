@@ -14,7 +14,8 @@ from bellwether.domain.dispatch import (
     rule,
     trading_day_start,
 )
-from bellwether.ports import Clock, RecommendationStore, Unsettled
+from bellwether.ports.clock import Clock
+from bellwether.ports.dispatch import RecommendationStore, Unsettled
 
 
 class Refusal(BaseModel):

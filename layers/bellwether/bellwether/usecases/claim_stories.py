@@ -5,7 +5,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.domain.sentiment import POLICY, Backlog, ClaimPolicy, Mode, Story, StoryLine, batch_key
-from bellwether.ports import ObjectStore, StoryQueue
+from bellwether.ports.objects import ObjectStore
+from bellwether.ports.stories import StoryQueue
 
 
 class ClaimRequest(BaseModel):

@@ -29,7 +29,8 @@ from bellwether.domain.sentiment import (
     results_key,
 )
 from bellwether.domain.tickers import TickerFinder, parse_listings
-from bellwether.ports import ObjectStore, Predictor
+from bellwether.ports.models import Predictor
+from bellwether.ports.objects import ObjectStore
 
 QUESTIONS_AT_ONCE = 64
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bellwether.domain.dispatch import ClaimedOrder, Execution, ExecutionStatus, not_sent, observed
 from bellwether.domain.errors import BellwetherError, ConflictError, UpstreamError
-from bellwether.ports import Broker, Clock
+from bellwether.ports.clock import Clock
+from bellwether.ports.dispatch import Broker
 
 LONGEST_ORDER_SECONDS = 25.0
 """What one order may take at worst: asking, sending and asking again, each to the broker's time limit."""

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.domain.bars import Bar, BarRequest
 from bellwether.domain.errors import ConflictError, TransientUpstreamError
-from bellwether.ports import Clock, MarketData, ObjectStore, Refused
+from bellwether.ports.clock import Clock
+from bellwether.ports.objects import ObjectStore
+from bellwether.ports.telemetry import MarketData, Refused
 
 INLINE_BYTES = 100 * 1024  # what Step Functions hands on; more goes through S3
 RESERVE_SECONDS = 25.0  # for the last request with its pauses, and for handing on

@@ -13,7 +13,8 @@ from bellwether.domain.errors import BellwetherError, ConflictError, InvalidInpu
 from bellwether.domain.feeds import DueFeed, Entry, FetchResult, interval_seconds
 from bellwether.domain.news_layout import FETCHED, fetched_key, quarantine_key, reason_key
 from bellwether.domain.stories import identity
-from bellwether.ports import DocumentEntry, FeedAnswer, FeedDocument, FeedFetcher, FeedParser, ObjectStore
+from bellwether.ports.feeds import DocumentEntry, FeedAnswer, FeedDocument, FeedFetcher, FeedParser
+from bellwether.ports.objects import ObjectStore
 
 INLINE_BYTES = 100 * 1024
 """Larger results go to S3, and only their key through the state machine."""

@@ -31,7 +31,9 @@ from bellwether.domain.packs import MAX_PACK_BYTES, PackFile, unpack
 from bellwether.domain.series_catalogue import spec_of
 from bellwether.domain.tabular import Rejection, SeriesTable, TableReading, read_table
 from bellwether.domain.vintages import compare, make_vintage, place, start_of
-from bellwether.ports import Clock, ObjectStore, SeriesSource, StoredObject
+from bellwether.ports.clock import Clock
+from bellwether.ports.objects import ObjectStore, StoredObject
+from bellwether.ports.series import SeriesSource
 from bellwether.usecases.kept_vintages import list_vintages, load_vintage
 
 REASONS_SHOWN = 20

@@ -7,7 +7,7 @@ from itertools import groupby
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.fred_layout import VINTAGES, parse_vintage_key, vintage_key, vintage_prefix
 from bellwether.domain.vintages import Vintage, VintageName, in_order, read_vintage
-from bellwether.ports import ObjectStore
+from bellwether.ports.objects import ObjectStore
 
 VintageNames = Mapping[str, Sequence[VintageName]]
 

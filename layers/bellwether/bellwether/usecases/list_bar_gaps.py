@@ -15,7 +15,8 @@ from bellwether.domain.bars import (
     plan_requests,
 )
 from bellwether.domain.market_calendar import MarketHours
-from bellwether.ports import BarStore, Clock
+from bellwether.ports.clock import Clock
+from bellwether.ports.telemetry import BarStore
 
 GAPS_SHOWN = 50
 

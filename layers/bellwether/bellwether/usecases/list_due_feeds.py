@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.feeds import DueFeed, ListedFeed
-from bellwether.ports import Clock, FeedStore
+from bellwether.ports.clock import Clock
+from bellwether.ports.feeds import FeedStore
 
 EARLY_SECONDS = 15
 """A feed that comes due before the next tick is asked in this one: ticks are a minute apart, but not to the second."""

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from bellwether.domain.market_calendar import MarketHours
 from bellwether.domain.signals import Signal, SignalRule, judge
-from bellwether.ports import Clock, SignalStore
+from bellwether.ports.clock import Clock
+from bellwether.ports.telemetry import SignalStore
 
 
 class Recommended(BaseModel):

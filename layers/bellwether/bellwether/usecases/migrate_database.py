@@ -5,7 +5,8 @@ from pydantic import BaseModel, ConfigDict
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.errors import ConflictError, InvalidInputError
 from bellwether.domain.migrations import plan
-from bellwether.ports import DatabaseSchema, MigrationFiles, SecretStore
+from bellwether.ports.database import DatabaseSchema, MigrationFiles
+from bellwether.ports.secrets import SecretStore
 
 
 class MigrationResult(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 from bellwether.domain.catalogue import forecast_spec
 from bellwether.domain.errors import InvalidInputError, UpstreamError
 from bellwether.domain.prediction import read_request
-from bellwether.ports import Predictor
+from bellwether.ports.models import Predictor
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from bellwether.domain.training import (
     next_attempt,
     running_attempt,
 )
-from bellwether.ports import JobCode, ObjectStore, TrainingJobs
+from bellwether.ports.models import JobCode, TrainingJobs
+from bellwether.ports.objects import ObjectStore
 
 ENTRY_POINT = "train.py"
 MANIFEST = "manifest.json"

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from bellwether.domain.catalogue import model_spec
 from bellwether.domain.deployment import Action, CurrentVersion, DeploymentPlan
 from bellwether.domain.errors import ConflictError
-from bellwether.ports import Clock, Promotions
+from bellwether.ports.clock import Clock
+from bellwether.ports.models import Promotions
 
 
 class Promotion(BaseModel):

@@ -20,7 +20,7 @@ from bellwether.domain.folding import Column, Finding, Merged
 from bellwether.domain.fred_layout import MERGED_CSV, MERGED_MANIFEST, as_of_keys
 from bellwether.domain.series_catalogue import catalogue_sha256
 from bellwether.domain.vintages import VintageName
-from bellwether.ports import ObjectContent, ObjectStore
+from bellwether.ports.objects import ObjectContent, ObjectStore
 from bellwether.usecases.checkpoints import fold_vintages
 from bellwether.usecases.kept_vintages import VintageNames, digest, list_vintages, telling
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bellwether.domain.decisions import Decision, Outcome
 from bellwether.domain.errors import ConflictError
-from bellwether.ports import DecisionLedger
+from bellwether.ports.database import DecisionLedger
 
 
 class Recorded(BaseModel):

@@ -7,7 +7,7 @@ from bellwether.domain.catalogue import model_spec
 from bellwether.domain.decisions import Verdict
 from bellwether.domain.deployment import BUNDLE_SHA256
 from bellwether.domain.errors import InvalidInputError
-from bellwether.ports import ModelRegistry, Registration
+from bellwether.ports.models import ModelRegistry, Registration
 from bellwether.usecases.assess_candidate import Assessment
 
 ENVIRONMENT = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.domain.deployment import DeploymentPlan, EndpointState
-from bellwether.ports import CurrentVersions, Endpoints
+from bellwether.ports.models import CurrentVersions, Endpoints
 from bellwether.usecases.steer_endpoint import steer_endpoint
 
 

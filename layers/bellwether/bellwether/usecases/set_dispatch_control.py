@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from bellwether.ports import DispatchControls
+from bellwether.ports.dispatch import DispatchControls
 
 
 class DispatchState(BaseModel):

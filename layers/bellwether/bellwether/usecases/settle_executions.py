@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bellwether.domain.dispatch import Execution, ExecutionStatus, Step
 from bellwether.domain.errors import NotFoundError
-from bellwether.ports import ExecutionStore
+from bellwether.ports.dispatch import ExecutionStore
 
 
 class Settled(BaseModel):

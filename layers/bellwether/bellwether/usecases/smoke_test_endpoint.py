@@ -11,7 +11,8 @@ from bellwether.domain.deployment import DeploymentPlan
 from bellwether.domain.errors import InvalidInputError, UpstreamError
 from bellwether.domain.golden import VERSION_FIELD, differences
 from bellwether.domain.models import Golden
-from bellwether.ports import ObjectStore, Predictor
+from bellwether.ports.models import Predictor
+from bellwether.ports.objects import ObjectStore
 
 SHOWN_DIFFERENCES = 5
 

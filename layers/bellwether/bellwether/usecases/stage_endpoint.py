@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bellwether.domain.catalogue import model_spec
 from bellwether.domain.deployment import DeploymentPlan
-from bellwether.ports import Endpoints, ServingModels
+from bellwether.ports.models import Endpoints, ServingModels
 from bellwether.usecases.steer_endpoint import steer_endpoint
 
 

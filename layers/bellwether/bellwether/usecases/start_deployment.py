@@ -6,7 +6,7 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field
 
 from bellwether.domain.catalogue import spec_of_group
 from bellwether.domain.deployment import Action, Approval, execution_name
-from bellwether.ports import Processes
+from bellwether.ports.models import Processes
 
 ACTOR_LIMIT = 400  # a decision's
 ACTIONS = {Approval.APPROVED.value: Action.DEPLOY, Approval.REJECTED.value: Action.REJECT}

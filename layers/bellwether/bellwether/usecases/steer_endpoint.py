@@ -2,7 +2,7 @@
 
 from bellwether.domain.deployment import EndpointPhase
 from bellwether.domain.errors import ConflictError, TransientUpstreamError
-from bellwether.ports import Endpoints
+from bellwether.ports.models import Endpoints
 
 
 def steer_endpoint(endpoint_name: str, config_name: str, *, endpoints: Endpoints) -> None:

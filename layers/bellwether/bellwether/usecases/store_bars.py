@@ -7,7 +7,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from bellwether.domain.bars import Bar, Timeframe, checked, suspected_splits
 from bellwether.domain.errors import InvalidInputError
-from bellwether.ports import BarStore, ObjectStore
+from bellwether.ports.objects import ObjectStore
+from bellwether.ports.telemetry import BarStore
 from bellwether.usecases.fetch_bars import PREFIX, Delivery, FetchedBars
 
 

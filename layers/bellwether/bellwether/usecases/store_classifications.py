@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from bellwether.domain.bundle import parse_report
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.sentiment import POLICY, ClaimPolicy, Results, Settled
-from bellwether.ports import ObjectStore, StoryQueue
+from bellwether.ports.objects import ObjectStore
+from bellwether.ports.stories import StoryQueue
 
 
 class StoreRequest(BaseModel):

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from bellwether.domain.feeds import FetchResult, after
 from bellwether.domain.stories import as_batch
-from bellwether.ports import Clock, FeedStore
+from bellwether.ports.clock import Clock
+from bellwether.ports.feeds import FeedStore
 
 FORGOTTEN_AT_ONCE = 500
 

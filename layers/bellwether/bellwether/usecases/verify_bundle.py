@@ -17,7 +17,8 @@ from bellwether.domain.deployment import (
     why_not_deploy,
 )
 from bellwether.domain.errors import InvalidInputError
-from bellwether.ports import Archives, CurrentVersions, EndpointStates, ObjectStore, RegisteredVersions
+from bellwether.ports.models import Archives, CurrentVersions, EndpointStates, RegisteredVersions
+from bellwether.ports.objects import ObjectStore
 
 
 class VerificationRequest(BaseModel):
