@@ -5,12 +5,14 @@ parser that passes over scripts, styles and all that is not for reading; that is
 """
 
 import calendar
+import codecs
 import io
 import re
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from time import struct_time
 from types import FrameType
@@ -28,9 +30,13 @@ SUMMARY_CHARACTERS = 4000
 MARKUP_CHARACTERS = 100_000
 """So much of an entry's HTML is looked at for its text."""
 MAX_EXPANSION_BYTES = 1024 * 1024
-"""What the entities of a document may add to it. Nested and external ones are never expanded at all."""
+"""What the entities of a document may add to it; external ones add nothing, they are never fetched."""
 
-_ENTITY = re.compile(rb"<!ENTITY\s+(?:%\s+)?([^\s%\"'>]{1,200})\s+(?:\"([^\"]*)\"|'([^']*)'|(SYSTEM|PUBLIC)\b)", re.I)
+_ENDLESS = 1 << 60
+_ENTITY = re.compile(rb"<!ENTITY\s+([^\s%\"'>]{1,200})\s+(?:\"([^\"]*)\"|'([^']*)')")
+_REFERENCE = re.compile(rb"&([^\s&;#<>\"']{1,200});")
+_CHARSET = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.I)
+_ASCII_INSIDE = re.compile(r"utf-8|ascii|latin|iso8859|cp125|koi8|gb|big5|euc|shift|mac|tis|cp8[56]|cp437")
 _ENTRY = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.I)
 _MARKUP = frozenset({"text/html", "application/xhtml+xml"})
 _WEB = re.compile(r"https?://\S+\Z", re.I)
@@ -48,10 +54,10 @@ class FeedparserReader:
 
     def parse(self, content: bytes, *, url: str, content_type: str | None) -> FeedDocument:
         """Raises InvalidInputError for what is no feed, expands too far, or takes too long to read."""
-        _refuse_expansion(content)
         headers = {"content-location": url} | ({"content-type": content_type} if content_type else {})
         try:
             with _limited_to(self._seconds):
+                _refuse_expansion(content, content_type)
                 # BytesIO: feedparser would open bytes that happen to be a file's name
                 parsed = feedparser.parse(
                     io.BytesIO(content), response_headers=headers, resolve_relative_uris=False, sanitize_html=False
@@ -144,18 +150,51 @@ def _list(mapping: Any, key: str) -> list[Any]:
 # --- guards ---------------------------------------------------------------------------------------------------------
 
 
-def _refuse_expansion(content: bytes) -> None:
-    """Reckon what the declared entities would come to. feedparser keeps only those that name no other entity."""
-    if b"<!ENTITY" not in content[: MARKUP_CHARACTERS * 10].upper():
-        return
-    added = 0
-    for name, double, single, external in _ENTITY.findall(content):
-        value = double or single
-        if external or b"&" in value.replace(b"&#", b""):
+def _refuse_expansion(content: bytes, content_type: str | None) -> None:
+    """Reckon what the declared entities would come to, one inside the other, before anybody expands them."""
+    for reading in _readings(content, content_type):
+        if b"<!ENTITY" not in reading:
             continue
-        added += len(value) * content.count(b"&" + name + b";")
-    if added > MAX_EXPANSION_BYTES:
-        raise InvalidInputError(f"its entities would add {added} bytes", field="document")
+        values = {name: double or single for name, double, single in _ENTITY.findall(reading)}
+        sizes: dict[bytes, int] = {}
+        added = 0
+        for name, times in Counter(_REFERENCE.findall(_ENTITY.sub(b"", reading))).items():
+            added += times * _expanded(name, values, sizes)
+        if added > MAX_EXPANSION_BYTES:
+            told = added if added < _ENDLESS else "endlessly many"
+            raise InvalidInputError(f"its entities would add {told} bytes", field="document")
+
+
+def _expanded(name: bytes, values: Mapping[bytes, bytes], sizes: dict[bytes, int]) -> int:
+    """Bytes of an entity with all that it names, `_ENDLESS` for one that names itself. No recursion: it may be deep."""
+    todo, open_ = [name], {name}
+    while todo:
+        current = todo[-1]
+        inside = [each for each in _REFERENCE.findall(values.get(current, b"")) if each in values]
+        unknown = next((each for each in inside if each not in sizes), None)
+        if unknown is None:
+            sizes[current] = min(len(values.get(current, b"")) + sum(sizes[each] for each in inside), _ENDLESS)
+        elif unknown in open_:
+            sizes[current] = _ENDLESS
+        else:
+            todo.append(unknown)
+            open_.add(unknown)
+            continue
+        open_.discard(todo.pop())
+    return sizes[name]
+
+
+def _readings(content: bytes, content_type: str | None) -> Iterator[bytes]:
+    """The document in whatever way the parser may come to read it, as bytes in which ASCII is ASCII."""
+    yield content.replace(b"\0", b"")  # UTF-16 and UTF-32 as well
+    names = {*_CHARSET.findall((content_type or "").encode()), *_CHARSET.findall(content[:400])}
+    if content.startswith(b"\x4c\x6f\xa7\x94"):  # "<?xm" in EBCDIC
+        names.add(b"cp037")
+    for name in names:
+        with suppress(LookupError, ValueError):
+            codec = codecs.lookup(name.decode("ascii"))
+            if not _ASCII_INSIDE.match(codec.name):
+                yield str(codec.decode(content, "ignore")[0]).encode(errors="ignore")
 
 
 @contextmanager

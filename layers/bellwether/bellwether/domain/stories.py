@@ -3,13 +3,13 @@
 An entry is known by its id; where it has none, by its link; where it has neither, by its day and title. Texts play no
 part as long as there is an id or a link, so that edits, repetitions and another order change nothing.
 
-Titles of the same story are found by MinHash: the set of a title's words is hashed by twelve functions, the least
-values are joined two by two into six keys, and titles that share a key are compared word by word: Jaccard at least 0.7
-where one title holds all words of the other, 0.85 where each has some of its own, as in series ("5 questions from
-Acme's call", "5 questions from Zenith's call"). What decides is part of every key, so that titles that differ there
-never meet: the first word (of most headlines the company), figures, symbols and short names in capitals, words of
-direction ("rises", "cut"). Two titles with Jaccard 0.8 share a key with probability 0.998, with 0.7 0.98. The cost is
-bounded: at most six keys a title and `CANDIDATES` comparisons a key.
+Titles of the same story are found by MinHash: the set of a title's words is hashed by eight functions, the least values
+are joined two by two into four keys, and titles that share a key are compared word by word: Jaccard at least 0.7 where
+one title holds all words of the other, 0.85 where each has some of its own, as in series ("5 questions from Acme's
+call", "5 questions from Zenith's call"). What decides is part of every key, so that titles that differ there never
+meet: the first word (of most headlines the company), figures, symbols and short names in capitals, words of direction
+("rises", "cut"). Two titles with Jaccard 0.85 share a key with probability 0.994, with 0.7 0.93. The cost is bounded:
+four keys a title and `CANDIDATES` comparisons a key.
 """
 
 import re
@@ -34,7 +34,7 @@ CANDIDATES = 8
 STORY_DAYS = 3
 """Tellings further apart are two stories."""
 
-_BANDS, _ROWS = 6, 2
+_BANDS, _ROWS = 4, 2
 _MOST_TERMS = 40
 _TITLE_IDENTITY = 300  # characters
 _WORD = re.compile(r"[^\W_]+(?:[.,'’&-][^\W_]+)*")
@@ -189,7 +189,7 @@ def _decisive(words: Sequence[str]) -> str:
 
 @lru_cache(maxsize=20_000)
 def _hashes(word: str) -> tuple[int, ...]:
-    """A word by twelve hash functions, the same everywhere and for ever: keys are kept in the database."""
+    """A word by eight hash functions, the same everywhere and for ever: keys are kept in the database."""
     return struct.unpack(f"<{_BANDS * _ROWS}I", blake2b(word.encode(), digest_size=4 * _BANDS * _ROWS).digest())
 
 
