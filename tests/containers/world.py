@@ -111,6 +111,9 @@ def running(image: str) -> Iterator[World]:
                 "COOLDOWN_SECONDS": "3600",
                 "SHORT_SELLING": "false",
                 "ALPACA_SECRET_ID": "",
+                "ALLOW_PRIVATE_HOSTS": "false",
+                "MARKET_DATA_URL": "http://127.0.0.1:9",
+                "MARKET_DATA_FEED": "iex",
             },
             endpoints={
                 "AWS_ENDPOINT_URL": f"http://{seen}:{aws_port}",
