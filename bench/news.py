@@ -3,8 +3,9 @@
 Our way is the functions' own code from the bytes on: identity, text, versions, likeness of stories, one transaction a
 round of feeds. The peer parses with feedparser as it comes and commits one INSERT an entry, with no stories and no feed
 state. Documents are generated: from the entries of recorded feeds where the shared data is at hand, else from words. On
-the embedded Postgres, which waits for the disk at each commit; a round trip is printed: a network makes it longer.
-Run: python -m bench.news [--feeds N] [--entries N] [--json]
+the embedded Postgres, which waits for the disk at each commit; and once more behind a relay that makes a round trip as
+long as between a function and its database (half a millisecond in one zone).
+Run: python -m bench.news [--feeds N] [--entries N] [--network-ms MS] [--json]
 """
 
 import argparse
@@ -16,7 +17,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +38,7 @@ from bellwether.domain.stories import as_batch, content_sha256, event_uid
 from bellwether.ports.feeds import FeedAnswer
 from bellwether.ports.objects import ObjectStore
 from bellwether.usecases.fetch_feeds import RESULTS, fetch_feeds
-from bench.database import embedded_database
+from bench.database import at_a_distance, embedded_database
 
 OUTPUT = Path("build/bench")
 SHARED = Path(os.environ.get("BELLWETHER_SHARED_DATA", "../shared/data")) / "feeds"
@@ -55,19 +56,13 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (event_uid) DO NOTHI
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Medians of some repetitions; entries a second unless the name says otherwise."""
+class Storing:
+    """Entries a second with a database so far away; medians of some repetitions."""
 
-    documents: str
-    feeds: int
-    entries: int
-    megabytes: float
     round_trip_us: float
-    parser_alone: float
     parse_and_insert_each: float
     ours: float
     ours_again: float
-    reading_alone: float
     insert_each_alone: float
     storing_alone: float
     storing_known: float
@@ -83,17 +78,44 @@ class Figures:
         return self.storing_alone / self.insert_each_alone
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What was measured, on which documents; entries a second."""
+
+    documents: str
+    feeds: int
+    entries: int
+    megabytes: float
+    parser_alone: float
+    reading_alone: float
+    here: Storing
+    over_network: Storing
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, keep the figures under build/bench."""
     options = _options(arguments)
     source, documents = generate(options.feeds, options.entries)
+    rounds = [documents[n : n + ROUND_FEEDS] for n in range(0, len(documents), ROUND_FEEDS)]
+    entries = sum(len(result.entries) for part in rounds for result in read(part))
     with embedded_database() as (owner, application):
-        figures = measure(owner, application, source, documents)
-    report = asdict(figures) | {"whole": figures.whole, "storing": figures.storing}
+        here = measure(owner, application, documents, entries)
+        with at_a_distance(application, options.network_ms / 1000) as far:
+            over_network = measure(owner, far, documents, entries)
+    figures = Figures(
+        documents=source,
+        feeds=len(documents),
+        entries=entries,
+        megabytes=sum(len(content) for _, content in documents) / 1e6,
+        parser_alone=entries / seconds(lambda: [parse(content) for _, content in documents]),
+        reading_alone=entries / seconds(lambda: [read(part) for part in rounds]),
+        here=here,
+        over_network=over_network,
+    )
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    (OUTPUT / "news.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (OUTPUT / "news.json").write_text(json.dumps(asdict(figures), indent=1) + "\n", encoding="utf-8")
     if options.json:
-        print(json.dumps(report, indent=1))
+        print(json.dumps(asdict(figures), indent=1))
     else:
         _print(figures)
     return 0
@@ -148,81 +170,82 @@ def _words() -> list[tuple[str, str]]:
 # --- measuring ------------------------------------------------------------------------------------------------------
 
 
+def parse(content: bytes) -> Sequence[Any]:
+    """Entries as feedparser gives them, as it comes."""
+    entries: Sequence[Any] = feedparser.parse(io.BytesIO(content)).entries
+    return entries
+
+
+def read(part: Sequence[tuple[str, bytes]]) -> tuple[FetchResult, ...]:
+    """From the bytes to what goes to the next function, through JSON and back, as there."""
+    served = _Served(part)
+    results = tuple(fetch_feeds(served, FeedparserReader(), _NO_QUARANTINE, served.feeds, seconds_left=600))
+    return RESULTS.validate_json(RESULTS.dump_json(results))
+
+
+def seconds(work: Callable[[], object], before: Callable[[], None] = lambda: None) -> float:
+    """Median of some repetitions."""
+    taken = []
+    for _ in range(REPETITIONS):
+        before()
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
 def measure(
-    owner: DatabaseLogin, application: DatabaseLogin, source: str, documents: Sequence[tuple[str, bytes]]
-) -> Figures:
+    owner: DatabaseLogin, application: DatabaseLogin, documents: Sequence[tuple[str, bytes]], entries: int
+) -> Storing:
     """Each way by itself, on an emptied database."""
     database = Database(lambda: application, sslmode="prefer")
     store = PostgresFeeds(database)
     feeds = [ListedFeed(feed_id=feed_id, url=f"https://example.org/{feed_id}") for feed_id, _ in documents]
     store.list_feeds(feeds, now=NOON)
     rounds = [documents[n : n + ROUND_FEEDS] for n in range(0, len(documents), ROUND_FEEDS)]
+    results = [read(part) for part in rounds]
+    parsed = [(feed_id, entry) for feed_id, content in documents for entry in parse(content)]
 
-    def read(part: Sequence[tuple[str, bytes]]) -> tuple[FetchResult, ...]:
-        """From the bytes to what goes to the next function, through JSON and back, as there."""
-        served = _Served(part)
-        results = tuple(fetch_feeds(served, FeedparserReader(), _NO_QUARANTINE, served.feeds, seconds_left=600))
-        return RESULTS.validate_json(RESULTS.dump_json(results))
-
-    def keep(results: Sequence[FetchResult]) -> int:
-        batch = as_batch((each.feed_id, each.fetched_at, each.entries) for each in results)
-        return store.store(batch, [after(each) for each in results], now=NOON).stored
-
-    def ours() -> None:
-        for part in rounds:
-            keep(read(part))
+    def keep(part: Sequence[FetchResult]) -> None:
+        batch = as_batch((each.feed_id, each.fetched_at, each.entries) for each in part)
+        store.store(batch, [after(each) for each in part], now=NOON)
 
     def empty() -> None:
         with connect(owner, sslmode="prefer") as connection:
             connection.execute("TRUNCATE inbound_events_raw, story_keys CASCADE")
 
-    def seconds(work: Callable[[], object], before: Callable[[], None] | None = empty) -> float:
-        taken = []
-        for _ in range(REPETITIONS):
-            if before:
-                before()
-            started = time.perf_counter()
-            work()
-            taken.append(time.perf_counter() - started)
-        return statistics.median(taken)
+    def keep_all() -> None:
+        for part in results:
+            keep(part)
 
-    parsed = [read(part) for part in rounds]
-    entries = sum(len(result.entries) for results in parsed for result in results)
+    def ours() -> None:
+        for part in rounds:
+            keep(read(part))
+
     with connect(application, sslmode="prefer") as connection:
 
-        def insert_each(pairs: Iterator[tuple[str, Any]]) -> None:
+        def insert_each(pairs: Iterable[tuple[str, Any]]) -> None:
             for feed_id, entry in pairs:
                 connection.execute(_INSERT, _row(feed_id, entry))
 
         def peer() -> None:
-            insert_each(
-                (feed_id, entry)
-                for feed_id, content in documents
-                for entry in feedparser.parse(io.BytesIO(content)).entries
-            )
+            insert_each((feed_id, entry) for feed_id, content in documents for entry in parse(content))
 
-        ready = [(name, e) for name, content in documents for e in feedparser.parse(io.BytesIO(content)).entries]
-        figures = {
-            "round_trip_us": seconds(lambda: [connection.execute("SELECT 1") for _ in range(1000)], None) * 1000,
-            "parser_alone": entries
-            / seconds(lambda: [feedparser.parse(io.BytesIO(content)) for _, content in documents], None),
-            "parse_and_insert_each": entries / seconds(peer),
-            "insert_each_alone": entries / seconds(lambda: insert_each(iter(ready))),
-        }
-    figures |= {
-        "ours": entries / seconds(ours),
-        "ours_again": entries / seconds(ours, None),
-        "reading_alone": entries / seconds(lambda: [read(part) for part in rounds], None),
-        "storing_alone": entries / seconds(lambda: [keep(results) for results in parsed]),
-        "storing_known": entries / seconds(lambda: [keep(results) for results in parsed], None),
-    }
+        figures = Storing(
+            round_trip_us=seconds(lambda: [connection.execute("SELECT 1") for _ in range(1000)]) * 1000,
+            parse_and_insert_each=entries / seconds(peer, empty),
+            insert_each_alone=entries / seconds(lambda: insert_each(parsed), empty),
+            ours=entries / seconds(ours, empty),
+            ours_again=entries / seconds(ours),
+            storing_alone=entries / seconds(keep_all, empty),
+            storing_known=entries / seconds(keep_all),
+        )
     with database.transaction() as connection:
         (found,) = connection.execute("SELECT count(*) FROM inbound_events_raw").fetchone() or (0,)
     database.close()
     if found != entries:
         raise RuntimeError(f"{found} of {entries} entries were stored")
-    megabytes = sum(len(content) for _, content in documents) / 1e6
-    return Figures(documents=source, feeds=len(documents), entries=entries, megabytes=megabytes, **figures)
+    return figures
 
 
 class _Served:
@@ -255,28 +278,31 @@ def _print(figures: Figures) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
     title = (
         f"{figures.entries} entries in {figures.feeds} documents of {figures.megabytes:.1f} MB ({figures.documents}); "
-        f"medians of {REPETITIONS}"
+        f"entries/s, medians of {REPETITIONS}"
     )
-    table = Table("", "entries/s", "beside the peer", title=title, title_justify="left")
-    for name, value, peer in (
-        ("feedparser alone, as it comes", figures.parser_alone, 0.0),
-        ("feedparser, one INSERT an entry (the peer)", figures.parse_and_insert_each, figures.parse_and_insert_each),
-        ("ours: bytes to committed rows", figures.ours, figures.parse_and_insert_each),
-        ("ours again: the same entries, all known", figures.ours_again, figures.parse_and_insert_each),
-        ("ours, reading alone: bytes to results", figures.reading_alone, 0.0),
-        ("one INSERT an entry alone (the peer)", figures.insert_each_alone, figures.insert_each_alone),
-        ("ours, storing alone: results to committed rows", figures.storing_alone, figures.insert_each_alone),
-        ("ours, storing alone, all known", figures.storing_known, figures.insert_each_alone),
+    here, far = figures.here, figures.over_network
+    table = Table("", f"round trip {here.round_trip_us:.0f} µs", "", f"{far.round_trip_us:.0f} µs", "", title=title)
+    table.add_row("feedparser alone, as it comes", f"{figures.parser_alone:,.0f}")
+    table.add_row("ours, reading alone: bytes to results", f"{figures.reading_alone:,.0f}")
+    for name, field, peer in (
+        ("feedparser, one INSERT an entry (the peer)", "parse_and_insert_each", "parse_and_insert_each"),
+        ("ours: bytes to committed rows", "ours", "parse_and_insert_each"),
+        ("ours again: the same entries, all known", "ours_again", "parse_and_insert_each"),
+        ("one INSERT an entry alone (the peer)", "insert_each_alone", "insert_each_alone"),
+        ("ours, storing alone: results to committed rows", "storing_alone", "insert_each_alone"),
+        ("ours, storing alone, all known", "storing_known", "insert_each_alone"),
     ):
-        table.add_row(name, f"{value:,.0f}", f"{value / peer:.1f} ×" if peer else "")
+        cells = [(getattr(part, field), getattr(part, field) / getattr(part, peer)) for part in (here, far)]
+        table.add_row(name, *(text for value, times in cells for text in (f"{value:,.0f}", f"{times:.1f} ×")))
     console.print(table)
-    console.print(f"A round trip to the database takes {figures.round_trip_us:.0f} µs. Figures: {OUTPUT / 'news.json'}")
+    console.print(f"Figures: {OUTPUT / 'news.json'}")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.news", description="Feeds' bytes into committed rows")
     parser.add_argument("--feeds", type=int, default=100)
     parser.add_argument("--entries", type=int, default=50, help="of each feed")
+    parser.add_argument("--network-ms", type=float, default=0.5, help="length of a round trip behind the relay")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser.parse_args(arguments)
 
