@@ -147,7 +147,7 @@ def predict(
         list[str] | None, typer.Option("--set", help="A current figure, such as UNRATE=4.1; repeat.")
     ] = None,
     month: Annotated[
-        str | None, typer.Option(help="Month of the figures, YYYY-MM; the month after the model's data otherwise.")
+        str | None, typer.Option(help="Month of the figures, YYYY-MM; the last month of the model's data otherwise.")
     ] = None,
     horizon: Annotated[int | None, typer.Option(help="Months ahead; the model's first horizon otherwise.")] = None,
     as_json: AsJson = False,

@@ -114,14 +114,23 @@ def _skill(evaluation: HorizonEvaluation, limit: SkillLimit) -> Iterator[Gate]:
 
 
 def _coverage(evaluation: HorizonEvaluation, policy: GatePolicy) -> Gate:
+    """Whether the interval held about as often as it says.
+
+    Too seldom is judged by the policy's tolerance alone. Too often harms nobody but the gain, and is tolerated further
+    where few forecasts were scored: to two standard errors of a share among n / h independent ones (forecasts h months
+    ahead overlap for h months).
+    """
     name, ahead = f"interval_coverage.h{evaluation.horizon_months}", _ahead(evaluation.horizon_months)
     level, tolerance = policy.interval_level, policy.interval_tolerance
-    limit = f"{level:.2f} ± {tolerance:.2f}"
+    independent = max(1.0, evaluation.n / evaluation.horizon_months)
+    least = level - tolerance
+    most = min(1.0, level + max(tolerance, 2 * math.sqrt(level * (1 - level) / independent)))
+    limit = f"{least:.2f} to {most:.2f}"
     held = next((i.coverage for i in evaluation.intervals if math.isclose(i.level, level)), None)
     if held is None:
         return _gate(name, None, limit, False, f"{ahead}: the report has no {level:.0%} interval")
-    reason = f"{ahead}: the {level:.0%} interval held {held:.1%} of what came, tolerated are ± {tolerance:.0%}"
-    return _gate(name, held, limit, abs(held - level) <= tolerance + 1e-9, reason)
+    reason = f"{ahead}: the {level:.0%} interval held {held:.1%} of what came, tolerated are {least:.1%} to {most:.1%}"
+    return _gate(name, held, limit, least - 1e-9 <= held <= most + 1e-9, reason)
 
 
 def _slice(horizon: int, part: SliceMetrics, policy: GatePolicy) -> Gate:
