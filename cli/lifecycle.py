@@ -26,6 +26,9 @@ INBOX_PREFIX = "fred-data/inbox/"
 VINTAGES_PREFIX = "fred-data/vintages/"
 QUARANTINE_PREFIX = "fred-data/quarantine/"
 EVENT_WAIT_SECONDS = 120
+UNAVAILABLE = 503
+PATIENCE_ATTEMPTS = 6
+PATIENCE_SECONDS = 5.0  # what the API says in Retry-After
 REGISTERED = "registered"
 ALREADY_RUNNING = "already_running"
 
@@ -396,7 +399,12 @@ def predict(
         body["month"] = month
     if horizon_months is not None:
         body["horizon_months"] = horizon_months
-    status, answer = target.post(f"{target.api_base}/predict/{model}", body)
+    url = f"{target.api_base}/predict/{model}"
+    for _ in range(PATIENCE_ATTEMPTS):
+        status, answer = target.post(url, body)
+        if status != UNAVAILABLE:
+            break
+        time.sleep(PATIENCE_SECONDS)  # a serverless endpoint that nobody asked for a while has to start first
     if status != 200:
         raise CommandError(
             f"{status}: {answer.get('field') or answer.get('error', 'refused')}: {answer.get('message', answer)}"
