@@ -8,6 +8,7 @@ import time
 import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ def ingest_pack(target: Target, files: list[Path]) -> Ingested:
     archive = _zipped(files)
     key = f"{INBOX_PREFIX}pack-{hashlib.sha256(archive).hexdigest()[:12]}.zip"
     before = len(_objects(s3, bucket, VINTAGES_PREFIX))
+    _await_next_second(s3, bucket)
     known_findings = _states(s3, bucket, QUARANTINE_PREFIX)
     s3.put_object(Bucket=bucket, Key=key, Body=archive)
     _await_empty(s3, bucket, key)
@@ -111,6 +113,13 @@ def _objects(s3: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
 def _states(s3: Any, bucket: str, prefix: str) -> frozenset[tuple[str, str]]:
     """Keys with what lies there: the same file dropped again leaves its findings under the same key, newly written."""
     return frozenset((entry["Key"], entry["ETag"]) for entry in _objects(s3, bucket, prefix))
+
+
+def _await_next_second(s3: Any, bucket: str) -> None:
+    """S3 tells times in seconds: dropped again in the second of its last finding, a file would leave the same one."""
+    written = [entry["LastModified"] for entry in _objects(s3, bucket, QUARANTINE_PREFIX)]
+    while written and datetime.now(UTC) - max(written) < timedelta(seconds=1.1):
+        time.sleep(0.1)
 
 
 def _await_empty(s3: Any, bucket: str, key: str) -> None:
