@@ -8,11 +8,9 @@ import argparse
 import json
 import random
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,17 +20,13 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.adapters.migration_files import PackagedMigrations
 from bellwether.adapters.postgres import Database, connect
-from bellwether.adapters.postgres_schema import PostgresSchema
 from bellwether.adapters.postgres_telemetry import SITUATIONS, PostgresSignals, situation_parameters
 from bellwether.domain.bars import bar_starts
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.market_calendar import last_sessions
 from bellwether.domain.signals import INTRADAY, Signal, judge
-from localcloud import ports
-from localcloud.home import Home
-from localcloud.postgres import Postgres
+from bench.database import embedded_database
 
 OUTPUT = Path("build/bench")
 NOW = datetime(2026, 3, 10, 19, 0, tzinfo=UTC)
@@ -61,7 +55,7 @@ class Figures:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, keep figures and plan under build/bench."""
     options = _options(arguments)
-    with _database() as (owner, application):
+    with embedded_database() as (owner, application):
         rows = _fill(owner, options.tickers, options.sessions)
         database = Database(lambda: application, sslmode="prefer", statement_timeout_seconds=120)
         figures = measure(database, options.tickers, *rows)
@@ -149,32 +143,6 @@ def _one_query_a_ticker(database: Database, tickers: Sequence[str]) -> float:
 
 
 # --- data -----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _database() -> Iterator[tuple[DatabaseLogin, DatabaseLogin]]:
-    """A migrated database of its own; logins of the owner and of the functions' role."""
-    with tempfile.TemporaryDirectory(prefix="bellwether-bench-") as folder:
-        home = Home(Path(folder))
-        home.create()
-        postgres, port = Postgres(home), ports.choose()
-        postgres.initialise("superuser")
-        postgres.start(port, "superuser")
-        try:
-            found = postgres.create_owner(port, "superuser", "owner")
-            owner = DatabaseLogin(
-                host=found.host, port=found.port, dbname=found.dbname, username=found.username, password=found.password
-            )
-            application = owner.model_copy(update={"username": "bellwether_app", "password": "application"})
-            schema, files = PostgresSchema(owner, sslmode="prefer", seconds_left=lambda: 60), PackagedMigrations()
-            with schema.exclusively():
-                for migration in sorted(files.migrations(), key=lambda each: each.version):
-                    schema.apply(migration)
-                schema.set_password(application.username, application.password)
-                schema.grant(files.grants(), application.username)
-            yield owner, application
-        finally:
-            postgres.stop()
 
 
 def _fill(owner: DatabaseLogin, tickers: int, sessions: int) -> tuple[int, int]:
