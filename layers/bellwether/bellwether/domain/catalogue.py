@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from types import MappingProxyType
 
 from bellwether.domain.errors import NotFoundError
@@ -61,6 +62,39 @@ class AgreementPolicy:
     macro_f1_gain_min: float
 
 
+@dataclass(frozen=True)
+class CapturePolicy:
+    """What is kept of predictions: `sample_share` of the requests, without the input columns named in `redacted`."""
+
+    sample_share: float = 1.0
+    redacted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class MonitorPolicy:
+    """When served predictions give an alarm.
+
+    `family_alpha` is the chance of a false alarm in one look at all features together; a drift below `psi_floor` (PSI
+    without its bias) is too small to matter, however sure. Accuracy alarms above `rmse_ratio_max` times the backtest's
+    own error. With fewer than `rows_min` predictions or `actuals_min` actuals nothing is said.
+    """
+
+    family_alpha: float = 0.01
+    psi_floor: float = 0.02
+    rows_min: int = 50
+    window_days: int = 30
+    rmse_ratio_max: float = 1.5
+    actuals_min: int = 12
+
+
+@dataclass(frozen=True)
+class RetrainPolicy:
+    """How often and how dearly a model may be trained anew by itself; a person's order is bound by nothing of this."""
+
+    cooldown_days: float = 7.0
+    monthly_budget_usd: Decimal = Decimal("5.00")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """One model as registry and deployment see it: its names in SageMaker and the size of its endpoint."""
@@ -72,6 +106,14 @@ class ModelSpec:
     endpoint_memory_mb: int
     endpoint_max_concurrency: int
     golden_relative_tolerance: float = 1e-4
+    capture: CapturePolicy = field(default_factory=CapturePolicy)
+    monitor: MonitorPolicy = field(default_factory=MonitorPolicy)
+    keep_versions: int = 3  # in the registry's front row, besides whatever serves
+
+    @property
+    def challenger_endpoint_name(self) -> str:
+        """Where a version answers that competes with the one in service."""
+        return f"{self.endpoint_name}-Challenger"
 
     def artifact_name(self, version: int, bundle_sha256: str) -> str:
         """Name of one version's SageMaker model and endpoint configuration: the same bundle gets the same name."""
@@ -83,13 +125,46 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForecastSpec(ModelSpec):
-    """A model that is trained here on a dataset and judged by a backtest."""
+class TrainedSpec(ModelSpec):
+    """A model that is trained here on a dataset and judged by a report of the job that trained it."""
 
     dataset: DatasetSpec
+    hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    retrain: RetrainPolicy = field(default_factory=RetrainPolicy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastSpec(TrainedSpec):
+    """Forecasts a series some months ahead; judged by a backtest."""
+
     horizons_months: tuple[int, ...]
     policy: GatePolicy
-    hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class ValuationPolicy:
+    """Limits of the gate of a model that puts a value on single things; shares are plain numbers, 1.0 = all.
+
+    MAPE has to stay below `mape_ratio_below` times each baseline's, with a one-sided p-value of at most `p_value_max`;
+    the mean relative error below `bias_max` either way; the interval has to hold its level within the tolerance.
+    """
+
+    baselines: tuple[str, ...]
+    mape_ratio_below: float
+    p_value_max: float
+    bias_max: float
+    interval_level: float
+    interval_tolerance: float
+    slice_mape_ratio_max: float
+    slice_rows_min: int
+    holdout_rows_min: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValuationSpec(TrainedSpec):
+    """Puts a value on single things, such as a house; judged by a holdout that is later than all it learned from."""
+
+    policy: ValuationPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +207,30 @@ MACRO = ForecastSpec(
     ),
 )
 
+SALES = DatasetSpec("housing", "housing-data/train/sales.csv", "housing-data/train/manifest.json")
+
+HOUSING = ValuationSpec(
+    name="housing",
+    dataset=SALES,
+    target="price",
+    package_group="HousingPriceModels",
+    endpoint_name="Housing-Serverless-Endpoint",
+    endpoint_memory_mb=2048,
+    endpoint_max_concurrency=5,
+    policy=ValuationPolicy(
+        baselines=("median_by_place",),
+        mape_ratio_below=0.9,
+        p_value_max=0.05,
+        bias_max=0.05,
+        interval_level=0.8,
+        interval_tolerance=0.10,
+        slice_mape_ratio_max=1.25,
+        slice_rows_min=50,
+        holdout_rows_min=200,
+    ),
+    hyperparameters=MappingProxyType({"model": "housing", "target": "price", "seed": "7", "trials": "12"}),
+)
+
 SENTIMENT = ClassifierSpec(
     name="sentiment",
     target="tone",
@@ -143,12 +242,17 @@ SENTIMENT = ClassifierSpec(
     golden_relative_tolerance=0.02,  # another processor's arithmetic in int8
 )
 
-CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (MACRO, SENTIMENT)})
+CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (MACRO, HOUSING, SENTIMENT)})
 
 
 def model_spec(name: str) -> ModelSpec:
     """Look a model up by its name; raises NotFoundError."""
     return _known(name, CATALOGUE)
+
+
+def trained_spec(name: str) -> TrainedSpec:
+    """Look up a model that is trained here; raises NotFoundError."""
+    return _known(name, {each.name: each for each in CATALOGUE.values() if isinstance(each, TrainedSpec)})
 
 
 def forecast_spec(name: str) -> ForecastSpec:

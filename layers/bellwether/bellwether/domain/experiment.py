@@ -1,0 +1,42 @@
+"""Two versions of a model side by side: which of them answers whom, for how long, and who decides."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from bellwether.domain.deployment import Version
+from bellwether.domain.models import Sha256
+
+
+class Mode(StrEnum):
+    """`shadow`: the challenger is asked too, and its answer only recorded. `split`: it answers its share of callers."""
+
+    SHADOW = "shadow"
+    SPLIT = "split"
+
+
+class Decider(StrEnum):
+    """Who promotes or stops the challenger once the test has spoken; a guard's stop is always by itself."""
+
+    AUTO = "auto"
+    PERSON = "person"
+
+
+class Experiment(BaseModel):
+    """A challenger in service beside the current version; kept as JSON in a parameter of its model."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    experiment_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]  # also salts the assignment of entities
+    model: str
+    mode: Mode
+    share: Annotated[float, Field(gt=0, le=1)]  # of the entities that are given to the challenger, or shadowed
+    decider: Decider = Decider.PERSON
+    champion_version: Version
+    challenger_version: Version
+    challenger_endpoint_name: str
+    challenger_config_name: str
+    challenger_bundle_sha256: Sha256
+    started_at: AwareDatetime
+    ends_at: AwareDatetime  # without a verdict by then, the challenger is stopped
