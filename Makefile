@@ -9,7 +9,8 @@ UV := .venvs/uv/bin/uv
 BIN := .venv/bin
 SAM := PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 .venvs/sam/bin/sam
 LOCK := uv.lock pyproject.toml
-TEMPLATES := template.yaml stacks/foundation.yaml stacks/operations.yaml stacks/models.yaml stacks/news.yaml stacks/monitoring.yaml
+TEMPLATES := template.yaml stacks/foundation.yaml stacks/operations.yaml stacks/models.yaml stacks/serving.yaml \
+	stacks/news.yaml stacks/monitoring.yaml
 
 # --- for everyone ----------------------------------------------------------------------------------------------------
 

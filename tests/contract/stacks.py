@@ -10,7 +10,7 @@ from typing import Any
 from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
-STACKS = ("foundation", "operations", "models", "news", "monitoring")
+STACKS = ("foundation", "operations", "models", "serving", "news", "monitoring")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from botocore import xform_name
 from botocore.session import get_session
 
 from tests.contract.aws_calls import Call, calls_of
-from tests.contract.stacks import Function, Machine, Stack, Statement, functions, machines, referred, stack
+from tests.contract.stacks import STACKS, Function, Machine, Stack, Statement, functions, machines, referred, stack
 
 SERVICE_PREFIX = {"sagemaker-runtime": "sagemaker", "stepfunctions": "states"}
 OTHER_NAMES = {  # operations that IAM knows by other names; an object that is missing is told only to who may list
@@ -124,7 +124,7 @@ def _actions_of_task(task: dict[str, object]) -> set[str]:
 def _every_statement() -> list[tuple[str, Stack, Statement]]:
     return [
         (f"{each.name}.{role}.{statement.sid}", each, statement)
-        for each in (stack("operations"), stack("models"), stack("news"))
+        for each in map(stack, STACKS)
         for role in each.of_type("AWS::IAM::Role")
         for statement in each.statements(role)
     ]
