@@ -1,11 +1,24 @@
 """Every log group is kept for a set time; every alarm watches a metric that something really emits."""
 
 import ast
+import re
 from typing import Any
 
 import pytest
 
-from tests.contract.stacks import ROOT, STACKS, Function, Machine, Stack, functions, machines, referred, stack
+from tests.contract.stacks import (
+    ROOT,
+    STACKS,
+    Function,
+    Machine,
+    Stack,
+    functions,
+    get_att,
+    machines,
+    referred,
+    root,
+    stack,
+)
 
 AWS_METRICS = {  # namespace → (metrics, dimension, type of the resource that it names)
     "AWS/States": ({"ExecutionsFailed", "ExecutionsTimedOut"}, "StateMachineArn", "AWS::Serverless::StateMachine"),
@@ -64,19 +77,65 @@ def test_alarm_reaches_somebody_and_says_where_to_look(home: Stack, alarm: dict[
 
 @every_alarm
 def test_runbook_has_an_entry_for_the_alarm(home: Stack, alarm: dict[str, Any]) -> None:
-    heading = alarm["AlarmDescription"].partition("RUNBOOK, ")[2]
-    headings = [line.lstrip("# ") for line in (ROOT / "RUNBOOK.md").read_text().splitlines() if line.startswith("#")]
-    assert heading in headings
+    assert alarm["AlarmDescription"].partition("RUNBOOK, ")[2] in _runbook_headings()
+
+
+def _runbook_headings() -> set[str]:
+    return {line.lstrip("# ") for line in (ROOT / "RUNBOOK.md").read_text().splitlines() if line.startswith("#")}
 
 
 @pytest.mark.parametrize("machine", machines(), ids=str)
-def test_each_state_machine_has_alarms(machine: Machine) -> None:
+def test_each_machine_s_failure_is_told_to_somebody(machine: Machine) -> None:
+    # Given a machine whose failures have alarms, as an Express one's need: only they say when it matters
     watched = {
         alarm["MetricName"]
         for _, _, alarm in _alarms()
         if alarm["Namespace"] == "AWS/States" and referred(alarm["Dimensions"][0]["Value"]) == machine.logical_id
     }
-    assert watched == {"ExecutionsFailed", "ExecutionsTimedOut"}
+    if watched:
+        assert watched == {"ExecutionsFailed", "ExecutionsTimedOut"}
+        return
+    # Or a Standard one, whose executions' ends are events; Then the rule about these names it
+    assert machine.properties.get("Type", "STANDARD") == "STANDARD"
+    assert machine.logical_id in _machines_of_the_rule()
+
+
+def test_the_rule_tells_every_bad_end_and_the_runbook_what_to_do() -> None:
+    rule = stack("monitoring").of_type("AWS::Events::Rule")["ProcessFailedRule"]
+    assert set(rule["EventPattern"]["detail"]["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
+    (target,) = rule["Targets"]
+    assert referred(target["Arn"]) == "AlarmsTopicArn"
+    transformer = target["InputTransformer"]
+    assert set(re.findall(r"<(\w+)>", transformer["InputTemplate"])) == set(transformer["InputPathsMap"])
+    # And the entry that the mail names leads on to each machine's own
+    assert "RUNBOOK, A process failed" in transformer["InputTemplate"]
+    _, _, entry = (ROOT / "RUNBOOK.md").read_text().partition("## A process failed")
+    rows = dict(re.findall(r'^\| `(\w+)` \| "([^"]+)" \|$', entry.partition("\n## ")[0], re.MULTILINE))
+    assert set(rows) == _machines_of_the_rule()
+    assert set(rows.values()) <= _runbook_headings()
+
+
+def test_the_alarms_topic_takes_what_alarms_and_rules_send() -> None:
+    (policy,) = stack("foundation").of_type("AWS::SNS::TopicPolicy").values()
+    assert [referred(topic) for topic in policy["Topics"]] == ["AlarmsTopic"]
+    senders = {each["Principal"]["Service"] for each in policy["PolicyDocument"]["Statement"]}
+    assert senders == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+
+
+def _machines_of_the_rule() -> set[str]:
+    """Logical ids of the machines whose bad ends are told, whichever stack they live in."""
+    home = stack("monitoring")
+    rule = home.of_type("AWS::Events::Rule")["ProcessFailedRule"]
+    given = root().of_type("AWS::Serverless::Application")["Monitoring"]["Parameters"]
+    found = set()
+    for each in rule["EventPattern"]["detail"]["stateMachineArn"]:
+        name = str(referred(each))
+        if name in given:
+            owner, _, output = get_att(given[name])[1].partition(".")
+            assert owner == "Outputs"
+            name = str(referred(stack(get_att(given[name])[0].lower()).body["Outputs"][output]["Value"]))
+        found.add(name)
+    return found
 
 
 def test_events_that_fail_for_good_are_kept_and_told() -> None:
