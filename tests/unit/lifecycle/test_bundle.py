@@ -3,6 +3,7 @@
 import io
 import tarfile
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,18 +11,19 @@ from bellwether.adapters import bundles
 from bellwether.adapters.bundles import read_archive
 from bellwether.domain.bundle import MANIFEST_FILE, verify
 from bellwether.domain.errors import BundleTamperedError, InvalidInputError
+from bellwether.domain.models import BundleManifest, NumericReference
 from tests.builders import Bundle, bundle, digest, tar_gz
 
 KEEP = frozenset({MANIFEST_FILE})
 
 
-def checked(tampered: Bundle, sha256: str) -> str:
-    return verify(read_archive(io.BytesIO(tampered.tar()), keep=KEEP, name="model.tar.gz"), sha256).model
+def checked(tampered: Bundle, sha256: str) -> BundleManifest:
+    return verify(read_archive(io.BytesIO(tampered.tar()), keep=KEEP, name="model.tar.gz"), sha256)
 
 
 def test_an_untouched_bundle_is_read() -> None:
     whole = bundle()
-    assert checked(whole, whole.sha256) == "macro"
+    assert checked(whole, whole.sha256).model == "macro"
 
 
 def test_a_tar_made_with_leading_dots_is_the_same_bundle() -> None:
@@ -55,10 +57,32 @@ def test_a_part_that_nobody_listed_is_noticed() -> None:
 
 
 def test_an_authentic_manifest_that_does_not_fit_names_the_field() -> None:
-    odd = bundle(horizons_months=[])
+    odd = bundle(horizons_months=["soon"])
     with pytest.raises(InvalidInputError) as refused:
         checked(odd, odd.sha256)
-    assert refused.value.field == "bundle.json horizons_months"
+    assert refused.value.field == "bundle.json horizons_months 0"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"UNRATE": {"edges": [3.5], "counts": [4, 6], "missing": 1}},  # as bundles had it before there were categories
+        {"features": {"UNRATE": {"kind": "numeric", "edges": [3.5], "counts": [4, 6], "missing": 1}}, "rows": 11},
+    ],
+)
+def test_references_are_read_in_their_older_form_too(reference: dict[str, Any]) -> None:
+    whole = bundle(drift_reference=reference)
+    feature = checked(whole, whole.sha256).drift_reference.features["UNRATE"]
+    assert feature == NumericReference(kind="numeric", edges=(3.5,), counts=(4, 6), missing=1)
+
+
+def test_a_reference_of_categories_and_of_one_prediction() -> None:
+    figures = {"kind": "numeric", "edges": [], "counts": [3], "missing": 0}
+    towns = {"kind": "categorical", "levels": {"A": 2}, "other": 1, "missing": 0}
+    whole = bundle(drift_reference={"features": {"town": towns}, "prediction": figures, "rows": 3})
+    reference = checked(whole, whole.sha256).drift_reference
+    assert list(reference.prediction) == ["prediction"]
+    assert reference.features["town"].kind == "categorical"
 
 
 def odd_member(name: str, kind: bytes, target: str = "") -> bytes:
