@@ -1,0 +1,43 @@
+"""Predictions beside what came true."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from bellwether.domain.capture import Actual, CaptureRecord, Point
+
+
+@dataclass(frozen=True)
+class JoinedPoint:
+    """One point of a record whose truth is known."""
+
+    record: CaptureRecord
+    point: Point
+    actual: Actual
+
+    @property
+    def error(self) -> float:
+        """Predicted minus true: positive means too high."""
+        return self.point.prediction - self.actual.value
+
+    @property
+    def is_covered(self) -> bool | None:
+        """Whether the interval held the truth; None for a point without one."""
+        if self.point.lower is None or self.point.upper is None:
+            return None
+        return self.point.lower <= self.actual.value <= self.point.upper
+
+
+def join(
+    records: Iterable[CaptureRecord], actuals: Mapping[str, Actual], *, nearest_only: bool = False
+) -> Iterator[JoinedPoint]:
+    """Every point whose join key has come true, in the order of the records; figures that are none are left out.
+
+    With `nearest_only`, no more than the first point of each record: a record's points stand in the order of their
+    horizons, and the errors of overlapping horizons come together, so that whoever counts errors takes one of them.
+    """
+    for record in records:
+        for point in record.points[:1] if nearest_only else record.points:
+            actual = actuals.get(point.join_key)
+            if actual is not None and math.isfinite(point.prediction) and math.isfinite(actual.value):
+                yield JoinedPoint(record, point, actual)
