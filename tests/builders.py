@@ -5,8 +5,12 @@ import json
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
+
+from bellwether.domain.capture import Actual, CaptureRecord
+from bellwether.domain.experiment import Experiment
 
 BUCKET = "fred-fintech-data-000000000000"
 DATASET = b"month,UNRATE,PAYEMS\n2019-11-30,3.6,151812\n2019-12-31,3.6,151959\n"
@@ -258,3 +262,56 @@ def deployment_plan(version: int = 3, **changes: Any) -> dict[str, Any]:
         "golden_key": f"models/macro/golden/{bundle_sha256}.json",
         **changes,
     }
+
+
+def capture(request_id: str = "r-1", **changes: Any) -> CaptureRecord:
+    """A captured prediction of macro."""
+    return CaptureRecord.model_validate(
+        {
+            "request_id": request_id,
+            "model": "macro",
+            "model_version": "macro-0badcafe",
+            "received_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
+            "latency_ms": 12.5,
+            "status": "answered",
+            "input": {"UNRATE": 4.1},
+            "output": {"prediction": 4.2},
+            "points": [{"join_key": "UNRATE:2026-04", "prediction": 4.2, "lower": 4.0, "upper": 4.4}],
+            **changes,
+        }
+    )
+
+
+def actual(join_key: str = "UNRATE:2026-04", value: float = 4.3, **changes: Any) -> Actual:
+    """What came true of macro."""
+    observed_at = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    return Actual.model_validate(
+        {
+            "model": "macro",
+            "join_key": join_key,
+            "value": value,
+            "observed_at": observed_at,
+            "source": "fred",
+            **changes,
+        }
+    )
+
+
+def experiment(**changes: Any) -> Experiment:
+    """Version 4 of macro, tried in the shadow of version 3."""
+    return Experiment.model_validate(
+        {
+            "experiment_id": "macro-v4-20260301",
+            "model": "macro",
+            "mode": "shadow",
+            "share": 1.0,
+            "champion_version": 3,
+            "challenger_version": 4,
+            "challenger_endpoint_name": "Fred-Serverless-Endpoint-Challenger",
+            "challenger_config_name": "macro-v4-0ddba115",
+            "challenger_bundle_sha256": "0ddba115" * 8,
+            "started_at": datetime(2026, 3, 1, tzinfo=UTC),
+            "ends_at": datetime(2026, 3, 15, tzinfo=UTC),
+            **changes,
+        }
+    )

@@ -1,5 +1,6 @@
-"""SSM parameters: which version of each model is the current one."""
+"""SSM parameters: which version of each model is the current one, and which one competes with it."""
 
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from botocore.config import Config
 from bellwether.adapters.aws_errors import translated
 from bellwether.domain.deployment import CurrentVersion, parse_current
 from bellwether.domain.errors import NotFoundError
+from bellwether.domain.experiment import Experiment, parse_experiment
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -50,3 +52,40 @@ class SsmPromotions(SsmCurrentVersions):
         name = self.parameter_name(model)
         with translated(f"parameter {name}"):
             ssm_client().put_parameter(Name=name, Value=current.model_dump_json(), Type="String", Overwrite=True)
+
+
+class SsmExperiments:
+    """Experiments in `/bellwether/<environment>/<model>/experiment`. Needs ssm:GetParameter."""
+
+    def __init__(self, environment: str) -> None:
+        self._environment = environment
+
+    def parameter_name(self, model: str) -> str:
+        """Name of the parameter of one model."""
+        return f"/bellwether/{self._environment}/{model}/experiment"
+
+    def get(self, model: str) -> Experiment | None:
+        """None while nobody is tried; raises InvalidInputError for what can't be read."""
+        name = self.parameter_name(model)
+        try:
+            with translated(f"parameter {name}"):
+                text = ssm_client().get_parameter(Name=name)["Parameter"]["Value"]
+        except NotFoundError:
+            return None
+        return parse_experiment(text, model, name)
+
+
+class SsmExperimentsStore(SsmExperiments):
+    """ExperimentsStore. Needs ssm:PutParameter and ssm:DeleteParameter besides."""
+
+    def put(self, experiment: Experiment) -> None:
+        """Begin an experiment, or change it."""
+        name = self.parameter_name(experiment.model)
+        with translated(f"parameter {name}"):
+            ssm_client().put_parameter(Name=name, Value=experiment.model_dump_json(), Type="String", Overwrite=True)
+
+    def clear(self, model: str) -> None:
+        """End a model's experiment; nothing happens when there is none."""
+        name = self.parameter_name(model)
+        with suppress(NotFoundError), translated(f"parameter {name}"):
+            ssm_client().delete_parameter(Name=name)

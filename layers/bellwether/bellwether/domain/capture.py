@@ -1,9 +1,15 @@
 """What is remembered of a prediction, and what came true later."""
 
+import json
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from bellwether.domain.errors import InvalidInputError
+
+MESSAGE_LIMIT_BYTES = 256 * 1024
 
 
 class Variant(StrEnum):
@@ -55,6 +61,7 @@ class CaptureRecord(BaseModel):
     error: str | None = None
     input: dict[str, Any] = Field(default_factory=dict)
     output: dict[str, Any] | None = None
+    left_out: tuple[str, ...] = ()  # of `input` and `output`, what was too large to travel
     points: tuple[Point, ...] = ()
 
     @property
@@ -73,3 +80,63 @@ class Actual(BaseModel):
     value: float
     observed_at: AwareDatetime
     source: str = ""
+
+
+class _Message(BaseModel):
+    """Records on their way: what one request leaves behind."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    records: tuple[CaptureRecord, ...]
+
+
+def as_line(entry: CaptureRecord | Actual) -> str:
+    """One line of JSON in ASCII, the same for the same entry: it holds even text that UTF-8 can't."""
+    return json.dumps(entry.model_dump(), default=_text, sort_keys=True)
+
+
+def messages(records: Sequence[CaptureRecord], *, limit_bytes: int = MESSAGE_LIMIT_BYTES) -> Iterator[str]:
+    """Records as one message of at most `limit_bytes`.
+
+    Where they don't fit, their inputs stay behind, then their outputs, and the records say so; only a request whose
+    bare figures are too many takes several messages.
+    """
+    text = f'{{"records": [{", ".join(map(as_line, records))}]}}'
+    if len(text) <= limit_bytes:
+        yield text
+    elif any(record.input for record in records):
+        yield from messages([_without("input", record) for record in records], limit_bytes=limit_bytes)
+    elif any(record.output for record in records):
+        yield from messages([_without("output", record) for record in records], limit_bytes=limit_bytes)
+    elif len(records) > 1:
+        middle = len(records) // 2
+        yield from messages(records[:middle], limit_bytes=limit_bytes)
+        yield from messages(records[middle:], limit_bytes=limit_bytes)
+    else:
+        yield text
+
+
+def read_message(text: str) -> tuple[CaptureRecord, ...]:
+    """The records of a message; raises InvalidInputError for anything else."""
+    return _read(_Message, text, "message").records
+
+
+def read_line[E: (CaptureRecord, Actual)](kind: type[E], line: str, place: str) -> E:
+    """The entry of a line; raises InvalidInputError that names the place."""
+    return _read(kind, line, place)
+
+
+def _read[M: BaseModel](kind: type[M], text: str, place: str) -> M:
+    try:
+        return kind.model_validate(json.loads(text))
+    except (ValueError, ValidationError, RecursionError) as error:
+        raise InvalidInputError(f"holds no {kind.__name__.strip('_')}", field=place) from error
+
+
+def _without(part: str, record: CaptureRecord) -> CaptureRecord:
+    empty: dict[str, Any] | None = {} if part == "input" else None
+    return record.model_copy(update={part: empty, "left_out": (*record.left_out, part)})
+
+
+def _text(value: Any) -> str:
+    return str(value.isoformat())

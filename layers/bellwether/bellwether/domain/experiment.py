@@ -1,11 +1,13 @@
 """Two versions of a model side by side: which of them answers whom, for how long, and who decides."""
 
+import json
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.domain.deployment import Version
+from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.models import Sha256
 
 
@@ -40,3 +42,19 @@ class Experiment(BaseModel):
     challenger_bundle_sha256: Sha256
     started_at: AwareDatetime
     ends_at: AwareDatetime  # without a verdict by then, the challenger is stopped
+
+
+def parse_experiment(text: str, model: str, name: str) -> Experiment | None:
+    """Read the parameter `name` of a model's experiment; an empty object means that there is none.
+
+    Raises InvalidInputError for anything else that does not fit, another model's experiment included.
+    """
+    try:
+        if json.loads(text) == {}:
+            return None
+        experiment = Experiment.model_validate_json(text)
+    except (ValueError, ValidationError) as error:
+        raise InvalidInputError("does not hold an experiment", field=name) from error
+    if experiment.model != model:
+        raise InvalidInputError(f"holds an experiment of {experiment.model}", field=name)
+    return experiment
