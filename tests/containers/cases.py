@@ -194,7 +194,10 @@ INGEST = (
 
 MODELS = (
     *INGEST,
-    Case("models/prepare_training/by_hand", {"already_running": False}, given=dataset_published),
+    Case("models/request_retraining/by_schedule", {"accepted": True, "model": "macro"}, given=dataset_published),
+    Case("models/request_retraining/by_drift", {"accepted": True, "tell": False}),
+    Case("models/request_retraining/by_alarm", {"accepted": True, "tell": False}),
+    Case("models/prepare_training/by_hand", {"already_running": False}),
     Case("models/prepare_training/by_schedule", {"already_running": False}),
     Case("models/prepare_training/unknown_model", error="NotFoundError"),
     Case("models/assess_candidate/finished_job", {"accepted": True}, given=job_finished),

@@ -40,7 +40,7 @@ PUBLISH = "arn:aws:states:::sns:publish"
 OPTIMIZED = {PUBLISH, *(f"arn:aws:states:::sagemaker:create{kind}Job.sync" for kind in ("Training", "Transform"))}
 SDK = re.compile(r"arn:aws:states:::aws-sdk:[a-z]+:[a-zA-Z]+")
 BUILT_IN = {  # of JSONata 2.0 and of Step Functions
-    *("contains", "exists", "hash", "join", "length", "not", "parse", "string", "substring"),
+    *("contains", "exists", "hash", "join", "length", "merge", "not", "parse", "string", "substring"),
     "states",
 }
 

@@ -10,6 +10,7 @@ from bellwether.adapters.bundles import read_archive
 from bellwether.domain.bundle import Archive
 from bellwether.domain.deployment import Approval, CurrentVersion, EndpointPhase, EndpointState, RegisteredVersion
 from bellwether.domain.errors import ConflictError, NotFoundError
+from bellwether.domain.retraining import MachineTime, PastTraining, is_training_of
 from bellwether.domain.training import TrainingJob
 from bellwether.ports.models import Answer, Registration
 from tests.builders import package_arn
@@ -35,6 +36,21 @@ class KnownJobs:
 
     def named(self, prefix: str) -> tuple[TrainingJob, ...]:
         return tuple(job for job in self._jobs if job.name.startswith(prefix))
+
+
+class PastTrainings:
+    """TrainingHistory from a list; each job took `seconds` on one ml.m5.large."""
+
+    def __init__(self, past: Iterable[PastTraining], *, seconds: float = 900) -> None:
+        self._past, self._seconds = tuple(past), seconds
+
+    def of(self, model: str) -> tuple[PastTraining, ...]:
+        return tuple(job for job in self._past if is_training_of(model, job.name))
+
+    def machine_time(self, job_name: str, now: datetime) -> MachineTime:
+        if job_name not in {job.name for job in self._past}:
+            raise NotFoundError("is not there", field=f"training job {job_name}")
+        return MachineTime("ml.m5.large", 1, self._seconds)
 
 
 class CodeOf:

@@ -72,6 +72,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         "ENDPOINT_ROLE_ARN": ENDPOINT_ROLE,
         "DEPLOY_STATE_MACHINE_ARN": DEPLOY_MACHINE,
         "INFERENCE_IMAGE": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0",
+        "TRAINING_INSTANCE_TYPE": "ml.m5.large",
+        "TRAINING_TIME_LIMIT_SECONDS": "3600",
         "POWERTOOLS_SERVICE_NAME": "models",
     }
     for name, value in variables.items():

@@ -102,6 +102,24 @@ def test_a_job_under_way_is_not_started_again(aws: Aws) -> None:
     assert (retried["already_running"], retried["job_name"]) == (False, order["job_name"][:-1] + "2")
 
 
+@pytest.mark.parametrize("case", ["by_drift", "by_schedule", "by_alarm"])
+def test_the_first_training_by_itself_may_begin(aws: Aws, case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    aws.put("fred-data/train/manifest.json", json.dumps(dataset_manifest()).encode())
+    answer = invoke("request_retraining", sample("request_retraining", case))
+    assert (answer["accepted"], answer["decision"]["kind"]) == (True, "retrain_model")
+    assert '"RetrainingAccepted":[1.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_a_training_by_itself_waits_for_the_one_under_way(aws: Aws) -> None:
+    aws.put("fred-data/train/fred_merged_data.csv", DATASET)
+    aws.put("fred-data/train/manifest.json", json.dumps(dataset_manifest()).encode())
+    order = invoke("prepare_training", sample("prepare_training", "by_hand"))
+    create_job(aws, order, status="InProgress")
+    answer = invoke("request_retraining", sample("request_retraining", "by_drift"))
+    assert (answer["accepted"], answer["tell"]) == (False, True)
+    assert order["job_name"] in answer["message"]
+
+
 def create_job(aws: Aws, order: dict[str, Any], *, status: str) -> None:
     from moto.sagemaker.models import sagemaker_backends
 

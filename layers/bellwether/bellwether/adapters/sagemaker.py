@@ -1,6 +1,7 @@
 """SageMaker's control plane: jobs, registry, endpoints. One narrow class for each set of rights a role may need."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from botocore.config import Config
 from bellwether.adapters.aws_errors import translated
 from bellwether.domain.deployment import Approval, EndpointPhase, EndpointState, RegisteredVersion
 from bellwether.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from bellwether.domain.retraining import MachineTime, PastTraining, is_training_of
 from bellwether.domain.training import TrainingJob
 from bellwether.ports.models import Registration
 
@@ -52,6 +54,38 @@ class SageMakerTrainingJobs:
                 for job in page["TrainingJobSummaries"]
                 if job["TrainingJobName"].startswith(prefix)
             )
+
+
+class SageMakerTrainingHistory:
+    """TrainingHistory. Needs sagemaker:ListTrainingJobs and DescribeTrainingJob."""
+
+    def of(self, model: str) -> tuple[PastTraining, ...]:
+        """All of them, whatever became of them."""
+        with translated("training jobs"):
+            pages = sagemaker_client().get_paginator("list_training_jobs").paginate(NameContains=f"{model}-")
+            return tuple(
+                PastTraining(
+                    name=job["TrainingJobName"],
+                    running=job["TrainingJobStatus"] in RUNNING_JOB,
+                    completed=job["TrainingJobStatus"] == "Completed",
+                    created_at=job["CreationTime"],
+                    ended_at=job.get("TrainingEndTime"),
+                )
+                for page in pages
+                for job in page["TrainingJobSummaries"]
+                if is_training_of(model, job["TrainingJobName"])
+            )
+
+    def machine_time(self, job_name: str, now: datetime) -> MachineTime:
+        """Billed seconds once they are known, until then those since it started; raises NotFoundError."""
+        with translated(f"training job {job_name}"):
+            job = sagemaker_client().describe_training_job(TrainingJobName=job_name)
+        seconds: float | None = job.get("BillableTimeInSeconds")
+        if seconds is None:
+            started = job.get("TrainingStartTime")
+            seconds = 0.0 if started is None else (job.get("TrainingEndTime", now) - started).total_seconds()
+        machine = job["ResourceConfig"]
+        return MachineTime(machine.get("InstanceType", "unknown"), machine.get("InstanceCount", 1), seconds)
 
 
 class SageMakerRegisteredVersions:

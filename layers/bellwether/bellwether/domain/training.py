@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from bellwether.domain.catalogue import ForecastSpec
+from bellwether.domain.catalogue import TrainedSpec
 from bellwether.domain.errors import InvalidInputError
 
 Hyperparameter = str | int | float | bool
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _VALUE_LIMIT = 2500  # SageMaker's own
 _CODE_KEY = re.compile(r"models/code/([0-9a-f]{64})/")
+MANIFEST = "manifest.json"  # beside the data, in a frozen copy too
 _FIXED = frozenset({"model", "target"})
 
 
@@ -24,7 +25,7 @@ class TrainingJob:
     running: bool
 
 
-def merged_hyperparameters(spec: ForecastSpec, wanted: Mapping[str, Hyperparameter]) -> dict[str, str]:
+def merged_hyperparameters(spec: TrainedSpec, wanted: Mapping[str, Hyperparameter]) -> dict[str, str]:
     """The model's own hyperparameters with those that the caller wants to differ, all as strings.
 
     Raises InvalidInputError for a name that is malformed or not the caller's to choose, and for a value too long.

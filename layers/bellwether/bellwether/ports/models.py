@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from bellwether.domain.bundle import Archive
 from bellwether.domain.deployment import CurrentVersion, EndpointState, RegisteredVersion
+from bellwether.domain.retraining import MachineTime, PastTraining
 from bellwether.domain.training import TrainingJob
 
 
@@ -15,6 +17,16 @@ class TrainingJobs(Protocol):
 
     def named(self, prefix: str) -> tuple[TrainingJob, ...]:
         """Those whose name starts with `prefix`, whatever became of them."""
+
+
+class TrainingHistory(Protocol):
+    """What training jobs of a model there were, and what they took."""
+
+    def of(self, model: str) -> tuple[PastTraining, ...]:
+        """All of them, whatever became of them."""
+
+    def machine_time(self, job_name: str, now: datetime) -> MachineTime:
+        """What a job is paid for; that of a job under way until now. Raises NotFoundError."""
 
 
 class JobCode(Protocol):

@@ -1,0 +1,130 @@
+"""Decide whether a training that no person ordered may begin."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bellwether.domain.bundle import parse_report
+from bellwether.domain.catalogue import trained_spec
+from bellwether.domain.decisions import Decision, Verdict, decide
+from bellwether.domain.models import Sha256
+from bellwether.domain.retraining import (
+    KIND,
+    MachineTime,
+    RetrainingCase,
+    Trigger,
+    cost_usd,
+    month_of,
+    refusal_message,
+    refusal_subject,
+    retraining_gates,
+)
+from bellwether.domain.training import job_prefix, merged_hyperparameters
+from bellwether.ports.clock import Clock
+from bellwether.ports.models import JobCode, TrainingHistory
+from bellwether.ports.objects import ObjectStore
+
+ACTOR = "bellwether:request_retraining"
+
+
+class RetrainingRequest(BaseModel):
+    """Which model, why, and whose request it is; the same `request_id` is the same request."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    model: str
+    trigger: Trigger
+    request_id: Annotated[str, Field(min_length=1, max_length=200)]
+    requested_by: Annotated[str, Field(max_length=400)] = "unknown"
+    hyperparameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+
+class PublishedData(BaseModel):
+    """What a manifest says of the data that a training would freeze now."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sha256: Sha256
+
+
+class Retraining(BaseModel):
+    """Whether the training may begin; `tell` when people should hear that it may not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    accepted: bool
+    tell: bool
+    decision: Decision
+    subject_line: str
+    message: str
+
+
+def request_retraining(
+    request: RetrainingRequest,
+    *,
+    instance_type: str,
+    time_limit_seconds: int,
+    objects: ObjectStore,
+    history: TrainingHistory,
+    code: JobCode,
+    clock: Clock,
+) -> Retraining:
+    """Hold the request against the model's policy for trainings by itself.
+
+    Two requests in the same second may both pass: their jobs have the same name, and SageMaker takes one of them.
+    Raises NotFoundError for an unknown model or a dataset that was never ingested, InvalidInputError for
+    hyperparameters that can't be used.
+    """
+    spec = trained_spec(request.model)
+    now = clock.now()
+    manifest = objects.get(spec.dataset.manifest_key).content
+    dataset_sha256 = parse_report(PublishedData, manifest, spec.dataset.manifest_key).sha256
+    code_sha256 = sha256(code.pack()).hexdigest()
+    hyperparameters = merged_hyperparameters(spec, request.hyperparameters)
+    past = history.of(spec.name)
+    month = [job for job in past if job.created_at >= month_of(now)]
+    case = RetrainingCase(
+        trigger=request.trigger,
+        policy=spec.retrain,
+        now=now,
+        recipe=job_prefix(spec.name, dataset_sha256, hyperparameters, code_sha256),
+        machine=MachineTime(instance_type, 1, time_limit_seconds),
+        past=past,
+        spent=tuple(history.machine_time(job.name, now) for job in month),
+    )
+    decision = _decision(request, case, dataset_sha256, code_sha256, now)
+    accepted = decision.verdict is Verdict.ACCEPTED
+    return Retraining(
+        model=spec.name,
+        accepted=accepted,
+        tell=not accepted and request.trigger.is_cry_for_help,
+        decision=decision,
+        subject_line=refusal_subject(spec.name),
+        message=refusal_message(spec.name, request.trigger, decision),
+    )
+
+
+def _decision(
+    request: RetrainingRequest, case: RetrainingCase, dataset_sha256: str, code_sha256: str, now: datetime
+) -> Decision:
+    spent = cost_usd(case.spent)
+    return decide(
+        kind=KIND,
+        subject=request.model,
+        key=request.request_id,
+        gates=retraining_gates(case),
+        evidence={
+            "trigger": request.trigger.value,
+            "requested_by": request.requested_by,
+            "dataset_sha256": dataset_sha256,
+            "code_sha256": code_sha256,
+            "jobs_this_month": len(case.spent),
+            "spent_this_month_usd": None if spent is None else float(spent),
+            "instance_type": case.machine.instance_type,
+        },
+        actor=ACTOR,
+        made_at=now,
+    )
