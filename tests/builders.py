@@ -91,6 +91,75 @@ def evaluation(bundle_sha256: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+SALES = b"id,date,price,sqft\n7129300520,2014-10-13,221900,1180\n7129300520,2015-02-25,538000,2570\n"
+SALES_SHA256 = sha256(SALES).hexdigest()
+SALES_JOB_NAME = f"housing-{SALES_SHA256[:8]}-0f0f0f0f-1"
+
+
+def sales_manifest() -> dict[str, Any]:
+    """`manifest.json` of SALES."""
+    columns = [("id", "id", ""), ("date", "date", ""), ("price", "price", "USD"), ("sqft", "number", "square feet")]
+    return {
+        "schema_version": 1,
+        "dataset": "housing",
+        "layout": "by_hand",
+        "sha256": SALES_SHA256,
+        "rows": 2,
+        "first_day": "2014-10-13",
+        "last_day": "2015-02-25",
+        "columns": [{"name": name, "role": role, "unit": unit, "fill": "refuse"} for name, role, unit in columns],
+    }
+
+
+def valuation_metrics(*, model: float = 0.115, median_by_place: float = 0.228, **changes: Any) -> dict[str, Any]:
+    """One part of a valuation's `evaluation.json`: half the baseline's error, unbiased, with honest intervals."""
+    return {
+        "n": 4_000,
+        "mape": {"model": model, "median_by_place": median_by_place},
+        "rmse": {"model": 105_000.0, "median_by_place": 240_000.0},
+        "r2": 0.911,
+        "bias": -0.0233,
+        "versus": {"median_by_place": {"mape_ratio": model / median_by_place, "dm_statistic": -30.0, "p_value": 0.0}},
+        "intervals": [{"level": 0.8, "coverage": 0.817, "mean_width": 150_000.0, "n": 4_000}],
+        "slices": [{"slice": "zipcode 98103", "n": 120, "mape": {"model": 0.1, "median_by_place": 0.2}}],
+        **changes,
+    }
+
+
+def valuation(bundle_sha256: str, **changes: Any) -> dict[str, Any]:
+    """`evaluation.json` of a valuation that deserves to pass."""
+    return {
+        "schema_version": 1,
+        "model": "housing",
+        "target": "price",
+        "unit": "USD",
+        "dataset_sha256": SALES_SHA256,
+        "bundle_sha256": bundle_sha256,
+        "seed": 7,
+        "split": {"by": "dates", "holdout_before": "2015-05-28", "n_holdout": 4_000},
+        "baselines": {"median_by_place": "median price of the place"},
+        "holdout": valuation_metrics(),
+        "holdout_online": valuation_metrics(model=0.113, bias=-0.0034),
+        "eval": valuation_metrics(n=3_000),
+        "training": {"seconds": 61.2, "rounds": 780, "loss_curve": [{"round": 1, "train": 0.5, "eval": 0.5}]},
+        "feature_importance": [{"feature": "grade", "share": 1.0}],
+        **changes,
+    }
+
+
+def housing_bundle(**changes: Any) -> "Bundle":
+    """A valuation's bundle."""
+    facts: dict[str, Any] = {
+        "model": "housing",
+        "target": "price",
+        "unit": "USD",
+        "horizons_months": [],
+        "inputs": [{"name": "sqft", "kind": "number", "unit": "square feet", "fill": "refuse", "minimum": 100}],
+        "dataset_sha256": SALES_SHA256,
+    }
+    return bundle(**facts | changes)
+
+
 def labelled_set(
     name: str, *, n: int = 400, accuracy: float = 0.75, macro_f1: float = 0.7, **all_neutral: float
 ) -> dict[str, Any]:
@@ -190,16 +259,18 @@ def tar_gz(files: Mapping[str, bytes]) -> bytes:
 
 
 def training_job(job_name: str = JOB_NAME) -> dict[str, Any]:
-    """What `createTrainingJob.sync` hands on of a completed job."""
+    """What `createTrainingJob.sync` hands on of a completed job, of the model that its name begins with."""
+    model = job_name.partition("-")[0]
+    jobs_uri = f"s3://{BUCKET}/models/{model}/jobs"
     return {
         "TrainingJobName": job_name,
         "TrainingJobArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/{job_name}",
         "TrainingJobStatus": "Completed",
-        "ModelArtifacts": {"S3ModelArtifacts": f"{JOBS_URI}/{job_name}/output/model.tar.gz"},
-        "OutputDataConfig": {"S3OutputPath": JOBS_URI},
+        "ModelArtifacts": {"S3ModelArtifacts": f"{jobs_uri}/{job_name}/output/model.tar.gz"},
+        "OutputDataConfig": {"S3OutputPath": jobs_uri},
         "AlgorithmSpecification": {"TrainingImage": "xgboost:3.2-0", "TrainingInputMode": "File"},
         "HyperParameters": {
-            "model": "macro",
+            "model": model,
             "sagemaker_submit_directory": f"s3://{BUCKET}/models/code/{'c' * 64}/sourcedir.tar.gz",
         },
     }
@@ -211,7 +282,22 @@ def assessment_request(**changes: Any) -> dict[str, Any]:
         "model": "macro",
         "job_name": JOB_NAME,
         "training_job": training_job(),
-        "dataset": {"uri": DATASET_URI, "sha256": DATASET_SHA256, "last_month": "2019-12"},
+        "dataset": {"uri": DATASET_URI, "sha256": DATASET_SHA256, "ends": "2019-12"},
+        **changes,
+    }
+
+
+def valuation_request(**changes: Any) -> dict[str, Any]:
+    """Event of AssessCandidateFunction about a valuation."""
+    return {
+        "model": "housing",
+        "job_name": SALES_JOB_NAME,
+        "training_job": training_job(SALES_JOB_NAME),
+        "dataset": {
+            "uri": f"s3://{BUCKET}/models/housing/datasets/{SALES_SHA256}/",
+            "sha256": SALES_SHA256,
+            "ends": "2015-02-25",
+        },
         **changes,
     }
 

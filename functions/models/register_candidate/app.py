@@ -8,7 +8,7 @@ from pydantic import Field
 from bellwether.adapters.sagemaker import SageMakerRegistry
 from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.assess_candidate import Assessment
+from bellwether.usecases.keep_verdict import Assessment
 from bellwether.usecases.register_candidate import register_candidate
 
 

@@ -12,7 +12,7 @@ from bellwether.domain.decisions import Gate
 from bellwether.domain.errors import BundleTamperedError, InvalidInputError, NotFoundError
 from bellwether.settings import parse
 from bellwether.usecases.assess_bundle import BundleRequest, assess_bundle
-from bellwether.usecases.assess_candidate import Assessment
+from bellwether.usecases.keep_verdict import Assessment
 from bellwether.usecases.register_candidate import register_candidate
 from jobs.sentiment.pack import lexicon_sha256, measured, pack_lexicon
 from tests.builders import BUCKET, Bundle, agreement_report, labelled_set, sentiment_bundle
@@ -62,7 +62,7 @@ def test_a_good_bundle_is_accepted_with_its_evidence() -> None:
     ]
     kept = json.loads(case.objects.get(assessed.evidence_key).content)
     assert kept["bundle"]["sha256"] == case.bundle.sha256
-    assert assessed.decision.evidence["macro_f1"] == {"headlines": 0.7, "posts": 0.6}
+    assert assessed.decision.evidence["figures"] == {"macro_f1_headlines": 0.7, "macro_f1_posts": 0.6}
     assert case.assess().decision.decision_id == assessed.decision.decision_id
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from bellwether.domain.errors import BundleTamperedError, InvalidInputError, NotFoundError
 from bellwether.settings import parse
-from bellwether.usecases.assess_candidate import Assessment, AssessmentRequest, assess_candidate
+from bellwether.usecases.assess_candidate import AssessmentRequest, assess_candidate
+from bellwether.usecases.keep_verdict import Assessment
 from bellwether.usecases.register_candidate import register_candidate
 from tests.builders import (
     BUCKET,
@@ -69,7 +70,7 @@ def test_a_good_candidate_is_accepted_with_its_evidence() -> None:
     kept = case.objects.get(assessed.evidence_key).content
     assert digest(kept) == assessed.evidence_sha256 == assessed.decision.evidence["evidence_sha256"]
     evidence = json.loads(kept)
-    assert evidence["dataset"]["vintages"]["UNRATE"] == "20200110T133000Z-0123456789ab"
+    assert evidence["dataset"]["origins"]["UNRATE"] == "20200110T133000Z-0123456789ab"
     assert evidence["lineage"]["code_sha256"] == "c" * 64
     assert evidence["lineage"]["job_arn"].endswith(JOB_NAME)
     assert evidence["evaluation"]["horizons"][0]["versus"]["ar"]["p_value"] == 0.002

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwether.domain.catalogue import MACRO
-from bellwether.domain.decisions import Decision, Verdict
+from bellwether.domain.decisions import Decision, Verdict, decide
 from bellwether.domain.errors import InvalidInputError
-from bellwether.domain.gate import check_consistent, judge
+from bellwether.domain.gate import check_consistent, gates
 from bellwether.domain.models import EvaluationReport
 from tests.builders import evaluation, horizon
 from tests.fakes.lifecycle import NOON
@@ -24,7 +24,15 @@ def with_horizon(months: int, **changes: Any) -> EvaluationReport:
 
 
 def verdict_on(candidate: EvaluationReport) -> Decision:
-    return judge(candidate, MACRO.policy, subject="macro/job", key="k", evidence={}, actor="test", made_at=NOON)
+    return decide(
+        kind="accept_candidate",
+        subject="macro/job",
+        key="k",
+        gates=gates(candidate, MACRO.policy),
+        evidence={},
+        actor="test",
+        made_at=NOON,
+    )
 
 
 def versus(*, p_value: float, ratio: float = 0.8) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_dataset_and_code_are_frozen_under_their_hashes() -> None:
     assert json.loads(objects.get(f"{FROZEN}/manifest.json").content)["last_month"] == "2019-12"
     assert objects.get(f"models/code/{digest(b'code')}/sourcedir.tar.gz").content == b"code"
     assert order.dataset.uri == f"s3://{BUCKET}/{FROZEN}/"
-    assert (order.dataset.sha256, order.dataset.last_month) == (DATASET_SHA256, "2019-12")
+    assert (order.dataset.sha256, order.dataset.ends) == (DATASET_SHA256, "2019-12")
     assert order.output_uri == f"s3://{BUCKET}/models/macro/jobs"
 
 
@@ -125,7 +125,7 @@ def test_a_broken_manifest_names_its_field() -> None:
 
 
 def test_an_unknown_model_is_not_found() -> None:
-    with pytest.raises(NotFoundError, match="known: macro"):
+    with pytest.raises(NotFoundError, match="known: housing, macro"):
         prepare(model="weather")
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from bellwether.domain.candidate_report import table, verdict_lines
+from bellwether.domain.candidate_report import table
 from bellwether.domain.catalogue import AgreementPolicy, ClassifierSpec
-from bellwether.domain.decisions import Decision, Gate
+from bellwether.domain.decisions import Gate
 from bellwether.domain.errors import InvalidInputError
+from bellwether.domain.gate import check_subject, gate_of
 from bellwether.domain.models import AgreementReport, LabelledSet
 
 
@@ -16,9 +17,7 @@ def gates(report: AgreementReport, policy: AgreementPolicy) -> tuple[Gate, ...]:
 
 def check_consistent(report: AgreementReport, spec: ClassifierSpec) -> None:
     """Refuse a report that is about something else; raises InvalidInputError that names the field."""
-    for name, observed, wanted in (("model", report.model, spec.name), ("target", report.target, spec.target)):
-        if observed != wanted:
-            raise InvalidInputError(f"is '{observed}', expected '{wanted}'", field=f"evaluation.json {name}")
+    check_subject(report, spec)
     names = [each.name for each in report.sets]
     if len(set(names)) != len(names):
         raise InvalidInputError("a set is reported twice", field="evaluation.json sets")
@@ -27,8 +26,8 @@ def check_consistent(report: AgreementReport, spec: ClassifierSpec) -> None:
             raise InvalidInputError(f"'{each.name}' compares different texts", field="evaluation.json sets")
 
 
-def agreement_message(report: AgreementReport, decision: Decision, *, job_name: str, evidence_uri: str) -> str:
-    """Verdict, table of figures beside the baseline, reasons, and where the evidence lies."""
+def summary(report: AgreementReport) -> list[str]:
+    """The figures beside the baseline's under a line that says what they are."""
     rows = [
         [
             each.name,
@@ -38,30 +37,21 @@ def agreement_message(report: AgreementReport, decision: Decision, *, job_name: 
         ]
         for each in report.sets
     ]
-    lines = [
-        f"The {report.model} bundle {job_name} ({report.engine}) is {decision.verdict.value}.",
-        "",
-        "Agreement with people's labels; in brackets a model that always says neutral:",
+    return [
+        f"Agreement of {report.engine} with people's labels; in brackets a model that always says neutral:",
         "",
         *table(["texts from", "texts", "accuracy", "macro-F1"], rows),
-        "",
-        *verdict_lines(decision, evidence_uri),
     ]
-    return "\n".join(lines)
 
 
 def _of_set(each: LabelledSet, policy: AgreementPolicy) -> Iterator[Gate]:
     name, texts, least = each.name, each.model.n, policy.texts_min
     reason = f"{name}: only {texts} labelled texts, at least {least} are needed"
-    yield _gate(f"texts.{name}", texts, least, texts >= least, reason)
+    yield gate_of(f"texts.{name}", texts, least, texts >= least, reason)
     for what, own, other, gain_min in (
         ("accuracy", each.model.accuracy, each.all_neutral.accuracy, policy.accuracy_gain_min),
         ("macro_f1", each.model.macro_f1, each.all_neutral.macro_f1, policy.macro_f1_gain_min),
     ):
         limit = round(other + gain_min, 4)
         reason = f"{name}: {what} is {own:.3f}, has to be {limit:.3f} (always neutral: {other:.3f})"
-        yield _gate(f"{what}.{name}", own, limit, own >= limit, reason)
-
-
-def _gate(name: str, observed: float, limit: float, passed: bool, reason: str) -> Gate:
-    return Gate(name=name, observed=observed, limit=limit, passed=passed, reason="" if passed else reason)
+        yield gate_of(f"{what}.{name}", own, limit, own >= limit, reason)

@@ -1,7 +1,15 @@
 """What people read about a candidate: plain text for monospaced mail, subject lines that SNS takes (ASCII, short)."""
 
+from collections.abc import Iterable
+
 from bellwether.domain.decisions import Decision, Verdict
-from bellwether.domain.models import EvaluationReport, HorizonEvaluation
+from bellwether.domain.models import (
+    EvaluationReport,
+    HorizonEvaluation,
+    IntervalCoverage,
+    ValuationMetrics,
+    ValuationReport,
+)
 
 SUBJECT_LIMIT = 99
 BASELINES = ("random_walk", "ar")
@@ -16,27 +24,33 @@ def assessment_subject(model: str, decision: Decision) -> str:
     return _subject(f"{model} candidate refused: {failed} of {len(decision.gates)} checks failed")
 
 
-def assessment_message(report: EvaluationReport, decision: Decision, *, job_name: str, evidence_uri: str) -> str:
-    """Verdict, table of errors beside the baselines, reasons, and where the evidence lies."""
+def assessment_message(model: str, summary: list[str], decision: Decision, *, job_name: str, evidence_uri: str) -> str:
+    """Verdict, figures beside the baselines, reasons, and where the evidence lies."""
     lines = [
-        f"The {report.model} candidate of {job_name} is {decision.verdict.value}.",
+        f"The {model} candidate of {job_name} is {decision.verdict.value}.",
         "",
-        f"Root mean squared error of {report.target} in {report.unit}, backtest; in brackets the model's share of it:",
+        *summary,
         "",
-        *error_table(report),
-        "",
-        *verdict_lines(decision, evidence_uri),
+        *_verdict_lines(decision, evidence_uri),
     ]
     return "\n".join(lines)
 
 
-def verdict_lines(decision: Decision, evidence_uri: str) -> list[str]:
-    """Reasons of a refusal, or that there are none, and where the evidence lies."""
+def _verdict_lines(decision: Decision, evidence_uri: str) -> list[str]:
     if decision.reasons:
         reasons = ["Why it stays out:", *(f"  - {reason}" for reason in decision.reasons)]
     else:
         reasons = [f"It passed all {len(decision.gates)} checks."]
     return [*reasons, "", f"Evidence: {evidence_uri}", f"Decision: {decision.decision_id}", ""]
+
+
+def forecast_summary(report: EvaluationReport) -> list[str]:
+    """The errors of the backtest under a line that says what they are."""
+    return [
+        f"Root mean squared error of {report.target} in {report.unit}, backtest; in brackets the model's share of it:",
+        "",
+        *error_table(report),
+    ]
 
 
 def error_table(report: EvaluationReport) -> list[str]:
@@ -47,6 +61,38 @@ def error_table(report: EvaluationReport) -> list[str]:
     return table(header, rows)
 
 
+def valuation_summary(report: ValuationReport) -> list[str]:
+    """The errors on later sales under a line that says what they are."""
+    parts = {"holdout": report.holdout, "online": report.holdout_online, "eval": report.eval}
+    present = {name: metrics for name, metrics in parts.items() if metrics is not None}
+    baselines = [name for name in report.holdout.mape if name != "model"]
+    header = ["sales", "model", *(name.replace("_", " ") for name in baselines), "bias", "held/level %", "n"]
+    return [
+        f"Mean absolute error in percent of the {report.target}, sales later than all that was learned from;",
+        "in brackets the model's share of it:",
+        "",
+        *table(header, [_valuation_row(name, metrics, baselines) for name, metrics in present.items()]),
+    ]
+
+
+def _valuation_row(name: str, metrics: ValuationMetrics, baselines: list[str]) -> list[str]:
+    own = metrics.mape.get("model")
+    compared = [_percent_beside(own, metrics.mape.get(baseline)) for baseline in baselines]
+    return [name, _percent(own), *compared, f"{metrics.bias:+.1%}", _held(metrics.intervals), str(metrics.n)]
+
+
+def _percent_beside(own: float | None, other: float | None) -> str:
+    return f"{other:.1%} ({own / other:.2f})" if own is not None and other else _percent(other)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _held(intervals: Iterable[IntervalCoverage]) -> str:
+    return " ".join(f"{each.coverage * 100:.0f}/{each.level * 100:.0f}" for each in intervals) or "-"
+
+
 def table(header: list[str], rows: list[list[str]]) -> list[str]:
     """Lines of right-aligned columns."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
@@ -55,9 +101,8 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
 
 def _row(evaluation: HorizonEvaluation, baselines: list[str]) -> list[str]:
     own = evaluation.rmse.get("model")
-    held = " ".join(f"{i.coverage * 100:.0f}/{i.level * 100:.0f}" for i in evaluation.intervals) or "-"
     compared = [_beside(own, evaluation.rmse.get(baseline)) for baseline in baselines]
-    return [str(evaluation.horizon_months), _figure(own), *compared, held, str(evaluation.n)]
+    return [str(evaluation.horizon_months), _figure(own), *compared, _held(evaluation.intervals), str(evaluation.n)]
 
 
 def _beside(own: float | None, other: float | None) -> str:

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from types import MappingProxyType
 
 from bellwether.domain.errors import NotFoundError
+from bellwether.domain.models import DatasetManifest, Manifest, SalesManifest
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,40 @@ class GatePolicy:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """Where ingestion leaves a dataset in the data bucket."""
+    """Where a dataset lies in the data bucket, and what its manifest looks like.
+
+    `folder` is the first part of all its keys, `file_name` what its data are called, there and in a frozen copy.
+    """
 
     name: str
-    data_key: str
-    manifest_key: str
+    folder: str
+    file_name: str
+    manifest: type[Manifest]
 
     @property
-    def file_name(self) -> str:
-        """Name of the data file inside a frozen copy."""
-        return self.data_key.rsplit("/", 1)[-1]
+    def data_key(self) -> str:
+        """Where ingestion leaves the data."""
+        return f"{self.folder}/train/{self.file_name}"
+
+    @property
+    def manifest_key(self) -> str:
+        """Where ingestion leaves the manifest."""
+        return f"{self.folder}/train/manifest.json"
+
+    @property
+    def inbox(self) -> str:
+        """Where people drop files."""
+        return f"{self.folder}/inbox/"
+
+    @property
+    def originals(self) -> str:
+        """Where files are kept as they came."""
+        return f"{self.folder}/originals/"
+
+    @property
+    def quarantine(self) -> str:
+        """Where files go with something wrong in them."""
+        return f"{self.folder}/quarantine/"
 
 
 @dataclass(frozen=True)
@@ -95,6 +121,52 @@ class RetrainPolicy:
     monthly_budget_usd: Decimal = Decimal("5.00")
 
 
+class Loss(StrEnum):
+    """What an error costs when two versions are compared: as it is, or as a share of the truth."""
+
+    ABSOLUTE = "absolute"
+    RELATIVE = "relative"
+
+
+@dataclass(frozen=True)
+class GuardPolicy:
+    """When a version is taken out of service by itself.
+
+    No more than `error_share_max` of its requests may fail, and 95% of its answers have to come within
+    `latency_p95_ms_max`; `alpha` is the chance that a version that keeps a limit exactly is ever taken for one that
+    breaks it, however often anybody looks. Before `requests_min` requests nothing is said.
+    """
+
+    error_share_max: float = 0.02
+    latency_p95_ms_max: float = 3000.0  # a cold start of a serverless endpoint has to have room
+    alpha: float = 0.01
+    requests_min: int = 20
+
+
+@dataclass(frozen=True)
+class ExperimentPolicy:
+    """How a challenger is judged.
+
+    `alpha` is the chance, over the whole experiment, of calling a challenger better that is not, and the same of
+    giving up one whose losses are smaller by `worthwhile` or more. Before `points_min` pairs nothing is said.
+    """
+
+    loss: Loss = Loss.ABSOLUTE
+    alpha: float = 0.05
+    worthwhile: float = 0.05
+    points_min: int = 30
+    guard: GuardPolicy = field(default_factory=GuardPolicy)
+
+
+@dataclass(frozen=True)
+class ProbationPolicy:
+    """How long a version is watched after it went into service: so many hours or requests, whichever ends first."""
+
+    hours: float = 24.0
+    requests_max: int = 2000
+    guard: GuardPolicy = field(default_factory=GuardPolicy)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """One model as registry and deployment see it: its names in SageMaker and the size of its endpoint."""
@@ -108,6 +180,8 @@ class ModelSpec:
     golden_relative_tolerance: float = 1e-4
     capture: CapturePolicy = field(default_factory=CapturePolicy)
     monitor: MonitorPolicy = field(default_factory=MonitorPolicy)
+    experiment: ExperimentPolicy = field(default_factory=ExperimentPolicy)
+    probation: ProbationPolicy = field(default_factory=ProbationPolicy)
     keep_versions: int = 3  # in the registry's front row, besides whatever serves
 
     @property
@@ -129,6 +203,7 @@ class TrainedSpec(ModelSpec):
     """A model that is trained here on a dataset and judged by a report of the job that trained it."""
 
     dataset: DatasetSpec
+    schedule: str  # when it is trained anew by itself, as EventBridge Scheduler takes it; UTC
     hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     retrain: RetrainPolicy = field(default_factory=RetrainPolicy)
 
@@ -174,11 +249,12 @@ class ClassifierSpec(ModelSpec):
     policy: AgreementPolicy
 
 
-FRED = DatasetSpec("fred", "fred-data/train/fred_merged_data.csv", "fred-data/train/manifest.json")
+FRED = DatasetSpec("fred", "fred-data", "fred_merged_data.csv", DatasetManifest)
 
 MACRO = ForecastSpec(
     name="macro",
     dataset=FRED,
+    schedule="cron(0 15 10 * ? *)",  # when the month before is complete on FRED
     target="UNRATE",
     horizons_months=(1, 3, 6, 12),
     package_group="FredRecessionModels",
@@ -207,11 +283,12 @@ MACRO = ForecastSpec(
     ),
 )
 
-SALES = DatasetSpec("housing", "housing-data/train/sales.csv", "housing-data/train/manifest.json")
+SALES = DatasetSpec("housing", "housing-data", "sales.csv", SalesManifest)
 
 HOUSING = ValuationSpec(
     name="housing",
     dataset=SALES,
+    schedule="cron(0 17 10 * ? *)",  # when the month before has been closed and recorded
     target="price",
     package_group="HousingPriceModels",
     endpoint_name="Housing-Serverless-Endpoint",
@@ -228,6 +305,7 @@ HOUSING = ValuationSpec(
         slice_rows_min=50,
         holdout_rows_min=200,
     ),
+    experiment=ExperimentPolicy(loss=Loss.RELATIVE),
     hyperparameters=MappingProxyType({"model": "housing", "target": "price", "seed": "7", "trials": "12"}),
 )
 
@@ -258,6 +336,11 @@ def trained_spec(name: str) -> TrainedSpec:
 def forecast_spec(name: str) -> ForecastSpec:
     """Look up a model that is trained here and asked for forecasts; raises NotFoundError."""
     return _known(name, {each.name: each for each in CATALOGUE.values() if isinstance(each, ForecastSpec)})
+
+
+def valuation_spec(name: str) -> ValuationSpec:
+    """Look up a model that is trained here and values single things; raises NotFoundError."""
+    return _known(name, {each.name: each for each in CATALOGUE.values() if isinstance(each, ValuationSpec)})
 
 
 def classifier_spec(name: str) -> ClassifierSpec:

@@ -1,40 +1,36 @@
 """The quality gate: a pure function of the evaluation report. A model beats its baselines or stays out."""
 
 import math
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
-from bellwether.domain.catalogue import ForecastSpec, GatePolicy, SkillLimit
-from bellwether.domain.decisions import Decision, Gate, decide
+from bellwether.domain.catalogue import ForecastSpec, GatePolicy, ModelSpec, SkillLimit
+from bellwether.domain.decisions import Gate
 from bellwether.domain.errors import InvalidInputError
-from bellwether.domain.models import EvaluationReport, HorizonEvaluation, SliceMetrics
+from bellwether.domain.models import (
+    BundleManifest,
+    CandidateReport,
+    EvaluationReport,
+    HorizonEvaluation,
+    IntervalCoverage,
+    SliceMetrics,
+)
 
 MODEL = "model"
 SLICE_BASELINE = "random_walk"
-RATIO_TOLERANCE = 0.005  # between a report's ratio and the ratio of its RMSEs, both rounded
+RATIO_TOLERANCE = 0.005  # between a report's ratio and the ratio of its errors, both rounded
 
 
-def judge(
-    report: EvaluationReport,
-    policy: GatePolicy,
-    *,
-    subject: str,
-    key: str,
-    evidence: dict[str, Any],
-    actor: str,
-    made_at: datetime,
-) -> Decision:
-    """Put a candidate's report through every gate of the policy; refused when one of them fails."""
-    return decide(
-        kind="accept_candidate",
-        subject=subject,
-        key=key,
-        gates=gates(report, policy),
-        evidence=evidence,
-        actor=actor,
-        made_at=made_at,
-    )
+class IntervalLimit(Protocol):
+    """How often an interval has to hold."""
+
+    @property
+    def interval_level(self) -> float:
+        """How often it says that it holds."""
+
+    @property
+    def interval_tolerance(self) -> float:
+        """How much oftener or more seldom it may."""
 
 
 def gates(report: EvaluationReport, policy: GatePolicy) -> tuple[Gate, ...]:
@@ -43,13 +39,19 @@ def gates(report: EvaluationReport, policy: GatePolicy) -> tuple[Gate, ...]:
     return tuple(gate for horizon in policy.horizons_months for gate in _of_horizon(horizon, by_horizon, policy))
 
 
+def check_subject(report: CandidateReport, spec: ModelSpec) -> None:
+    """Refuse a report that is about something else; raises InvalidInputError that names the field."""
+    for name, observed, wanted in (("model", report.model, spec.name), ("target", report.target, spec.target)):
+        if observed != wanted:
+            raise InvalidInputError(f"is '{observed}', expected '{wanted}'", field=f"evaluation.json {name}")
+
+
 def check_consistent(report: EvaluationReport, spec: ForecastSpec) -> None:
     """Refuse a report that is about something else or contradicts itself.
 
     Raises InvalidInputError that names the field.
     """
-    _same("model", report.model, spec.name)
-    _same("target", report.target, spec.target)
+    check_subject(report, spec)
     horizons = [evaluation.horizon_months for evaluation in report.horizons]
     if len(set(horizons)) != len(horizons):
         raise InvalidInputError("a horizon is reported twice", field="evaluation.json horizons")
@@ -57,9 +59,13 @@ def check_consistent(report: EvaluationReport, spec: ForecastSpec) -> None:
         _check_ratios(evaluation)
 
 
-def _same(field: str, observed: str, wanted: str) -> None:
-    if observed != wanted:
-        raise InvalidInputError(f"is '{observed}', expected '{wanted}'", field=f"evaluation.json {field}")
+def check_bundle(report: EvaluationReport, bundle: BundleManifest) -> None:
+    """Refuse a bundle that forecasts what was not evaluated; raises InvalidInputError that names the field."""
+    if not bundle.horizons_months:
+        raise InvalidInputError("is empty", field="bundle.json horizons_months")
+    reported = {evaluation.horizon_months for evaluation in report.horizons}
+    if missing := sorted(set(bundle.horizons_months) - reported):
+        raise InvalidInputError(f"horizons {missing} are in the bundle and not evaluated", field="evaluation.json")
 
 
 def _check_ratios(evaluation: HorizonEvaluation) -> None:
@@ -93,7 +99,7 @@ def _of_horizon(horizon: int, by_horizon: dict[int, HorizonEvaluation], policy: 
 def _enough_points(horizon: int, evaluation: HorizonEvaluation | None, policy: GatePolicy) -> Gate:
     points, least = evaluation.n if evaluation else 0, policy.backtest_points_min
     reason = f"{_ahead(horizon)}: only {points} backtest points, at least {least} are needed"
-    return _gate(f"backtest_points.h{horizon}", points, least, points >= least, reason)
+    return gate_of(f"backtest_points.h{horizon}", points, least, points >= least, reason)
 
 
 def _skill(evaluation: HorizonEvaluation, limit: SkillLimit) -> Iterator[Gate]:
@@ -102,15 +108,15 @@ def _skill(evaluation: HorizonEvaluation, limit: SkillLimit) -> Iterator[Gate]:
     comparison = evaluation.versus.get(limit.baseline)
     if comparison is None:
         missing = f"{ahead}: the report has no comparison with {baseline}"
-        yield _gate(f"rmse_ratio.{place}", None, limit.rmse_ratio_below, False, missing)
+        yield gate_of(f"rmse_ratio.{place}", None, limit.rmse_ratio_below, False, missing)
         return
     ratio, below = comparison.rmse_ratio, limit.rmse_ratio_below
     reason = f"{ahead}: error is {ratio:.3f} of {baseline}'s, has to be below {below:.3f}"
-    yield _gate(f"rmse_ratio.{place}", ratio, below, ratio < below, reason)
+    yield gate_of(f"rmse_ratio.{place}", ratio, below, ratio < below, reason)
     if limit.p_value_max is not None:
         p_value, most = comparison.p_value, limit.p_value_max
         reason = f"{ahead}: the gain over {baseline} may be luck (p = {p_value:.3f}, at most {most:.3f} is tolerated)"
-        yield _gate(f"p_value.{place}", p_value, most, p_value <= most, reason)
+        yield gate_of(f"p_value.{place}", p_value, most, p_value <= most, reason)
 
 
 def _coverage(evaluation: HorizonEvaluation, policy: GatePolicy) -> Gate:
@@ -120,30 +126,38 @@ def _coverage(evaluation: HorizonEvaluation, policy: GatePolicy) -> Gate:
     where few forecasts were scored: to two standard errors of a share among n / h independent ones (forecasts h months
     ahead overlap for h months).
     """
-    name, ahead = f"interval_coverage.h{evaluation.horizon_months}", _ahead(evaluation.horizon_months)
-    level, tolerance = policy.interval_level, policy.interval_tolerance
     independent = max(1.0, evaluation.n / evaluation.horizon_months)
+    name, ahead = f"interval_coverage.h{evaluation.horizon_months}", f"{_ahead(evaluation.horizon_months)}: "
+    return coverage_gate(name, ahead, evaluation.intervals, policy, independent)
+
+
+def coverage_gate(
+    name: str, where: str, intervals: Iterable[IntervalCoverage], policy: IntervalLimit, independent: float
+) -> Gate:
+    """Whether the interval of the policy's level held about as often as it says, in so many independent cases."""
+    level, tolerance = policy.interval_level, policy.interval_tolerance
     least = level - tolerance
     most = min(1.0, level + max(tolerance, 2 * math.sqrt(level * (1 - level) / independent)))
     limit = f"{least:.2f} to {most:.2f}"
-    held = next((i.coverage for i in evaluation.intervals if math.isclose(i.level, level)), None)
+    held = next((i.coverage for i in intervals if math.isclose(i.level, level)), None)
     if held is None:
-        return _gate(name, None, limit, False, f"{ahead}: the report has no {level:.0%} interval")
-    reason = f"{ahead}: the {level:.0%} interval held {held:.1%} of what came, tolerated are {least:.1%} to {most:.1%}"
-    return _gate(name, held, limit, least - 1e-9 <= held <= most + 1e-9, reason)
+        return gate_of(name, None, limit, False, f"{where}the report has no {level:.0%} interval")
+    reason = f"{where}the {level:.0%} interval held {held:.1%} of what came, tolerated are {least:.1%} to {most:.1%}"
+    return gate_of(name, held, limit, least - 1e-9 <= held <= most + 1e-9, reason)
 
 
 def _slice(horizon: int, part: SliceMetrics, policy: GatePolicy) -> Gate:
     label, ahead, most = part.slice[:60], _ahead(horizon), policy.slice_rmse_ratio_max
     own, other = part.rmse.get(MODEL), part.rmse.get(SLICE_BASELINE)
     if own is None or not other:
-        return _gate(f"slice.{label}.h{horizon}", None, most, False, f"{ahead}: no errors to compare on '{label}'")
+        return gate_of(f"slice.{label}.h{horizon}", None, most, False, f"{ahead}: no errors to compare on '{label}'")
     ratio = own / other
     reason = f"{ahead}: on '{label}' error is {ratio:.2f} of random walk's, at most {most:.2f} is tolerated"
-    return _gate(f"slice.{label}.h{horizon}", ratio, most, ratio <= most, reason)
+    return gate_of(f"slice.{label}.h{horizon}", ratio, most, ratio <= most, reason)
 
 
-def _gate(name: str, observed: float | None, limit: float | str, passed: bool, reason: str) -> Gate:
+def gate_of(name: str, observed: float | None, limit: float | str, passed: bool, reason: str) -> Gate:
+    """A check with its reason where it failed."""
     return Gate(name=name, observed=observed, limit=limit, passed=passed, reason="" if passed else reason)
 
 

@@ -92,7 +92,7 @@ class DatasetManifest(Manifest):
 
 
 class SalesColumn(_Report):
-    """One column of the sales. `monotone`: as this number rises, the price may only rise (1), only fall (-1), or both."""
+    """One column of the sales. `monotone`: as it rises, the price may only rise (1), may only fall (-1), or do both."""
 
     name: str
     role: Literal["id", "date", "price", "number", "category", "latitude", "longitude"]
@@ -260,12 +260,13 @@ class Importance(_Report):
 
 
 class CandidateReport(_Report):
-    """What every candidate's figures begin with: of which model, and of which bundle of it."""
+    """What every candidate's figures begin with: of which model and bundle; without data if it was not trained here."""
 
     schema_version: Literal[1]
     model: str
     target: str
     bundle_sha256: Sha256
+    dataset_sha256: Sha256 | None = None
 
 
 class TrainedReport(CandidateReport):

@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.domain.bundle import parse_report
-from bellwether.domain.catalogue import ForecastSpec, forecast_spec
+from bellwether.domain.catalogue import TrainedSpec, trained_spec
 from bellwether.domain.errors import ConflictError, TransientUpstreamError
-from bellwether.domain.models import DatasetManifest
 from bellwether.domain.training import (
+    MANIFEST,
     code_key,
     dataset_prefix,
     job_prefix,
@@ -22,7 +22,6 @@ from bellwether.ports.models import JobCode, TrainingJobs
 from bellwether.ports.objects import ObjectStore
 
 ENTRY_POINT = "train.py"
-MANIFEST = "manifest.json"
 
 
 class TrainingRequest(BaseModel):
@@ -43,7 +42,7 @@ class FrozenDataset(BaseModel):
 
     uri: str
     sha256: str
-    last_month: str
+    ends: str  # the last month or day in it
 
 
 class TrainingOrder(BaseModel):
@@ -67,7 +66,7 @@ def prepare_training(
     Raises NotFoundError for an unknown model or a dataset that was never ingested, InvalidInputError for
     hyperparameters that can't be used, TransientUpstreamError while the dataset is being written.
     """
-    spec = forecast_spec(request.model)
+    spec = trained_spec(request.model)
     hyperparameters = merged_hyperparameters(spec, request.hyperparameters)
     dataset = _freeze_dataset(spec, bucket, objects)
     archive = code.pack()
@@ -91,16 +90,16 @@ def prepare_training(
     )
 
 
-def _freeze_dataset(spec: ForecastSpec, bucket: str, objects: ObjectStore) -> FrozenDataset:
+def _freeze_dataset(spec: TrainedSpec, bucket: str, objects: ObjectStore) -> FrozenDataset:
     manifest_content = objects.get(spec.dataset.manifest_key).content
-    manifest = parse_report(DatasetManifest, manifest_content, MANIFEST)
+    manifest = parse_report(spec.dataset.manifest, manifest_content, MANIFEST)
     data = objects.get(spec.dataset.data_key).content
     if sha256(data).hexdigest() != manifest.sha256:
         raise TransientUpstreamError(f"{spec.dataset.data_key} and its manifest differ: it is being written")
     prefix = dataset_prefix(spec.name, manifest.sha256)
     _keep(objects, prefix + spec.dataset.file_name, data, "text/csv")
     _keep(objects, prefix + MANIFEST, manifest_content, "application/json")
-    return FrozenDataset(uri=f"s3://{bucket}/{prefix}", sha256=manifest.sha256, last_month=manifest.last_month)
+    return FrozenDataset(uri=f"s3://{bucket}/{prefix}", sha256=manifest.sha256, ends=manifest.ends)
 
 
 def _keep(objects: ObjectStore, key: str, content: bytes, content_type: str) -> None:

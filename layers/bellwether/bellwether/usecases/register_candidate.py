@@ -8,7 +8,7 @@ from bellwether.domain.decisions import Verdict
 from bellwether.domain.deployment import BUNDLE_SHA256
 from bellwether.domain.errors import InvalidInputError
 from bellwether.ports.models import ModelRegistry, Registration
-from bellwether.usecases.assess_candidate import Assessment
+from bellwether.usecases.keep_verdict import Assessment
 
 ENVIRONMENT = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
@@ -58,17 +58,15 @@ def register_candidate(assessment: Assessment, *, bucket: str, image_uri: str, r
 
 def _metadata(assessment: Assessment) -> dict[str, str]:
     evidence = assessment.decision.evidence
-    rmse = {f"rmse_h{horizon}": f"{errors['model']:.4f}" for horizon, errors in evidence.get("rmse", {}).items()}
-    macro_f1 = {f"macro_f1_{name}": f"{value:.4f}" for name, value in evidence.get("macro_f1", {}).items()}
+    figures = {name: f"{value:.4f}" for name, value in evidence.get("figures", {}).items()}
     metadata = {
         BUNDLE_SHA256: assessment.bundle_sha256,
         "dataset_sha256": str(evidence.get("dataset_sha256", "")),
-        "dataset_last_month": str(evidence.get("dataset_last_month", "")),
+        "dataset_ends": str(evidence.get("dataset_ends", "")),
         "evidence_key": assessment.evidence_key,
         "evidence_sha256": assessment.evidence_sha256,
         "decision_id": str(assessment.decision.decision_id),
         "job_name": assessment.job_name,
-        **rmse,
-        **macro_f1,
+        **figures,
     }
     return {name: value for name, value in metadata.items() if value}  # the registry takes no empty one
