@@ -78,6 +78,17 @@ def economy(months: int = 240, seed: int = 1) -> Economy:
     return Economy(Panel(parse_month(FIRST_MONTH), tuple(columns), values), series)
 
 
+RECESSIONS = Series("USREC", "0 or 1", "monthly", 1, 12)
+
+
+def with_recessions(made: Economy) -> Economy:
+    """An economy in which recessions follow half a year after the term spread was low for half a year."""
+    spread = made.panel.column("GS10") - made.panel.column("FEDFUNDS")
+    smooth = np.convolve(spread, np.ones(6) / 6.0)[: len(spread)]
+    low = smooth < np.quantile(smooth[6:], 0.25)
+    return made.with_column(RECESSIONS, np.concatenate([np.zeros(6), low[:-6].astype(np.float64)]))
+
+
 def write_dataset(folder: Path, made: Economy) -> Path:
     """Write an economy as the training channel would hold it: month ends, empty where missing, with its manifest."""
     folder.mkdir(parents=True, exist_ok=True)

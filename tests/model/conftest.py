@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.model.builders import Economy, economy, write_dataset
+from tests.model.builders import Economy, economy, with_recessions, write_dataset
 
 TRAINING = Path(__file__).parents[2] / "jobs" / "training"
 HYPERPARAMETERS: Mapping[str, str] = {
@@ -92,7 +92,7 @@ def made() -> Economy:
 def trained_twice(made: Economy, tmp_path_factory: pytest.TempPathFactory) -> tuple[JobRun, JobRun]:
     """The same training, twice."""
     root = tmp_path_factory.mktemp("trained")
-    channel = write_dataset(root / "channel", made)
+    channel = write_dataset(root / "channel", with_recessions(made))
     started = [start_job(root / name, channel, HYPERPARAMETERS) for name in ("first", "second")]
     first, second = (job.wait() for job in started)
     return first, second

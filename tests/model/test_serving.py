@@ -4,6 +4,7 @@ import importlib.util
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from jobs.training.learning.errors import RefusedInputError
 from jobs.training.learning.macro import serving
 from jobs.training.learning.macro.features import build
 from jobs.training.learning.macro.known import view
+from jobs.training.learning.macro.recession import Head, build_head_features
 from jobs.training.learning.months import format_month, parse_month
 from tests.model.builders import Economy
 from tests.model.conftest import TRAINING, JobRun
@@ -113,7 +115,7 @@ def test_a_later_month_continues_the_history(model: serving.Model, golden: dict[
 def test_months_in_between_are_bridged(model: serving.Model, golden: dict[str, Any]) -> None:
     # Given a request two months past the history, when the target rose by .4, then its last change counts as .2
     rate = golden["request"]["data"]["UNRATE"]
-    features, level = serving._features(model, {"UNRATE": rate + 0.4}, parse_month("2010-02"))
+    features, level = serving._features(model, serving._known(model, {"UNRATE": rate + 0.4}, parse_month("2010-02")))
     changes = dict(zip(model.feature_names, features[0], strict=True))
     assert level == pytest.approx(rate + 0.4)
     assert changes["target.change1.lag0"] == pytest.approx(0.2, abs=0.06)
@@ -125,7 +127,7 @@ def test_an_earlier_month_knows_nothing_later(model: serving.Model, made: Econom
     known = view(made.panel, made.series, "UNRATE")
     figures = {entry.name: float(known.values[row, at]) for at, entry in enumerate(made.series)}
     month = made.panel.first_month + row
-    features, _ = serving._features(model, figures, month)
+    features, _ = serving._features(model, serving._known(model, figures, month))
     np.testing.assert_array_equal(features[0], build(known, "UNRATE").values[row])
     assert ask(model, data=figures, month=format_month(month))["month"] == format_month(month)
 
@@ -182,6 +184,52 @@ def test_a_forecast_is_never_below_what_the_target_can_be(model: serving.Model) 
     answer = ask(model, data={"UNRATE": 0.05})
     assert min(answer["prediction"], answer["interval"]["lower"]) >= 0.0
     assert math.isfinite(answer["interval"]["upper"])
+
+
+# --- the recession head ----------------------------------------------------------------------------------------------
+
+
+def test_the_answer_holds_the_chance_of_a_recession(model: serving.Model, golden: dict[str, Any]) -> None:
+    # Given the golden request, when answered, then head and baseline give a probability for its month
+    recession = ask(model, **golden["request"])["recession"]
+    assert recession == golden["response"]["recession"]
+    assert (recession["within_months"], recession["month"]) == (12, LAST)
+    assert 0.0 < recession["probability"] < 1.0
+    assert 0.0 < recession["baseline_probability"] < 1.0
+
+
+def test_an_inverted_curve_makes_a_recession_likelier(model: serving.Model, golden: dict[str, Any]) -> None:
+    data = golden["request"]["data"]
+    inverted = ask(model, data={**data, "FEDFUNDS": data["GS10"] + 1.0}, month=LAST)["recession"]
+    steep = ask(model, data={**data, "FEDFUNDS": max(0.1, data["GS10"] - 4.0)}, month=LAST)["recession"]
+    assert inverted["probability"] > steep["probability"]
+    assert inverted["baseline_probability"] > steep["baseline_probability"]
+
+
+def test_serving_s_head_sees_what_training_saw(model: serving.Model, made: Economy, golden: dict[str, Any]) -> None:
+    # Given the head's features as training made them, when the endpoint answers, then it is the head's own answer
+    features = build_head_features(view(made.panel, made.series, "UNRATE"))
+    assert features is not None
+    assert isinstance(model.recession, Head)
+    expected = model.recession.probability(features.values[-1:])[0]
+    assert ask(model, **golden["request"])["recession"]["probability"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_without_a_head_the_answer_says_why(model: serving.Model, golden: dict[str, Any]) -> None:
+    answer = ask(replace(model, recession="the dataset has no USREC"), **golden["request"])
+    assert answer["recession"] is None
+    assert answer["recession_left_out"] == "the dataset has no USREC"
+    assert answer["prediction"] == golden["response"]["prediction"]
+
+
+def test_without_a_spread_the_answer_says_so(model: serving.Model, golden: dict[str, Any]) -> None:
+    # Given a history that lost its long rate, when asked without one, then the forecast stands and the head is silent
+    values = model.history.values.copy()
+    values[:, model.history.names.index("GS10")] = np.nan
+    lost = replace(model, history=replace(model.history, values=values))
+    answer = ask(lost, data={"UNRATE": golden["request"]["data"]["UNRATE"]})
+    assert answer["recession"] is None
+    assert answer["recession_left_out"] == f"GS10-FEDFUNDS is unknown for {LAST}"
 
 
 # --- the entry point's four functions --------------------------------------------------------------------------------

@@ -68,7 +68,10 @@ def test_importance_adds_up_and_names_what_leads(evaluation: dict[str, Any]) -> 
 
 def test_the_log_shows_progress(trained: JobRun) -> None:
     # Given a job's log, then it tells data, trials, backtest, each horizon and the bundle
-    steps = ("11 series, 240 months", "trial 2/2", "backtest 100%", "horizon=3 n=48 rmse_model=", "bundle macro-")
+    steps = (
+        *("11 series, 240 months", "dropped USREC: a label", "trial 2/2", "backtest 100%"),
+        *("horizon=3 n=48 rmse_model=", "recession n=73 recessions=1 brier_model=", "bundle macro-"),
+    )
     assert [step for step in steps if step not in trained.log] == []
     assert trained.log.rstrip().endswith("tracked 2 trials")
 
@@ -86,7 +89,7 @@ def test_mlflow_has_the_job_and_each_trial(trained: JobRun, monkeypatch: pytest.
     assert len(trials) == 2
     assert all("rmse_over_random_walk" in run.data.metrics and "ridge_lambda" in run.data.params for run in trials)
     assert {run.info.status for run in runs} == {"FINISHED"}
-    assert "rmse_model_h1" in job.data.metrics
+    assert {"rmse_model_h1", "brier_model_recession", "brier_probit_recession"} <= set(job.data.metrics)
 
 
 def test_the_bundle_s_code_needs_nothing_of_this_repository(trained: JobRun, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from .dataset import Dataset, Panel, Series, format_panel
 from .forecaster import Forecaster, to_files
 from .known import relative_lags, view
 from .parameters import EnsembleParameters, JobParameters
+from .recession import head_to_files
+from .recession_training import LeftOut, TrainedHead
 from .selection import Selection
 from .serving import HISTORY_FILE, HISTORY_MONTHS, answer, from_manifest, parse_request
 from .transforms import Array
@@ -34,6 +36,7 @@ SERVED = (
             "forecaster",
             "known",
             "parameters",
+            "recession",
             "serving",
             "transforms",
         )
@@ -52,6 +55,7 @@ class Trained:
     origin: int
     forecasters: tuple[Forecaster, ...]
     offsets: Mapping[int, tuple[Offsets, ...]]
+    recession: TrainedHead | LeftOut
     parameters: EnsembleParameters
     job: JobParameters
     floor: float | None
@@ -70,6 +74,7 @@ def write_bundle(folder: Path, trained: Trained, metrics: Mapping[str, Any]) -> 
     """Write the bundle and tell its SHA-256. The golden answer is given by the bundle itself, as the endpoint would."""
     files = {
         **to_files(trained.forecasters),
+        **(head_to_files(trained.recession.head) if isinstance(trained.recession, TrainedHead) else {}),
         HISTORY_FILE: format_panel(_history(trained)).encode(),
         **{f"{bundle.CODE_FOLDER}/{name}": (SOURCE / name).read_bytes() for name in SERVED},
         f"{bundle.CODE_FOLDER}/setup.py": _SETUP.encode(),
@@ -119,6 +124,7 @@ def _manifest(trained: Trained, metrics: Mapping[str, Any]) -> Mapping[str, Any]
         "interval_offsets": {
             str(horizon): [asdict(each) for each in offsets] for horizon, offsets in trained.offsets.items()
         },
+        "recession": trained.recession.manifest,
         "metrics": metrics,
         "drift_reference": _drift_reference(trained),
     }

@@ -33,6 +33,23 @@ class EnsembleParameters:
 
 
 @dataclass(frozen=True)
+class RecessionParameters:
+    """Hyperparameters of the recession head; fixed, as recessions are too few to choose by."""
+
+    depth: int = 2
+    eta: float = 0.05
+    rounds: int = 100
+    subsample: float = 0.7
+    colsample: float = 0.7
+    min_child_weight: float = 5.0
+    penalty: float = 5.0
+    max_bin: int = 64
+    seeds: int = 3
+    refit_months: int = 3
+    calibration_precision: float = 30.0
+
+
+@dataclass(frozen=True)
 class JobParameters:
     """Hyperparameters of a training job, under their names in SageMaker.
 

@@ -10,12 +10,14 @@ from ..months import format_month
 from .dataset import Dataset, Panel, Series
 from .known import carried_months, relative_lags
 from .parameters import JobParameters
+from .recession import SERIES as RECESSION
 from .transforms import Array
 
 LEAST_FIGURES = {"quarterly": 40}
 LEAST_FIGURES_OTHERWISE = 120
 LEAST_TRAINING_MONTHS = 84
 LEAST_TUNING_MONTHS, LONGEST_TUNING_MONTHS = 24, 120
+LABELS = {RECESSION: "a label of the recession head, dated up to 21 months late, and so no feature"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ def select_series(dataset: Dataset, target: str) -> Selection:
     for entry in dataset.series:
         values = dataset.panel.column(entry.name)
         last_due = int(published[-1]) - lags[entry.name]
-        reason = None if entry.name == target else _unusable(values, entry, last_due, dataset.panel.first_month)
+        reason = LABELS.get(entry.name) or _unusable(values, entry, last_due, dataset.panel.first_month)
+        reason = None if entry.name == target else reason
         if reason is None:
             kept.append(entry)
         else:

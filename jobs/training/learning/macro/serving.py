@@ -17,7 +17,8 @@ from ..months import format_month, parse_month
 from .dataset import Panel, Series, parse_panel
 from .features import LOOKBACK_MONTHS, build
 from .forecaster import Forecaster, from_files
-from .known import carried_months, relative_lags, view
+from .known import Known, carried_months, relative_lags, view
+from .recession import WITHIN_MONTHS, Head, build_head_features, head_from_files
 from .transforms import Array
 
 HISTORY_FILE = "history.csv"
@@ -50,7 +51,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded bundle."""
+    """A loaded bundle; `recession` without a head is the reason why there is none."""
 
     version: str | None
     target: str
@@ -62,6 +63,7 @@ class Model:
     history: Panel
     forecasters: Mapping[int, Forecaster]
     offsets: Mapping[int, tuple[Offsets, ...]]
+    recession: Head | str
 
     @property
     def last_month(self) -> int:
@@ -94,6 +96,7 @@ def from_manifest(manifest: Mapping[str, Any], parts: Mapping[str, bytes], versi
             int(horizon): tuple(Offsets(**entry) for entry in entries)
             for horizon, entries in manifest["interval_offsets"].items()
         },
+        recession=manifest["recession"].get("left_out") or head_from_files(parts),
     )
 
 
@@ -163,7 +166,8 @@ def answer(model: Model, request: Request) -> Mapping[str, Any]:
         raise RefusedInputError("horizon_months", f"{horizon} is none of {known}")
     month = _check_month(model, request.month)
     figures, filled = _check_figures(model, request.figures)
-    row, level = _features(model, figures, month)
+    known = _known(model, figures, month)
+    row, level = _features(model, known)
     predictions = [_prediction(model, one, month, row, level) for one in sorted(model.forecasters)]
     chosen = next(one for one in predictions if one["horizon_months"] == horizon)
     return {
@@ -172,6 +176,7 @@ def answer(model: Model, request: Request) -> Mapping[str, Any]:
         "model_version": model.version,
         "month": format_month(month),
         "predictions": predictions,
+        **_recession(model, known, month),
         "filled": filled,
     }
 
@@ -202,8 +207,8 @@ def _check_figures(model: Model, sent: Mapping[str, Any]) -> tuple[Mapping[str, 
     return figures, filled
 
 
-def _features(model: Model, figures: Mapping[str, float], month: int) -> tuple[Array, float]:
-    """The row of features at a month's origin, and the target's level there.
+def _known(model: Model, figures: Mapping[str, float], month: int) -> Known:
+    """What is known at a month's origin: the history's figures, those sent in their place.
 
     A series that comes later than the target gives its newest figure for an earlier month, which is where it is put.
     Months between the history and a figure sent are bridged by a straight line. Nothing later than the origin counts.
@@ -216,7 +221,12 @@ def _features(model: Model, figures: Mapping[str, float], month: int) -> tuple[A
         if name in figures:
             _place(values[:, column], origin - lags[name], figures[name])
     panel = Panel(model.history.first_month, model.history.names, values[: origin + 1])
-    table = build(view(panel, model.series, model.target), model.target)
+    return view(panel, model.series, model.target)
+
+
+def _features(model: Model, known: Known) -> tuple[Array, float]:
+    """The newest row of features, and the target's level there."""
+    table = build(known, model.target)
     if table.names != model.feature_names:
         raise RuntimeError("the bundle's feature code and its feature list differ")
     return table.values[-1:], float(table.level[-1])
@@ -246,4 +256,23 @@ def _prediction(model: Model, horizon: int, month: int, row: Array, level: float
         "prediction": round(forecast, 4),
         "interval": intervals[0],
         "intervals": intervals,
+    }
+
+
+def _recession(model: Model, known: Known, month: int) -> Mapping[str, Any]:
+    """The second head's answer; null with the reason where there is none."""
+    if isinstance(model.recession, str):
+        return {"recession": None, "recession_left_out": model.recession}
+    features = build_head_features(known)
+    if features is None or features.names != model.recession.features:
+        raise RuntimeError("the bundle's feature code and its head's feature list differ")
+    if np.isnan(features.spread[-1]):
+        return {"recession": None, "recession_left_out": f"{features.names[0]} is unknown for {format_month(month)}"}
+    return {
+        "recession": {
+            "probability": round(float(model.recession.probability(features.values[-1:])[0]), 4),
+            "within_months": WITHIN_MONTHS,
+            "baseline_probability": round(model.recession.baseline_probability(float(features.spread[-1])), 4),
+            "month": format_month(month),
+        }
     }

@@ -19,7 +19,9 @@ from .estimators import ensemble_weights
 from .evaluation import Scored, backtest_csv, evaluate, score
 from .fitting import fit_forecaster
 from .forecaster import Forecaster
+from .known import view
 from .parameters import JobParameters
+from .recession_training import LeftOut, TrainedHead, train_head
 from .selection import Selection, select_series, windows
 from .tuning import Tuning, tune
 
@@ -83,10 +85,15 @@ def _fit(
     floor: float | None,
 ) -> Trained:
     """Fit what goes into service: every part anew on all that is known at the newest origin."""
+    panel, series = selection.panel, selection.series
     origin = int(np.flatnonzero(~np.isnan(problem.published))[-1])
     forecasters = [fit_forecaster(problem, pairs, origin, tuning.chosen, job.seed) for pairs in problem.pairs]
     offsets = {each.forecasts.horizon: tuple(path.following for path in each.intervals) for each in scored}
-    return Trained(dataset, selection, problem, origin, tuple(forecasters), offsets, tuning.chosen, job, floor)
+    recession = train_head(dataset, view(panel, series, job.target), origin, job.seed)
+    _say_recession(recession)
+    return Trained(
+        dataset, selection, problem, origin, tuple(forecasters), offsets, recession, tuning.chosen, job, floor
+    )
 
 
 def _floor(dataset: Dataset, selection: Selection, target: str) -> float | None:
@@ -135,6 +142,7 @@ def _report(
         },
         "dropped_series": [asdict(each) for each in trained.selection.dropped],
         "horizons": evaluations,
+        "recession": trained.recession.evaluation,
         "feature_importance": _importance(trained.forecasters, trained.problem.table.names),
     }
 
@@ -164,6 +172,8 @@ def _track(
         for measure in ("rmse", "mae")
         for name in one[measure]
     }
+    if isinstance(trained.recession, TrainedHead):
+        metrics |= {f"brier_{name}_recession": value for name, value in trained.recession.evaluation["brier"].items()}
     chosen = {name: str(value) for name, value in {**asdict(trained.job), **asdict(trained.parameters)}.items()}
     tags = {"bundle_sha256": digest, "dataset_sha256": trained.dataset.sha256}
     libraries = {f"version.{name}": version for name, version in _versions().items()}
@@ -210,6 +220,15 @@ def _say_evaluation(evaluation: Mapping[str, Any]) -> None:
     errors = " ".join(f"rmse_{name}={value:.4f}" for name, value in rmse.items())
     tests = " ".join(f"p_{name}={each['p_value']:.4f}" for name, each in versus.items())
     say(f"horizon={at} n={evaluation['n']} {errors} {tests} {coverage}")
+
+
+def _say_recession(recession: TrainedHead | LeftOut) -> None:
+    if isinstance(recession, LeftOut):
+        say(f"no recession head: {recession.reason}")
+        return
+    evaluation = recession.evaluation
+    scores = " ".join(f"brier_{name}={value:.4f}" for name, value in evaluation["brier"].items())
+    say(f"recession n={evaluation['n']} recessions={evaluation['recessions']} {scores}")
 
 
 def _inline(values: Mapping[str, Any]) -> str:
