@@ -70,6 +70,10 @@ build: dev sam ## sam build, then print the unzipped sizes against Lambda's limi
 bench-macro: dev ## UNRATE forecasts beside random walk and AR in one run
 	$(BIN)/python -m bench.macro
 
+.PHONY: bench-drift
+bench-drift: dev .venvs/evidently.stamp ## false alarms and power of the drift monitor beside fixed PSI, KS and Evidently
+	$(BIN)/python -m bench.drift
+
 .PHONY: bench-news
 bench-news: dev ## feeds to rows, signals, sentiment and tickers, each beside a peer in one run
 	$(BIN)/python -m bench.news

@@ -273,15 +273,20 @@ def chi_square_sf(x: float, degrees: int) -> float:
 
 
 def independent_share(places: Sequence[Place], *, ordered: bool) -> float:
-    """What one of these rows, in the order in which they came, counts for: (1 - r) / (1 + r), at most 1.
+    """What one of these rows, in the order in which they came, counts for.
 
-    r is the first autocorrelation: of mid-ranks where bins have an order, else of belonging to the same level (kappa).
+    By the first autocorrelation: of mid-ranks where bins have an order, else of belonging to the same level (kappa).
     """
     present = [place for place in places if place is not None]
-    r = _rank_autocorrelation(present) if ordered else kappa(present)
-    if r * math.sqrt(len(present)) <= RESEMBLANCE_SIGMAS:
+    return _share_at(_rank_autocorrelation(present) if ordered else kappa(present), len(present))
+
+
+def _share_at(r: float, rows: int) -> float:
+    """(1 - r) / (1 + r), r without its bias of -(1 + 3r) / n (Marriott and Pope 1954); 1 where r may be noise."""
+    if rows == 0 or r * math.sqrt(rows) <= RESEMBLANCE_SIGMAS:
         return 1.0
-    return max(0.0, (1 - r) / (1 + r))
+    unbiased = r + (1 + 3 * r) / rows
+    return max(0.0, (1 - unbiased) / (1 + unbiased))
 
 
 def kappa(values: Sequence[Any]) -> float:
@@ -385,9 +390,7 @@ def _weigh(column: Column, policy: MonitorPolicy, row_kappa: float) -> ColumnDri
     ordered = isinstance(column.reference, NumericReference)
     current = tally(len(learned(column.reference).counts), column.places)
     rows = len(column.places)
-    share = independent_share(column.places, ordered=ordered)
-    if row_kappa * math.sqrt(max(rows, 1)) > RESEMBLANCE_SIGMAS:
-        share = min(share, max(0.0, (1 - row_kappa) / (1 + row_kappa)))
+    share = min(independent_share(column.places, ordered=ordered), _share_at(row_kappa, rows))
     independent = max(rows * share, min(rows, 1))
     lacking = max(policy.rows_min - rows, math.ceil((INDEPENDENT_MIN - independent) * rows / max(independent, 1e-9)))
     if rows < policy.rows_min or independent < INDEPENDENT_MIN:
