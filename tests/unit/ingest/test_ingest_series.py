@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bellwether.domain import packs, tabular
+from bellwether.domain import delimited, packs
 from bellwether.domain.errors import BellwetherError, NotFoundError, TransientUpstreamError, UpstreamError
 from bellwether.domain.fred_layout import INBOX, ORIGINALS, QUARANTINE, VINTAGES
 from bellwether.ports.series import Download
@@ -364,5 +364,5 @@ def test_vintages_of_a_source_keep_their_days(store: InMemoryObjectStore) -> Non
 
 
 def test_the_file_limit_is_below_the_pack_limit() -> None:
-    assert tabular.MAX_FILE_BYTES <= packs.MAX_PACK_BYTES <= packs.MAX_UNPACKED_BYTES
+    assert delimited.MAX_FILE_BYTES <= packs.MAX_PACK_BYTES <= packs.MAX_UNPACKED_BYTES
     assert NOON.tzinfo is UTC

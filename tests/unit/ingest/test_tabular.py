@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellwether.domain import tabular
-from bellwether.domain.tabular import Rejection, SeriesTable, TableReading, read_table
+from bellwether.domain import delimited, tabular
+from bellwether.domain.delimited import Rejection
+from bellwether.domain.tabular import SeriesTable, TableReading, read_table
 
 RECEIVED = date(2024, 3, 1)
 
@@ -200,7 +201,7 @@ def test_a_column_that_comes_twice_counts_once() -> None:
 def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given low limits
     monkeypatch.setattr(tabular, "MAX_ROWS", 3)
-    monkeypatch.setattr(tabular, "MAX_REJECTIONS", 2)
+    monkeypatch.setattr(delimited, "MAX_REJECTIONS", 2)
     monkeypatch.setattr(tabular, "MAX_COLUMNS", 3)
     days = [date(2020, month, 1).isoformat() for month in range(1, 6)]
     # When a file has more rows than allowed, the first ones count
@@ -212,7 +213,7 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ([each.line for each in reading.rejections], reading.left_out) == ([2, 3], 2)
     # And too many columns or bytes are refused
     assert "columns" in read("DATE,A,B,C\n").rejections[0].reason
-    monkeypatch.setattr(tabular, "MAX_FILE_BYTES", 10)
+    monkeypatch.setattr(delimited, "MAX_FILE_BYTES", 10)
     assert read("DATE,UNRATE\n").rejections == (Rejection(None, "file", "larger than 10 bytes"),)
 
 

@@ -6,14 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bellwether.domain.drop_layout import original_key, quarantine_key
 from bellwether.domain.errors import InvalidInputError
-from bellwether.domain.fred_layout import (
-    original_key,
-    parse_vintage_key,
-    quarantine_key,
-    stated_day,
-    vintage_key,
-)
+from bellwether.domain.fred_layout import ORIGINALS, QUARANTINE, parse_vintage_key, stated_day, vintage_key
 from bellwether.domain.vintages import (
     Changes,
     Placement,
@@ -88,9 +83,9 @@ def test_a_folder_may_say_the_day(file: str, expected: date | None) -> None:
 
 
 def test_keys_of_strange_file_names_stay_where_they_belong() -> None:
-    key = quarantine_key("a/../..\\ü b?.csv", "0" * 64, date(2024, 3, 1))
+    key = quarantine_key(QUARANTINE, "a/../..\\ü b?.csv", "0" * 64, date(2024, 3, 1))
     assert key == "fred-data/quarantine/2024-03-01/000000000000-.._b_.csv"
-    assert "/" not in original_key("x" * 500 + "/", b"").removeprefix("fred-data/originals/")
+    assert "/" not in original_key(ORIGINALS, "x" * 500 + "/", b"").removeprefix("fred-data/originals/")
 
 
 # --- order ----------------------------------------------------------------------------------------------------------

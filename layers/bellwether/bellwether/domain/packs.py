@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from bellwether.domain.tabular import MAX_FILE_BYTES
+from bellwether.domain.delimited import MAX_FILE_BYTES
 
 MAX_PACK_BYTES = 64 * 1024 * 1024
 MAX_MEMBERS = 1_000

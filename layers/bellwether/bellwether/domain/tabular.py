@@ -14,31 +14,34 @@ file it is none: series of different frequencies share the rows there.
 import math
 import re
 from collections.abc import Iterator, Sequence
-from csv import Error as CsvError
-from csv import reader as csv_reader
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import PurePosixPath
 
+from bellwether.domain.delimited import (
+    MISSING,
+    Findings,
+    Rejection,
+    UnreadableError,
+    day_of,
+    first_cells,
+    lines_of,
+    looks_like_day,
+    read_day,
+    read_number,
+    shown,
+    split_line,
+)
 from bellwether.domain.series import SERIES_PATTERN, SeriesSpec, frequency_of
 from bellwether.domain.series_catalogue import spec_of
 
-MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_ROWS = 200_000
 MAX_COLUMNS = 2_000
-MAX_REJECTIONS = 1_000
-MAX_LINE_CHARACTERS = 100_000
-FIRST_YEAR = 1600
 PROJECTION_YEARS = 15
 
 DATE_COLUMNS = frozenset({"date", "observation_date", "sasdate"})
-MISSING = frozenset({"", ".", "nan", "na", "n/a", "#n/a", "#na", "null", "none", "nd"})
 _NOTE_ROWS = frozenset({"transform:", "transform", "factors"})
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
-_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
-_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _VINTAGE_COLUMN = re.compile(r"(.+)_(\d{4})(\d{2})(\d{2})", re.ASCII)
-_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +63,6 @@ class SeriesTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
-    """What could not be read. `line` counts from 1 in the file as delivered; None where the whole file is meant."""
-
-    line: int | None
-    field: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class TableReading:
     """What a file holds. `left_out` counts rejections over the number that is kept."""
 
@@ -81,11 +75,11 @@ class TableReading:
 def read_table(content: bytes, *, file_name: str, received_on: date) -> TableReading:
     """Read a CSV file received on that day; never raises for what is in it."""
     try:
-        lines = _LINE_END.split(_decoded(content))
+        lines = lines_of(content)
         number, cells = _header(lines)
-    except _UnreadableError as problem:
-        return TableReading(rejections=(Rejection(problem.line, problem.field, problem.reason),))
-    findings = _Findings()
+    except UnreadableError as problem:
+        return TableReading(rejections=(problem.rejection,))
+    findings = Findings()
     columns = _columns(cells, number, file_name, received_on, findings)
     if columns:
         _read_rows(lines, number, cells, columns, findings)
@@ -96,82 +90,21 @@ def read_table(content: bytes, *, file_name: str, received_on: date) -> TableRea
 # --- the file -------------------------------------------------------------------------------------------------------
 
 
-class _UnreadableError(Exception):
-    def __init__(self, reason: str, *, line: int | None = None, field: str = "file") -> None:
-        super().__init__(reason)
-        self.reason, self.line, self.field = reason, line, field
-
-
-def _decoded(content: bytes) -> str:
-    if len(content) > MAX_FILE_BYTES:
-        raise _UnreadableError(f"larger than {MAX_FILE_BYTES} bytes")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _UnreadableError("encoded as UTF-16; UTF-8 is expected")
-    if b"\0" in content:
-        raise _UnreadableError("a binary file; CSV text is expected")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _UnreadableError(f"not UTF-8 at byte {error.start}", line=line) from error
-    if not text.strip():
-        raise _UnreadableError("an empty file")
-    return text
-
-
 def _header(lines: Sequence[str]) -> tuple[int, list[str]]:
-    number, line = next(((i, line) for i, line in enumerate(lines, start=1) if line.strip(", \t")), (1, ""))
-    if not line:
-        raise _UnreadableError("nothing but commas")
-    if line.lstrip().startswith("<"):
-        raise _UnreadableError("a web page or XML; CSV is expected", line=number)
-    cells = _split(line, number)
-    while cells and not cells[-1]:
-        cells.pop()
-    if _looks_like_date(cells[0]):
-        raise _UnreadableError("no header row: the first line is a data row", line=number, field="header")
+    number, cells = first_cells(lines)
+    if looks_like_day(cells[0]):
+        raise UnreadableError("no header row: the first line is a data row", line=number, field="header")
     if cells[0].casefold() not in DATE_COLUMNS:
-        reason = f"the first column is {_shown(cells[0])}; DATE or observation_date is expected"
-        raise _UnreadableError(reason, line=number, field="header")
+        reason = f"the first column is {shown(cells[0])}; DATE or observation_date is expected"
+        raise UnreadableError(reason, line=number, field="header")
     if len(cells) == 1:
-        raise _UnreadableError("no series column beside the date", line=number, field="header")
+        raise UnreadableError("no series column beside the date", line=number, field="header")
     if len(cells) > MAX_COLUMNS:
-        raise _UnreadableError(f"more than {MAX_COLUMNS} columns", line=number, field="header")
+        raise UnreadableError(f"more than {MAX_COLUMNS} columns", line=number, field="header")
     return number, cells
 
 
-def _looks_like_date(text: str) -> bool:
-    return bool(_ISO_DATE.fullmatch(text) or _US_DATE.fullmatch(text))
-
-
-def _split(line: str, number: int) -> list[str]:
-    """The cells of one line: quotes never reach over a line end, so that a lost one spoils its own line only."""
-    if len(line) > MAX_LINE_CHARACTERS:
-        raise _UnreadableError(f"a line of more than {MAX_LINE_CHARACTERS} characters", line=number, field="row")
-    if '"' not in line:
-        return [cell.strip() for cell in line.split(",")]
-    try:
-        return [cell.strip() for cell in next(csv_reader([line], strict=True))]
-    except CsvError as error:
-        raise _UnreadableError("quotes don't match", line=number, field="row") from error
-
-
 # --- columns --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Findings:
-    rejections: list[Rejection] = field(default_factory=list)
-    left_out: int = 0
-
-    def add(self, line: int | None, field: str, reason: str) -> None:
-        if len(self.rejections) < MAX_REJECTIONS:
-            self.rejections.append(Rejection(line, field, reason))
-        else:
-            self.left_out += 1
-
-    def kept(self) -> tuple[Rejection, ...]:
-        return tuple(sorted(self.rejections, key=lambda each: (each.line or 0, each.field)))
 
 
 @dataclass(slots=True)
@@ -186,7 +119,7 @@ class _Column:
 
 
 def _columns(
-    cells: Sequence[str], line: int, file_name: str, received_on: date, findings: _Findings
+    cells: Sequence[str], line: int, file_name: str, received_on: date, findings: Findings
 ) -> tuple[_Column, ...]:
     alone = len(cells) == 2
     names = [PurePosixPath(file_name).stem if alone and name.casefold() == "value" else name for name in cells]
@@ -195,7 +128,7 @@ def _columns(
         identifier, known_on = _identified(name)
         spec = spec_of(identifier)
         if not SERIES_PATTERN.fullmatch(identifier):
-            findings.add(line, _shown(name), "no series identifier (letters, digits, underscore)")
+            findings.add(line, shown(name), "no series identifier (letters, digits, underscore)")
         elif (spec.series, known_on) in columns:
             findings.add(line, spec.series, "the column comes twice; the first one counts")
         else:
@@ -209,11 +142,11 @@ def _identified(name: str) -> tuple[str, date | None]:
     match = _VINTAGE_COLUMN.fullmatch(name)
     if match is None:
         return name, None
-    day = _day(*(int(part) for part in match.groups()[1:]))
+    day = day_of(*(int(part) for part in match.groups()[1:]))
     return (match[1], day) if day else (name, None)
 
 
-def _tables(columns: Sequence[_Column], findings: _Findings) -> Iterator[SeriesTable]:
+def _tables(columns: Sequence[_Column], findings: Findings) -> Iterator[SeriesTable]:
     for column in columns:
         series = column.spec.series
         observations = tuple(observation for _, (_, observation) in sorted(column.observations.items()))
@@ -230,7 +163,7 @@ def _tables(columns: Sequence[_Column], findings: _Findings) -> Iterator[SeriesT
 
 
 def _read_rows(
-    lines: Sequence[str], header_line: int, header: Sequence[str], columns: Sequence[_Column], findings: _Findings
+    lines: Sequence[str], header_line: int, header: Sequence[str], columns: Sequence[_Column], findings: Findings
 ) -> None:
     width = len(header)
     date_column = header[0]
@@ -243,8 +176,8 @@ def _read_rows(
             findings.add(number, "file", f"more than {MAX_ROWS} rows; those from here on are left out")
             return
         try:
-            cells = _split(line, number)
-        except _UnreadableError as problem:
+            cells = split_line(line, number)
+        except UnreadableError as problem:
             findings.add(number, problem.field, problem.reason)
             continue
         if cells[0].casefold() in _NOTE_ROWS and date_column.casefold() == "sasdate":
@@ -254,17 +187,17 @@ def _read_rows(
             continue
         day = read_day(cells[0])
         if day is None:
-            findings.add(number, date_column, f"{_shown(cells[0])} is no date (YYYY-MM-DD or M/D/YYYY)")
+            findings.add(number, date_column, f"{shown(cells[0])} is no date (YYYY-MM-DD or M/D/YYYY)")
             continue
         for column in columns:
             _read_cell(column, day, cells[column.index], number, findings)
 
 
-def _read_cell(column: _Column, day: date, text: str, line: int, findings: _Findings) -> None:
+def _read_cell(column: _Column, day: date, text: str, line: int, findings: Findings) -> None:
     missing = text.casefold() in MISSING
     if missing and not column.blanks_are_statements:
         return
-    value = None if missing else _number(text)
+    value = None if missing else read_number(text)
     reason = _objection(column, day, text, value, missing=missing)
     if reason:
         findings.add(line, column.spec.series, reason)
@@ -278,16 +211,16 @@ def _objection(column: _Column, day: date, text: str, value: float | None, *, mi
     if missing:
         return ""
     if value is None:
-        return f"{_shown(text)} is no number"
+        return f"{shown(text)} is no number"
     if not math.isfinite(value):
-        return f"{_shown(text)} is out of range"
+        return f"{shown(text)} is out of range"
     if not column.spec.admits(value):
         spec = column.spec
-        return f"{_shown(text)} is not plausible: {spec.minimum:g} to {spec.maximum:g} {spec.unit} is expected"
+        return f"{shown(text)} is not plausible: {spec.minimum:g} to {spec.maximum:g} {spec.unit} is expected"
     return ""
 
 
-def _keep(column: _Column, line: int, new: Observation, findings: _Findings) -> None:
+def _keep(column: _Column, line: int, new: Observation, findings: Findings) -> None:
     before = column.observations.get(new.day)
     if before is None:
         column.observations[new.day] = line, new
@@ -300,34 +233,5 @@ def _keep(column: _Column, line: int, new: Observation, findings: _Findings) -> 
     if old.value is None:
         column.duplicates += 1
     else:
-        reason = (
-            f"{new.day.isoformat()} has {_shown(old.text)} here and {_shown(new.text)} on line {line}, which stands"
-        )
+        reason = f"{new.day.isoformat()} has {shown(old.text)} here and {shown(new.text)} on line {line}, which stands"
         findings.add(earlier_line, column.spec.series, reason)
-
-
-def _number(text: str) -> float | None:
-    """The number a cell holds; infinite when it is too large; None for anything else ("1,000", "inf", "0x10")."""
-    return float(text) + 0.0 if _NUMBER.fullmatch(text) else None  # + 0.0 makes -0.0 plain
-
-
-def read_day(text: str) -> date | None:
-    """An ISO date or M/D/YYYY; None for anything else. Two-digit years are refused: they leave the century open."""
-    if match := _ISO_DATE.fullmatch(text):
-        return _day(int(match[1]), int(match[2]), int(match[3]))
-    if match := _US_DATE.fullmatch(text):
-        return _day(int(match[3]), int(match[1]), int(match[2]))
-    return None
-
-
-def _day(year: int, month: int, day: int) -> date | None:
-    if year < FIRST_YEAR:
-        return None
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:39] + "…")

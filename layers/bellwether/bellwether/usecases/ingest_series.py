@@ -4,14 +4,14 @@ Everything is written under keys made from content and time of arrival, so that 
 else, writes the same objects. A file leaves the inbox only when all that came of it is kept.
 """
 
-import hashlib
-import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
+from bellwether.domain.delimited import Rejection
+from bellwether.domain.drop_layout import original_key
 from bellwether.domain.errors import (
     BellwetherError,
     ConflictError,
@@ -19,24 +19,16 @@ from bellwether.domain.errors import (
     TransientUpstreamError,
     UpstreamError,
 )
-from bellwether.domain.fred_layout import (
-    INBOX,
-    original_key,
-    quarantine_key,
-    reason_key,
-    stated_day,
-    vintage_key,
-)
+from bellwether.domain.fred_layout import INBOX, ORIGINALS, QUARANTINE, stated_day, vintage_key
 from bellwether.domain.packs import MAX_PACK_BYTES, PackFile, unpack
 from bellwether.domain.series_catalogue import spec_of
-from bellwether.domain.tabular import Rejection, SeriesTable, TableReading, read_table
+from bellwether.domain.tabular import SeriesTable, TableReading, read_table
 from bellwether.domain.vintages import compare, make_vintage, place, start_of
 from bellwether.ports.clock import Clock
 from bellwether.ports.objects import ObjectStore, StoredObject
 from bellwether.ports.series import SeriesSource
 from bellwether.usecases.kept_vintages import list_vintages, load_vintage
-
-REASONS_SHOWN = 20
+from bellwether.usecases.quarantine import QuarantinedPart, set_aside, set_aside_unread
 
 
 class _Fact(BaseModel):
@@ -54,16 +46,6 @@ class IngestedSeries(_Fact):
     revised: int
     withdrawn: int
     file: str
-
-
-class QuarantinedPart(_Fact):
-    """A file or a row that was set aside: where it lies now, where it was, why."""
-
-    key: str
-    file: str
-    line: int | None
-    field: str
-    reason: str
 
 
 class FailedSeries(_Fact):
@@ -88,19 +70,6 @@ class Ingestion(_Fact):
             failed=self.failed + other.failed,
             rejections=self.rejections + other.rejections,
         )
-
-
-class QuarantineReason(_Fact):
-    """What lies beside a quarantined file. Line, field and reason are those of the first finding."""
-
-    file: str
-    line: int | None
-    field: str
-    reason: str
-    received_at: AwareDatetime
-    sha256: str
-    findings: tuple[tuple[int | None, str, str], ...]
-    left_out: int
 
 
 # --- inbox ----------------------------------------------------------------------------------------------------------
@@ -131,7 +100,8 @@ def _entries(store: ObjectStore, keys: Collection[str]) -> Iterator[StoredObject
 def _ingest_drop(store: ObjectStore, entry: StoredObject, wanted: Collection[str] | None) -> Ingestion:
     file = entry.key.removeprefix(INBOX)
     if entry.size_bytes > MAX_PACK_BYTES:
-        result = _quarantine_unread(store, entry, file)
+        parts = set_aside_unread(store, QUARANTINE, entry, file, limit_bytes=MAX_PACK_BYTES)
+        result = Ingestion(quarantined=parts, rejections=len(parts))
         etag = entry.etag
     else:
         try:
@@ -141,7 +111,7 @@ def _ingest_drop(store: ObjectStore, entry: StoredObject, wanted: Collection[str
         readings = [(part, _read(part, drop.modified_at)) for part in unpack(file, drop.content)]
         if wanted and not any(table.series in wanted for _, reading in readings for table in reading.tables):
             return Ingestion()
-        _keep(store, original_key(file, drop.content), drop.content)
+        _keep(store, original_key(ORIGINALS, file, drop.content), drop.content)
         result, etag = Ingestion(), drop.etag
         for part, reading in readings:
             result += _ingest_reading(store, part, reading, drop.modified_at, stated_day(part.name))
@@ -180,7 +150,7 @@ def _ingest_one(store: ObjectStore, source: SeriesSource, clock: Clock, series: 
         received_at = clock.now()
         part = PackFile(download.file_name, download.content)
         reading = _read(part, received_at)
-        _keep(store, original_key(part.name, part.content), part.content)
+        _keep(store, original_key(ORIGINALS, part.name, part.content), part.content)
         total += _ingest_reading(store, part, reading, received_at, download.known_on)
         if spec_of(series).series not in {table.series for table in reading.tables}:
             total += Ingestion(failed=(FailedSeries(series=series, reason="the download has no figures of it"),))
@@ -202,7 +172,7 @@ def _ingest_reading(
             rejections.append(Rejection(None, table.series, f"{objection}; the time of arrival counts"))
             known_on = None
         ingested.append(_keep_vintage(store, table, part.name, start_of(known_on) if known_on else None, received_at))
-    quarantined = _quarantine(store, part, rejections, reading.left_out, received_at) if rejections else ()
+    quarantined = set_aside(store, QUARANTINE, part, rejections, reading.left_out, received_at) if rejections else ()
     return Ingestion(ingested=tuple(ingested), quarantined=quarantined, rejections=len(rejections) + reading.left_out)
 
 
@@ -248,55 +218,3 @@ def _keep(store: ObjectStore, key: str, content: bytes) -> bool:
     except ConflictError:
         return False
     return True
-
-
-# --- quarantine -----------------------------------------------------------------------------------------------------
-
-
-def _quarantine(
-    store: ObjectStore, part: PackFile, rejections: Sequence[Rejection], left_out: int, received_at: datetime
-) -> tuple[QuarantinedPart, ...]:
-    sha256 = hashlib.sha256(part.content).hexdigest()
-    key = quarantine_key(part.name, sha256, received_at.date())
-    store.put(key, part.content)
-    return _note_reasons(store, key, part.name, sha256, rejections, left_out, received_at)
-
-
-def _quarantine_unread(store: ObjectStore, entry: StoredObject, file: str) -> Ingestion:
-    """Set aside a file that is too large to be read here; its hash stands for key and etag, not for the content."""
-    rejection = Rejection(None, "file", f"{entry.size_bytes} bytes; at most {MAX_PACK_BYTES} are read")
-    sha256 = hashlib.sha256(f"{entry.key}\n{entry.etag}".encode()).hexdigest()
-    key = quarantine_key(file, sha256, entry.modified_at.date())
-    with suppress(NotFoundError):
-        store.copy(entry.key, key)
-    return Ingestion(
-        quarantined=_note_reasons(store, key, file, sha256, [rejection], 0, entry.modified_at), rejections=1
-    )
-
-
-def _note_reasons(
-    store: ObjectStore,
-    key: str,
-    file: str,
-    sha256: str,
-    rejections: Sequence[Rejection],
-    left_out: int,
-    received_at: datetime,
-) -> tuple[QuarantinedPart, ...]:
-    first = rejections[0]
-    reason = QuarantineReason(
-        file=file,
-        line=first.line,
-        field=first.field,
-        reason=first.reason,
-        received_at=received_at,
-        sha256=sha256,
-        findings=tuple((each.line, each.field, each.reason) for each in rejections),
-        left_out=left_out,
-    )
-    content = json.dumps(reason.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    store.put(reason_key(key), content.encode(), content_type="application/json")
-    return tuple(
-        QuarantinedPart(key=key, file=file, line=each.line, field=each.field, reason=each.reason)
-        for each in rejections[:REASONS_SHOWN]
-    )

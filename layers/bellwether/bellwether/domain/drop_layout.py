@@ -1,0 +1,28 @@
+"""Where dropped files are kept as they came, and where those go with something wrong in them."""
+
+import hashlib
+import re
+from datetime import date
+from pathlib import PurePosixPath
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_NAME_CHARACTERS = 100
+
+
+def original_key(folder: str, file: str, content: bytes) -> str:
+    """Where a file is kept as it came."""
+    return f"{folder}{hashlib.sha256(content).hexdigest()}-{_safe_name(file)}"
+
+
+def quarantine_key(folder: str, file: str, sha256: str, received_on: date) -> str:
+    """Where a file with something wrong in it goes; its reasons lie beside it, at `reason_key`."""
+    return f"{folder}{received_on.isoformat()}/{sha256[:12]}-{_safe_name(file)}"
+
+
+def reason_key(quarantined: str) -> str:
+    """Where the reasons for a quarantined file lie."""
+    return f"{quarantined}.reason.json"
+
+
+def _safe_name(file: str) -> str:
+    return _UNSAFE.sub("_", PurePosixPath(file.replace("!", "/")).name)[-_NAME_CHARACTERS:] or "file"
