@@ -74,6 +74,27 @@ def horizon(
     }
 
 
+def recession(*, model: float = 0.085, probit: float = 0.133, **changes: Any) -> dict[str, Any]:
+    """The recession head's part of `evaluation.json`: better than the probit, and calibrated."""
+    return {
+        "within_months": 12,
+        "label_embargo_months": 24,
+        "first_origin": "1985-01",
+        "last_origin": "2017-12",
+        "n": 396,
+        "recessions": 3,
+        "base_rate": 0.17,
+        "brier": {"model": model, "probit": probit},
+        "log_loss": {"model": 0.26, "probit": 0.43},
+        "auc": {"model": 0.934, "probit": 0.724},
+        "bias": -0.01,
+        "versus": {"probit": {"brier_ratio": model / probit, "dm_statistic": 2.4, "p_value": 0.009}},
+        "reliability": [{"from": 0.0, "to": 0.05, "n": 396, "mean_probability": 0.16, "observed_share": 0.17}],
+        "slices": [],
+        **changes,
+    }
+
+
 def evaluation(bundle_sha256: str, **changes: Any) -> dict[str, Any]:
     """`evaluation.json` of a candidate that deserves to pass."""
     return {
@@ -86,6 +107,7 @@ def evaluation(bundle_sha256: str, **changes: Any) -> dict[str, Any]:
         "seed": 7,
         "backtest": {"first_origin": "1990-01", "last_origin": "2019-11"},
         "horizons": [horizon(1), horizon(3), horizon(6), horizon(12)],
+        "recession": recession(),
         "feature_importance": [{"feature": "UNRATE_lag_1", "share": 1.0}],
         **changes,
     }
@@ -239,6 +261,7 @@ def bundle(**changes: Any) -> Bundle:
         "dataset_sha256": DATASET_SHA256,
         "seed": 7,
         "metrics": {},
+        "recession": {"within_months": 12, "label_embargo_months": 24},
         "drift_reference": {},
         "golden": {"request": GOLDEN_REQUEST, "response": GOLDEN_RESPONSE},
         "parts": {name: digest(content) for name, content in parts.items()},

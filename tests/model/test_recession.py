@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit  # type: ignore[import-untyped]
 
 from jobs.training.learning.macro import recession_backtest as head
 from jobs.training.learning.macro.dataset import Dataset

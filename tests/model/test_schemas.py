@@ -26,6 +26,16 @@ def test_the_evaluation_is_one_that_the_gate_can_read(trained: JobRun) -> None:
         assert one.slices
 
 
+def test_the_recession_head_is_evaluated_and_described(trained: JobRun) -> None:
+    report = models.EvaluationReport.model_validate_json((trained.output_data / "evaluation.json").read_bytes())
+    assert isinstance(report.recession, models.RecessionEvaluation)
+    assert set(report.recession.brier) == {"model", "uncalibrated", "probit"}
+    manifest = models.BundleManifest.model_validate_json((trained.model / "bundle.json").read_bytes())
+    assert manifest.recession is not None
+    assert manifest.recession["metrics"]["brier"] == report.recession.brier
+    assert {"recession.json", "recession-0.ubj"} <= set(manifest.parts)
+
+
 def test_the_bundle_is_one_that_deployment_can_verify(trained: JobRun) -> None:
     manifest = models.BundleManifest.model_validate_json((trained.model / "bundle.json").read_bytes())
     assert {column.name: column.fill for column in manifest.inputs}["UNRATE"] == "refuse"

@@ -86,7 +86,7 @@ def test_the_same_candidate_twice_is_one_decision_on_one_evidence() -> None:
 def test_a_refusal_comes_with_a_table_and_reasons() -> None:
     assessed = Case(report={"horizons": WORSE}).assess()
     assert not assessed.accepted
-    assert assessed.subject_line == "Bellwether: macro candidate refused: 2 of 24 checks failed"
+    assert assessed.subject_line == "Bellwether: macro candidate refused: 2 of 27 checks failed"
     lines = assessed.message.splitlines()
     table = [line for line in lines if "(1.07)" in line]
     assert table == ["     1  0.1600  0.1500 (1.07)  0.1400 (1.14)         79/80     240"]
@@ -113,6 +113,8 @@ def test_a_bundle_other_than_the_reported_one_is_tampered_with() -> None:
         (Case(bundle=bundle(model="housing")), {}, "bundle.json model"),
         (Case(bundle=bundle(target="GDP")), {}, "bundle.json target"),
         (Case(bundle=bundle(horizons_months=[1, 3, 6, 12, 24])), {}, "evaluation.json"),
+        (Case(bundle=bundle(recession={"left_out": "no USREC"})), {}, "evaluation.json recession"),
+        (Case(report={"recession": {"left_out": "no USREC"}}), {}, "evaluation.json recession"),
         (Case(report={"model": "housing"}), {}, "evaluation.json model"),
         (Case(report={"schema_version": 2}), {}, "evaluation.json schema_version"),
         (Case(report={"horizons": [horizon(1, n=0)]}), {}, "evaluation.json horizons 0 n"),

@@ -162,8 +162,8 @@ def answer(model: Model, request: Request) -> Mapping[str, Any]:
     """Forecast every horizon; raises RefusedInputError that names the field."""
     horizon = min(model.forecasters) if request.horizon is None else request.horizon
     if horizon not in model.forecasters:
-        known = ", ".join(str(one) for one in sorted(model.forecasters))
-        raise RefusedInputError("horizon_months", f"{horizon} is none of {known}")
+        offered = ", ".join(str(one) for one in sorted(model.forecasters))
+        raise RefusedInputError("horizon_months", f"{horizon} is none of {offered}")
     month = _check_month(model, request.month)
     figures, filled = _check_figures(model, request.figures)
     known = _known(model, figures, month)

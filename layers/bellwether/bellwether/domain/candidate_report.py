@@ -1,17 +1,21 @@
 """What people read about a candidate: plain text for monospaced mail, subject lines that SNS takes (ASCII, short)."""
 
 from collections.abc import Iterable
+from textwrap import wrap
 
 from bellwether.domain.decisions import Decision, Verdict
 from bellwether.domain.models import (
     EvaluationReport,
+    HeadLeftOut,
     HorizonEvaluation,
     IntervalCoverage,
+    RecessionEvaluation,
     ValuationMetrics,
     ValuationReport,
 )
 
 SUBJECT_LIMIT = 99
+WIDTH = 78
 BASELINES = ("random_walk", "ar")
 TITLES = {"random_walk": "random walk", "ar": "AR"}
 
@@ -50,6 +54,27 @@ def forecast_summary(report: EvaluationReport) -> list[str]:
         f"Root mean squared error of {report.target} in {report.unit}, backtest; in brackets the model's share of it:",
         "",
         *error_table(report),
+        *_recession_lines(report.recession),
+    ]
+
+
+def _recession_lines(found: RecessionEvaluation | HeadLeftOut | None) -> list[str]:
+    """The second head beside the probit, or why there is none."""
+    if found is None:
+        return []
+    if isinstance(found, HeadLeftOut):
+        return ["", *wrap(f"No chance of a recession is given: {found.left_out}.", WIDTH)]
+    rows = [
+        [label, _beside(figures.get("model"), figures.get("probit")), _figure(figures.get("model"))]
+        for label, figures in (("Brier score", found.brier), ("log loss", found.log_loss))
+    ]
+    area = ["AUC", _figure(found.auc.get("probit")), _figure(found.auc.get("model"))]
+    span = f"{found.n} origins {found.first_origin}..{found.last_origin}, {found.recessions} recessions"
+    return [
+        "",
+        f"Chance of a recession within {found.within_months} months, {span}:",
+        "",
+        *table(["", "probit", "model"], [*rows, area]),
     ]
 
 

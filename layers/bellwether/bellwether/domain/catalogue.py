@@ -25,6 +25,18 @@ class SkillLimit:
 
 
 @dataclass(frozen=True)
+class RecessionPolicy:
+    """What the chance of a recession has to show: a lower Brier score than the probit's, and no bias to speak of.
+
+    `bias_sigmas` counts standard errors of a base rate among as many origins as don't look at the same months.
+    """
+
+    origins_min: int = 60
+    brier_ratio_below: float = 1.0
+    bias_sigmas: float = 2.0
+
+
+@dataclass(frozen=True)
 class GatePolicy:
     """Limits of the quality gate of one model. Ratios and shares are plain numbers, 1.0 = the same."""
 
@@ -34,6 +46,7 @@ class GatePolicy:
     slice_rmse_ratio_max: float
     slice_points_min: int
     backtest_points_min: int
+    recession: RecessionPolicy | None = None
 
     @property
     def horizons_months(self) -> tuple[int, ...]:
@@ -277,6 +290,7 @@ MACRO = ForecastSpec(
         slice_rmse_ratio_max=1.25,
         slice_points_min=12,
         backtest_points_min=60,
+        recession=RecessionPolicy(),
     ),
     hyperparameters=MappingProxyType(
         {"model": "macro", "target": "UNRATE", "horizons": "1,3,6,12", "seed": "7", "trials": "20"}

@@ -13,8 +13,10 @@ from bellwether.domain.models import (
     EvaluationReport,
     HorizonEvaluation,
     IntervalCoverage,
+    RecessionEvaluation,
     SliceMetrics,
 )
+from bellwether.domain.recession_gate import check_recession, recession_gates
 
 MODEL = "model"
 SLICE_BASELINE = "random_walk"
@@ -36,7 +38,9 @@ class IntervalLimit(Protocol):
 def gates(report: EvaluationReport, policy: GatePolicy) -> tuple[Gate, ...]:
     """Every check with what was seen and what is allowed, horizon by horizon; what the report lacks has failed."""
     by_horizon = {evaluation.horizon_months: evaluation for evaluation in report.horizons}
-    return tuple(gate for horizon in policy.horizons_months for gate in _of_horizon(horizon, by_horizon, policy))
+    forecasts = (gate for horizon in policy.horizons_months for gate in _of_horizon(horizon, by_horizon, policy))
+    recession = recession_gates(report.recession, policy.recession) if policy.recession is not None else ()
+    return (*forecasts, *recession)
 
 
 def check_subject(report: CandidateReport, spec: ModelSpec) -> None:
@@ -57,6 +61,7 @@ def check_consistent(report: EvaluationReport, spec: ForecastSpec) -> None:
         raise InvalidInputError("a horizon is reported twice", field="evaluation.json horizons")
     for evaluation in report.horizons:
         _check_ratios(evaluation)
+    check_recession(report.recession)
 
 
 def check_bundle(report: EvaluationReport, bundle: BundleManifest) -> None:
@@ -66,6 +71,9 @@ def check_bundle(report: EvaluationReport, bundle: BundleManifest) -> None:
     reported = {evaluation.horizon_months for evaluation in report.horizons}
     if missing := sorted(set(bundle.horizons_months) - reported):
         raise InvalidInputError(f"horizons {missing} are in the bundle and not evaluated", field="evaluation.json")
+    with_head = bundle.recession is not None and "left_out" not in bundle.recession
+    if with_head != isinstance(report.recession, RecessionEvaluation):
+        raise InvalidInputError("report and bundle disagree about a recession head", field="evaluation.json recession")
 
 
 def _check_ratios(evaluation: HorizonEvaluation) -> None:

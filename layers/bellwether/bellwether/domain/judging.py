@@ -14,6 +14,7 @@ from bellwether.domain.models import (
     BundleManifest,
     CandidateReport,
     EvaluationReport,
+    RecessionEvaluation,
     ValuationReport,
 )
 
@@ -52,11 +53,14 @@ def check_lineage(spec: ModelSpec, bundle: BundleManifest) -> None:
 
 
 def _forecast_figures(report: EvaluationReport) -> Mapping[str, float]:
-    return {
+    errors = {
         f"rmse_h{evaluation.horizon_months}": evaluation.rmse[gate.MODEL]
         for evaluation in report.horizons
         if gate.MODEL in evaluation.rmse
     }
+    recession = report.recession
+    brier = {"brier_recession": recession.brier[gate.MODEL]} if isinstance(recession, RecessionEvaluation) else {}
+    return errors | brier
 
 
 def _valuation_figures(report: ValuationReport) -> Mapping[str, float]:

@@ -199,6 +199,7 @@ class BundleManifest(_Report):
     dataset_sha256: Sha256
     seed: int
     metrics: dict[str, Any]
+    recession: dict[str, Any] | None = None  # the second head of a forecaster of unemployment, or why it is left out
     drift_reference: DriftReference
     golden: Golden
     parts: Annotated[dict[str, Sha256], Field(min_length=1)]
@@ -277,11 +278,68 @@ class TrainedReport(CandidateReport):
     seed: int
 
 
+class ProbabilityComparison(_Report):
+    """The model's probabilities against a baseline's; `p_value` is one-sided: small means the model is better."""
+
+    brier_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    dm_statistic: Finite
+    p_value: Share
+
+
+class ReliabilityBin(_Report):
+    """Probabilities between two limits: their mean, beside how often it happened."""
+
+    lower: Share = Field(alias="from")
+    upper: Share = Field(alias="to")
+    n: Annotated[int, Field(ge=1)]
+    mean_probability: Share
+    observed_share: Share
+
+
+class ProbabilitySlice(_Report):
+    """Scores on a part of the backtest; no AUC where all outcomes are equal."""
+
+    slice: str
+    n: Annotated[int, Field(ge=1)]
+    brier: dict[str, Share]
+    log_loss: dict[str, Error]
+    auc: dict[str, Share | None]
+
+
+class RecessionEvaluation(_Report):
+    """Backtest of the chance of a recession, of `model` and `probit`; `bias` is mean probability less base rate.
+
+    `n` counts origins, `recessions` those of them right before a recession: labels of neighbours overlap.
+    """
+
+    within_months: Annotated[int, Field(ge=1)]
+    label_embargo_months: Annotated[int, Field(ge=1)]
+    first_origin: Month
+    last_origin: Month
+    n: Annotated[int, Field(ge=1)]
+    recessions: Count
+    base_rate: Share
+    brier: dict[str, Share]
+    log_loss: dict[str, Error]
+    auc: dict[str, Share | None]
+    bias: Annotated[float, Field(ge=-1, le=1)]
+    versus: dict[str, ProbabilityComparison]
+    reliability: tuple[ReliabilityBin, ...] = ()
+    slices: tuple[ProbabilitySlice, ...] = ()
+
+
+class HeadLeftOut(_Report):
+    """Why a candidate gives no probability."""
+
+    left_out: Annotated[str, Field(min_length=1)]
+
+
 class EvaluationReport(TrainedReport):
     """The backtest of a candidate that forecasts."""
 
     backtest: dict[str, Any]
     horizons: Annotated[tuple[HorizonEvaluation, ...], Field(min_length=1)]
+    recession: RecessionEvaluation | HeadLeftOut | None = None
     feature_importance: tuple[Importance, ...] = ()
 
 
