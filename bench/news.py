@@ -179,7 +179,7 @@ def parse(content: bytes) -> Sequence[Any]:
 def read(part: Sequence[tuple[str, bytes]]) -> tuple[FetchResult, ...]:
     """From the bytes to what goes to the next function, through JSON and back, as there."""
     served = _Served(part)
-    results = tuple(fetch_feeds(served, FeedparserReader(), _NO_QUARANTINE, served.feeds, seconds_left=600))
+    results = tuple(fetch_feeds(served, FeedparserReader(), _NO_QUARANTINE, served.feeds, seconds_left=lambda: 600))
     return RESULTS.validate_json(RESULTS.dump_json(results))
 
 

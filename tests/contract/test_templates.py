@@ -11,6 +11,9 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
 from bellwether.domain.catalogue import CATALOGUE
+from bellwether.domain.dispatch import DRY_RUN, PAPER, DispatchPolicy
+from bellwether.domain.errors import InvalidInputError
+from bellwether.domain.market_calendar import MarketHours
 from tests.contract.stacks import ROOT, STACKS, Stack, functions, get_att, root, stack, walk
 
 ENVIRONMENTS = ("local", "dev", "prod")
@@ -85,6 +88,24 @@ def test_root_parameters_are_constrained_and_grouped() -> None:
     groups = root().body["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = [name for group in groups for name in group["Parameters"]]
     assert sorted(grouped) == sorted(parameters)
+
+
+@pytest.mark.parametrize("mode", ["dry-run", "paper"])
+@pytest.mark.parametrize("hours", list(MarketHours))
+@pytest.mark.parametrize("secret", ["", "arn:aws:secretsmanager:us-east-1:000000000000:secret:alpaca"])
+def test_no_deployment_trades_outside_the_exchanges_hours(mode: str, hours: MarketHours, secret: str) -> None:
+    # Given every way to set what trading depends on
+    chosen = {"TradingMode": mode, "MarketHours": hours.value, "AlpacaSecretArn": secret}
+    defaults = {name: str(each.get("Default", "")) for name, each in root().body["Parameters"].items()}
+    refusals = _refusals({**defaults, **chosen})
+    # Then the template refuses what the functions would refuse at run time, and says which parameter it is about
+    try:
+        DispatchPolicy(broker=PAPER if mode == "paper" else DRY_RUN, market_hours=hours)
+    except InvalidInputError:
+        assert any("MarketHours" in each for each in refusals)
+    else:
+        assert not any("MarketHours=" in each for each in refusals)
+    assert any("AlpacaSecretArn" in each for each in refusals) == (mode == "paper" and not secret)
 
 
 def test_nested_outputs_are_there_and_all_read() -> None:
@@ -189,6 +210,30 @@ def test_training_image_is_sagemakers_own_in_every_region() -> None:
 
 
 # --- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _refusals(parameters: dict[str, str]) -> list[str]:
+    """What the template's rules say against a choice of parameters, as CloudFormation reads them."""
+
+    def value(expression: Any) -> Any:
+        match expression:
+            case {"Ref": name}:
+                return parameters[name]
+            case {"Fn::Equals": [one, other]}:
+                return value(one) == value(other)
+            case {"Fn::Not": [one]}:
+                return not value(one)
+            case str():
+                return expression
+        raise AssertionError(f"not read here: {expression}")
+
+    return [
+        assertion["AssertDescription"]
+        for rule in root().body["Rules"].values()
+        if value(rule["RuleCondition"])
+        for assertion in rule["Assertions"]
+        if not value(assertion["Assert"])
+    ]
 
 
 def _samconfig() -> dict[str, Any]:

@@ -14,8 +14,8 @@ from bellwether.observability import MetricUnit, logger, metrics, observed
 from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.fetch_feeds import fetch_feeds, hand_over
 
-RESERVE_SECONDS = 10
-"""Kept back of the function's time for reading the last documents and handing the results over."""
+RESERVE_SECONDS = 20
+"""Kept back of the function's time for reading the last document and handing the results over."""
 
 
 class Settings(FunctionSettings):
@@ -23,6 +23,7 @@ class Settings(FunctionSettings):
 
     data_bucket: Annotated[str, Field(min_length=3)]
     allow_private_hosts: bool
+    feed_contact: Annotated[str, Field(max_length=200, pattern=r"^[!-'*-~]*$")] = ""  # goes into a header's comment
     feed_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
     parse_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     feeds_at_once: Annotated[int, Field(ge=1, le=200)] = 32
@@ -41,8 +42,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Ask all of them at once; what comes back is small, or lies in the data bucket."""
     request = parse(Request, event)
     results = []
-    left = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    for result in fetch_feeds(_fetcher(), _parser(), _objects(), request.feeds, seconds_left=left):
+    for result in fetch_feeds(
+        _fetcher(),
+        _parser(),
+        _objects(),
+        request.feeds,
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS,
+    ):
         results.append(result)
         _tell(result)
     _measure(results)
@@ -71,7 +77,7 @@ def _measure(results: list[FetchResult]) -> None:
 def _fetcher() -> HttpFeedFetcher:
     settings = load(Settings)
     limits = Limits(at_once=settings.feeds_at_once, total_seconds=settings.feed_seconds)
-    return HttpFeedFetcher(allow_private=settings.allow_private_hosts, limits=limits)
+    return HttpFeedFetcher(allow_private=settings.allow_private_hosts, contact=settings.feed_contact, limits=limits)
 
 
 @cache

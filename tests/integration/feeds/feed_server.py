@@ -57,7 +57,7 @@ def feed_server() -> Iterator[FeedServer]:
             line = self.rfile.readline().decode()
             headers = {}
             while (header := self.rfile.readline().strip()) != b"":
-                name, _, value = header.decode().partition(":")
+                name, _, value = header.decode("latin-1").partition(":")
                 headers[name.lower()] = value.strip()
             request = Request(line.split(" ")[1] if " " in line else line, headers)
             started.requests.append(request)

@@ -51,6 +51,26 @@ def test_etag_and_last_modified_come_back_letter_by_letter(feeds: FeedServer) ->
     assert (second.http_status, second.content, second.error) == (304, b"", None)
 
 
+def test_a_validator_beyond_ascii_comes_back_byte_by_byte(feeds: FeedServer) -> None:
+    # Given an ETag as RFC 9110 still allows it
+    heard: list[bytes] = []
+
+    def answer(request: Request) -> bytes:
+        heard.append(request.headers.get("if-none-match", "").encode("latin-1"))
+        return b'HTTP/1.1 200 OK\r\nETag: "caf\xe9"\r\nContent-Length: 0\r\n\r\n'
+
+    url = feeds.says("/feed", answer)
+    first = ask_one(due(url))
+    second = ask_one(due(url, etag=first.etag))
+    assert (second.error, heard) == (None, [b"", b'"caf\xe9"'])
+
+
+def test_a_publisher_can_be_told_whom_to_ask(feeds: FeedServer) -> None:
+    fetcher = HttpFeedFetcher(allow_private=True, contact="mailto:feeds@example.org")
+    list(fetcher.fetch([due(feeds.says("/feed", http("200 OK", rss())))], seconds_left=30))
+    assert feeds.requests[-1].headers["user-agent"] == "bellwether/0.1 (feed reader; mailto:feeds@example.org)"
+
+
 def test_a_validator_too_long_to_keep_is_none(feeds: FeedServer) -> None:
     assert ask_one(due(feeds.says("/feed", http("200 OK", rss(), etag='"' + "x" * 2000 + '"')))).etag is None
 
@@ -86,6 +106,14 @@ def test_retry_after_is_seconds_or_a_date(feeds: FeedServer) -> None:
         assert answer.retry_after_seconds == (pytest.approx(seconds, abs=5) if seconds else None)
 
 
+@pytest.mark.parametrize(
+    "text", ["Mon, 02 Mar 99999999999999999999 12:00:00 GMT", "Mon, 02 Mar 2026 12:00:00 +9999999999999"]
+)
+def test_a_retry_after_beyond_time_costs_no_document(feeds: FeedServer, text: str) -> None:
+    answer = ask_one(due(feeds.says("/feed", http("200 OK", rss(), retry_after=text))))
+    assert (answer.content, answer.retry_after_seconds, answer.error) == (rss(), None, None)
+
+
 # --- moves ----------------------------------------------------------------------------------------------------------
 
 
@@ -108,7 +136,7 @@ def test_a_move_to_an_address_as_people_type_it_can_be_asked_again(feeds: FeedSe
     moves(feeds, ("/a", "301 Moved", "/to the feed?q=\xe4"))
     feeds.says("/to%20the%20feed", http("200 OK", rss()))
     answer = ask_one(due(f"{feeds.url}/a"))
-    assert answer.moved_to == f"{feeds.url}/to%20the%20feed?q=%C3%83%C2%A4"  # a server's bytes are taken as Latin-1
+    assert answer.moved_to == f"{feeds.url}/to%20the%20feed?q=%C3%A4"  # a server's bytes stay what they are
     assert ask_one(due(answer.moved_to)).content == rss()
 
 
@@ -150,11 +178,13 @@ def raw_deflate(content: bytes) -> bytes:
         (zlib.compress(rss()), "deflate"),
         (raw_deflate(rss()), "deflate"),
         (rss(), "identity"),
+        (rss(), "gzip"),  # said, and not done
+        (b"\n" + rss(), "br"),
     ],
 )
 def test_compressed_answers_are_read(feeds: FeedServer, body: bytes, encoding: str) -> None:
     answer = ask_one(due(feeds.says("/feed", http("200 OK", body, content_encoding=encoding))))
-    assert (answer.content, answer.unreadable) == (rss(), None)
+    assert (answer.content.strip(), answer.unreadable) == (rss(), None)
 
 
 @pytest.mark.parametrize(

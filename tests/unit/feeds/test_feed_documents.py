@@ -48,6 +48,24 @@ def test_an_entry_is_read_whole() -> None:
     assert second.entry_id == "https://example.org/1"
 
 
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("content_type", [None, "text/xml; charset=utf-8", "application/rss+xml"])
+def test_wide_characters_are_read_declared_or_not(codec: str, declared: bool, content_type: str | None) -> None:
+    # Given a document that says UTF-8, what it is, or nothing (the codecs without an order write a mark)
+    text = item(title="Café Ångström 漢字").decode()
+    for said in ('encoding="UTF-8"', f'encoding="{codec}"') if declared else ("",):
+        document = text.replace('encoding="UTF-8"', said).encode(codec)
+        assert read_one(document, content_type).title == "Café Ångström 漢字"
+
+
+def test_a_reference_to_half_of_a_pair_costs_itself_only() -> None:
+    for half in ("&#xD800;", "&#xdfff;", "&#55296;", "&#057343;"):
+        document = item(title="Acme HALF up").replace(b"HALF", half.encode())
+        assert read_one(document).title == "Acme \N{REPLACEMENT CHARACTER} up"
+    assert read_one(item(title="Acme PILE up").replace(b"PILE", b"&#x1F600;")).title == "Acme \N{GRINNING FACE} up"
+
+
 def test_atom_is_read_too_with_its_names_and_relative_links() -> None:
     document = read(
         f"""<feed xmlns="{ATOM}"><id>urn:feed</id><link rel="self" href="/feed"/><link href="/"/>

@@ -51,7 +51,7 @@ def test_each_document_gives_feedparsers_own_entries_or_a_reason_in_quarantine(p
         answer = FeedAnswer(feed, NOON, feed.url, http_status=200, content=content)
         objects = InMemoryObjectStore()
         # When it is fetched
-        (result,) = fetch_feeds(ScriptedFetcher(answer), reader, objects, [feed], seconds_left=10)
+        (result,) = fetch_feeds(ScriptedFetcher(answer), reader, objects, [feed], seconds_left=lambda: 10)
         if result.status == "changed":
             # Then there are as many entries as feedparser alone finds
             own = feedparser.parse(io.BytesIO(content)).entries

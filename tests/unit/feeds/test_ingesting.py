@@ -13,7 +13,7 @@ from bellwether.domain.feeds import DueFeed, FetchResult, ListedFeed
 from bellwether.ports.feeds import FeedAnswer
 from bellwether.usecases.fetch_feeds import INLINE_BYTES, Handover, fetch_feeds, hand_over, take_over
 from bellwether.usecases.list_due_feeds import list_due_feeds
-from bellwether.usecases.store_entries import store_entries
+from bellwether.usecases.store_entries import ENTRIES_AT_ONCE, store_entries
 from tests.fakes.feeds import NotedFeeds, ScriptedFetcher
 from tests.fakes.objects import InMemoryObjectStore
 from tests.feed_builders import NOON, due, entry, result, rss
@@ -31,7 +31,7 @@ def fetched(objects: InMemoryObjectStore | None = None, feed: DueFeed | None = N
     feed = feed or due()
     answer = FeedAnswer(**{"feed": feed, "fetched_at": NOON, "url": feed.url, "http_status": 200, **changes})
     (got,) = fetch_feeds(
-        ScriptedFetcher(answer), FeedparserReader(), objects or InMemoryObjectStore(), [feed], seconds_left=9
+        ScriptedFetcher(answer), FeedparserReader(), objects or InMemoryObjectStore(), [feed], seconds_left=lambda: 9
     )
     return got
 
@@ -81,6 +81,38 @@ def test_not_modified_keeps_what_it_does_not_repeat() -> None:
     got = fetched(feed=feed, http_status=304, etag='"2"')
     assert (got.status, got.etag, got.last_modified, got.body_sha256) == ("unchanged", '"2"', "yesterday", "ab")
     assert got.interval_seconds == 900
+
+
+def test_not_modified_is_no_answer_to_who_has_nothing() -> None:
+    got = fetched(feed=due(body_sha256="ab"), http_status=304)
+    assert (got.status, got.error) == ("failed", "HTTP 304")
+
+
+def test_a_reason_that_quotes_a_stranger_can_be_kept() -> None:
+    for changes in ({"error": "bad \0 \ud800 host"}, {"unreadable": "bad \0 \ud800 host"}):
+        answered: dict[str, Any] = {"http_status": None, **changes}
+        got = fetched(**answered)
+        assert "bad     host" in (got.error or "")
+        hand_over(InMemoryObjectStore(), [got])
+
+
+def test_documents_that_take_long_leave_the_others_for_the_next_round() -> None:
+    # Given three answers, and time to read two of them
+    feeds = [due(feed_id=name) for name in ("a", "b", "c")]
+    answers = [FeedAnswer(each, NOON, each.url, 200, rss(1)) for each in feeds]
+    left = iter([9.0, 9.0, 1.0, 0.0])
+    # When they are read
+    results = list(
+        fetch_feeds(
+            ScriptedFetcher(*answers),
+            FeedparserReader(),
+            InMemoryObjectStore(),
+            feeds,
+            seconds_left=lambda: next(left),
+        )
+    )
+    # Then the third counts as not asked, and is due at once
+    assert [each.status for each in results] == ["changed", "changed", "untried"]
 
 
 def test_gone_failed_and_untried_are_told_apart() -> None:
@@ -187,3 +219,23 @@ def test_what_was_stored_and_what_failed_is_told() -> None:
     ((batch, updates),) = store.stored
     assert len(batch.stories) == 2
     assert [each.feed_id for each in updates] == ["well", "same", "gone", "bad", "late"]
+
+
+def test_a_publisher_who_floods_takes_no_other_feed_along() -> None:
+    # Given one feed with more entries than are stored at once, between two small ones
+    flood = tuple(entry(n) for n in range(ENTRIES_AT_ONCE + 1))
+    results = [
+        result(feed_id="small", entries=(entry(1),)),
+        result(feed_id="flood", entries=flood),
+        result(feed_id="last", entries=(entry(2),)),
+        result(feed_id="same", status="unchanged"),
+    ]
+    store = NotedFeeds()
+    told = store_entries(store, FixedClock(), results, retention_days=30)
+    # Then each is stored with its state, the flood by itself
+    assert [[each.feed_id for each in updates] for _, updates in store.stored] == [
+        ["small"],
+        ["flood"],
+        ["last", "same"],
+    ]
+    assert (told.stored, told.feeds) == (ENTRIES_AT_ONCE + 3, 4)

@@ -37,6 +37,20 @@ _ENTITY = re.compile(rb"<!ENTITY\s+([^\s%\"'>]{1,200})\s+(?:\"([^\"]*)\"|'([^']*
 _REFERENCE = re.compile(rb"&([^\s&;#<>\"']{1,200});")
 _CHARSET = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.I)
 _ASCII_INSIDE = re.compile(r"utf-8|ascii|latin|iso8859|cp125|koi8|gb|big5|euc|shift|mac|tis|cp8[56]|cp437")
+_HALF_REFERENCE = re.compile(  # U+D800 to U+DFFF
+    rb"&#(?:[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5(?:529[6-9]|5[3-9]\d\d|6\d{3}|7[0-2]\d\d|73[0-3]\d|734[0-3]));?"
+)
+_DECLARED = re.compile(r"^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+_WIDE = (  # how a document in wide characters begins: with its mark, or with `<` (XML 1.0, appendix F)
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"<\0\0\0", "utf-32-le"),
+    (b"\0\0\0<", "utf-32-be"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
 _ENTRY = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.I)
 _MARKUP = frozenset({"text/html", "application/xhtml+xml"})
 _WEB = re.compile(r"https?://\S+\Z", re.I)
@@ -54,21 +68,31 @@ class FeedparserReader:
 
     def parse(self, content: bytes, *, url: str, content_type: str | None) -> FeedDocument:
         """Raises InvalidInputError for what is no feed, expands too far, or takes too long to read."""
-        headers = {"content-location": url} | ({"content-type": content_type} if content_type else {})
         try:
             with _limited_to(self._seconds):
+                content, content_type = _narrow(content, content_type)
                 _refuse_expansion(content, content_type)
-                # BytesIO: feedparser would open bytes that happen to be a file's name
-                parsed = feedparser.parse(
-                    io.BytesIO(content), response_headers=headers, resolve_relative_uris=False, sanitize_html=False
-                )
-                return _document(parsed, content)
+                headers = {"content-location": url} | ({"content-type": content_type} if content_type else {})
+                return _document(_parsed(content, headers), content)
         except _TooSlowError:
             raise InvalidInputError(f"not read within {self._seconds:g} s", field="document") from None
         except InvalidInputError:
             raise
         except Exception as error:  # feedparser meets hostile input in a dozen ways
             raise InvalidInputError(f"the parser failed: {type(error).__name__}: {error}", field="document") from error
+
+
+def _parsed(content: bytes, headers: Mapping[str, str]) -> Any:
+    try:
+        # BytesIO: feedparser would open bytes that happen to be a file's name
+        return feedparser.parse(
+            io.BytesIO(content), response_headers=headers, resolve_relative_uris=False, sanitize_html=False
+        )
+    except UnicodeEncodeError:  # a reference to half of a pair: `&#xD83D;`
+        whole = _HALF_REFERENCE.sub("\N{REPLACEMENT CHARACTER}".encode(), content)
+        if whole == content:
+            raise
+        return _parsed(whole, headers)
 
 
 def _document(parsed: Any, content: bytes) -> FeedDocument:
@@ -148,6 +172,15 @@ def _list(mapping: Any, key: str) -> list[Any]:
 
 
 # --- guards ---------------------------------------------------------------------------------------------------------
+
+
+def _narrow(content: bytes, content_type: str | None) -> tuple[bytes, str | None]:
+    """A document in UTF-16 or UTF-32 as UTF-8: feedparser takes it for UTF-8 where no declaration says otherwise."""
+    codec = next((codec for beginning, codec in _WIDE if content.startswith(beginning)), None)
+    if codec is None:
+        return content, content_type
+    text = _DECLARED.sub(r"\1", content.decode(codec, "replace"), count=1)
+    return text.encode(errors="replace"), content_type.partition(";")[0] if content_type else None
 
 
 def _refuse_expansion(content: bytes, content_type: str | None) -> None:

@@ -28,7 +28,6 @@ from bellwether.domain.addresses import is_public
 from bellwether.domain.feeds import DueFeed
 from bellwether.ports.feeds import FeedAnswer
 
-USER_AGENT = "bellwether/0.1 (feed reader; asks conditionally, honours Retry-After and ttl)"
 PERMANENT, TEMPORARY = frozenset({301, 308}), frozenset({302, 303, 307})
 
 LEAST_SECONDS = 3.0
@@ -50,7 +49,7 @@ class Limits:
     connect_seconds: float = 5.0
     redirects: int = 5
     wire_bytes: int = 4 * 1024 * 1024
-    content_bytes: int = 16 * 1024 * 1024
+    content_bytes: int = 8 * 1024 * 1024
 
 
 class FetchError(Exception):
@@ -65,6 +64,11 @@ class UnreadableError(Exception):
         self.content = content
 
 
+def user_agent(contact: str = "") -> str:
+    """How the reader calls itself; with a mail address or a page, a publisher knows whom to ask."""
+    return f"bellwether/0.1 (feed reader; {contact or 'asks conditionally, honours Retry-After and ttl'})"
+
+
 def resolve(host: str, port: int) -> list[str]:
     """Addresses of a host, as the operating system finds them; raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -72,16 +76,21 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 class HttpFeedFetcher:
-    """FeedFetcher. `allow_private` lets it connect to any address: for feeds replayed on this machine."""
+    """FeedFetcher. `allow_private` lets it connect to any address: for feeds replayed on this machine.
+
+    `contact`, in ASCII, tells publishers who asks.
+    """
 
     def __init__(
         self,
         *,
         allow_private: bool = False,
+        contact: str = "",
         limits: Limits | None = None,
         resolve: Callable[[str, int], list[str]] = resolve,
     ) -> None:
         self._allow_private = allow_private
+        self._user_agent = user_agent(contact)
         self._limits = limits or Limits()
         self._resolve = resolve
         # of its own: an event loop that ends waits for its default executor, and so for every name server that hangs
@@ -135,7 +144,7 @@ class HttpFeedFetcher:
             if not location:
                 raise FetchError(f"HTTP {status} without a place to go to")
             target = _joined(url, location)
-            loses_tls = url.startswith("https:") and target.startswith("http:")
+            loses_tls = urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http"
             permanent = permanent and status in PERMANENT and not loses_tls
             if permanent and len(target) <= 2000:
                 answer = replace(answer, moved_to=target)
@@ -148,7 +157,7 @@ class HttpFeedFetcher:
         addresses = await self._addresses(target)
         async with self._connection(target, addresses) as (reader, writer):
             connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_CHUNK_BYTES)
-            request = h11.Request(method="GET", target=target.path, headers=_headers(target, feed))
+            request = h11.Request(method="GET", target=target.path, headers=_headers(target, feed, self._user_agent))
             writer.write((connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b""))
             await writer.drain()
             status, headers, body = 0, {}, bytearray()
@@ -295,19 +304,19 @@ class _Target:
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
 
-def _headers(target: _Target, feed: DueFeed) -> list[tuple[str, str]]:
-    headers = [
-        ("Host", target.authority),
-        ("User-Agent", USER_AGENT),
-        ("Accept", _ACCEPT),
-        ("Accept-Encoding", "gzip, deflate"),
-        ("Connection", "close"),
-    ]
+def _headers(target: _Target, feed: DueFeed, user_agent: str) -> list[tuple[bytes, bytes]]:
+    headers = {
+        "Host": target.authority,
+        "User-Agent": user_agent,
+        "Accept": _ACCEPT,
+        "Accept-Encoding": "gzip, deflate",
+        "Connection": "close",
+    }
     if feed.etag:
-        headers.append(("If-None-Match", feed.etag))
+        headers["If-None-Match"] = feed.etag
     if feed.last_modified:
-        headers.append(("If-Modified-Since", feed.last_modified))
-    return headers
+        headers["If-Modified-Since"] = feed.last_modified
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]  # as they were read
 
 
 @cache
@@ -316,8 +325,10 @@ def _tls() -> ssl.SSLContext:
 
 
 def _joined(url: str, location: str) -> str:
+    """Where a Location leads; characters beyond ASCII stay the bytes that they were sent as."""
     try:
-        target = quote(urljoin(url, location.strip()), safe="/?:@!$&'()*+,;=-._~%[]#")
+        named = quote(location.strip().encode("latin-1"), safe="/?:@!$&'()*+,;=-._~%[]#")
+        target = quote(urljoin(url, named), safe="/?:@!$&'()*+,;=-._~%[]#")
         return urlunsplit(urlsplit(target)._replace(fragment=""))
     except ValueError as error:
         raise FetchError(f"redirected to no URL: {error}") from error
@@ -349,7 +360,15 @@ def decompress(body: bytes, encoding: str, limit_bytes: int) -> bytes:
 
     Raises UnreadableError for an unknown encoding, broken or cut off data, and what would grow beyond the limit.
     """
-    named = encoding.strip().lower()
+    try:
+        return _decoded(body, encoding.strip().lower(), limit_bytes)
+    except UnreadableError:
+        if body.lstrip().startswith(b"<"):  # not encoded at all, whatever the header says
+            return body
+        raise
+
+
+def _decoded(body: bytes, named: str, limit_bytes: int) -> bytes:
     if named in {"gzip", "x-gzip"} or body[:3] == b"\x1f\x8b\x08":
         return _inflate(body, 31, limit_bytes)
     if named == "deflate":
@@ -385,7 +404,7 @@ def _retry_after(text: str | None, now: datetime) -> int | None:
         return int(text[:9])
     try:
         then = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0, round(((then if then.tzinfo else then.replace(tzinfo=UTC)) - now).total_seconds()))
 

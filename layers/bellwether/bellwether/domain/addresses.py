@@ -2,6 +2,7 @@
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
+_NOBODYS = (IPv6Network("fec0::/10"), IPv6Network("3fff::/20"))  # once site-local; documentation since 2024
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 
 
@@ -14,7 +15,7 @@ def is_public(address: str) -> bool:
     if isinstance(parsed, IPv4Address):
         return _is_public(parsed)
     inside = parsed.ipv4_mapped or parsed.sixtofour or _nat64(parsed) or _compatible(parsed)
-    if parsed.teredo:
+    if parsed.teredo or any(parsed in network for network in _NOBODYS):
         return False
     return _is_public(inside) if inside else _is_public(parsed)
 

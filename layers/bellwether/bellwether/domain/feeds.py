@@ -141,7 +141,7 @@ def after(result: FetchResult) -> FeedUpdate:
         wait = backoff_seconds(result.feed_id, failures, result.interval_seconds)
     else:
         wait = float(result.interval_seconds)
-    if result.retry_after_seconds:
+    if result.retry_after_seconds and not succeeded:  # whoever answers well is not busy
         wait = max(wait, min(result.retry_after_seconds, MAX_RETRY_AFTER_SECONDS))
     return FeedUpdate(
         feed_id=result.feed_id,

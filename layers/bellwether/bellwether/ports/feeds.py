@@ -73,11 +73,14 @@ class FeedParser(Protocol):
 class Stored:
     """What came of storing: new events, known ones, texts kept beside, new ones linked to an older story, states."""
 
-    stored: int
-    known: int
-    versions: int
-    linked: int
-    feeds: int
+    stored: int = 0
+    known: int = 0
+    versions: int = 0
+    linked: int = 0
+    feeds: int = 0
+
+    def __add__(self, other: "Stored") -> "Stored":
+        return Stored(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
 class FeedStore(Protocol):

@@ -1,8 +1,9 @@
 """Ask feeds for what is new, read their documents, and set aside what can't be read."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Self
 from uuid import uuid4
@@ -52,11 +53,19 @@ class QuarantineReason(BaseModel):
 
 
 def fetch_feeds(
-    fetcher: FeedFetcher, parser: FeedParser, store: ObjectStore, feeds: Sequence[DueFeed], *, seconds_left: float
+    fetcher: FeedFetcher,
+    parser: FeedParser,
+    store: ObjectStore,
+    feeds: Sequence[DueFeed],
+    *,
+    seconds_left: Callable[[], float],
 ) -> Iterator[FetchResult]:
-    """One result a feed, as they come in; a feed that fails leaves the others alone."""
-    for answer in fetcher.fetch(feeds, seconds_left=seconds_left):
-        yield _result(answer, parser, store)
+    """One result a feed, as they come in; a feed that fails leaves the others alone.
+
+    Documents that take long to read use up the time of others: what can't be read any more counts as not asked.
+    """
+    for answer in fetcher.fetch(feeds, seconds_left=seconds_left()):
+        yield _result(answer if seconds_left() > 0 else replace(answer, tried=False), parser, store)
 
 
 def hand_over(store: ObjectStore, results: Sequence[FetchResult]) -> Handover:
@@ -94,13 +103,23 @@ def _result(answer: FeedAnswer, parser: FeedParser, store: ObjectStore) -> Fetch
     if answer.error is None and answer.unreadable is None:
         if answer.http_status == 410:
             return FetchResult(status="gone", error="HTTP 410: gone for good", **facts)
-        if answer.http_status == 304:
+        if answer.http_status == 304 and _asked_conditionally(answer.feed):
             return FetchResult(status="unchanged", **facts, **_validators(answer, answer.feed.body_sha256))
         if answer.http_status == 200:
             return _read(answer, parser, store, facts)
     if answer.unreadable is not None:
         return _set_aside(answer, store, facts, "document", answer.unreadable)
-    return FetchResult(status="failed", error=answer.error or f"HTTP {answer.http_status}", **facts)
+    return FetchResult(status="failed", error=_told(answer.error or f"HTTP {answer.http_status}"), **facts)
+
+
+def _told(reason: str) -> str:
+    """A reason as it can be kept: it may quote what a stranger sent."""
+    return "".join(letter if letter.isprintable() else " " for letter in reason)[:1000]
+
+
+def _asked_conditionally(feed: DueFeed) -> bool:
+    """Whether "not modified" can be an answer: to who has nothing yet, it is none."""
+    return feed.etag is not None or feed.last_modified is not None
 
 
 def _read(answer: FeedAnswer, parser: FeedParser, store: ObjectStore, facts: dict[str, Any]) -> FetchResult:
@@ -163,6 +182,7 @@ def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedAnswer) -> 
 
 def _set_aside(answer: FeedAnswer, store: ObjectStore, facts: dict[str, Any], field: str, reason: str) -> FetchResult:
     """Keep a document that nobody could read, once a day, with its reason beside it."""
+    reason = _told(reason)
     sha256 = hashlib.sha256(answer.content).hexdigest()
     feed_id = answer.feed.feed_id
     key = quarantine_key(feed_id, sha256, answer.fetched_at.date())

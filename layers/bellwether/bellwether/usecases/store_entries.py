@@ -1,6 +1,6 @@
 """Store what feeds told: each entry once, its edits as versions, and the state of each feed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict
 from bellwether.domain.feeds import FetchResult, after
 from bellwether.domain.stories import as_batch
 from bellwether.ports.clock import Clock
-from bellwether.ports.feeds import FeedStore
+from bellwether.ports.feeds import FeedStore, Stored
 
 FORGOTTEN_AT_ONCE = 500
+ENTRIES_AT_ONCE = 5_000
+"""About so many are stored in one transaction: a publisher who floods takes no other feed's state along."""
 
 
 class FailedFeed(BaseModel):
@@ -44,11 +46,13 @@ class StoredEntries(BaseModel):
 def store_entries(
     store: FeedStore, clock: Clock, results: Sequence[FetchResult], *, retention_days: int
 ) -> StoredEntries:
-    """Store a round's results in one transaction, then forget some of what no feed has shown for `retention_days`."""
+    """Store a round's results, each feed's in one transaction, then forget some of what none has shown for so long."""
     updates = [after(each) for each in results]
-    batch = as_batch((each.feed_id, each.fetched_at, each.entries) for each in results)
     now = clock.now()
-    done = store.store(batch, updates, now=now)
+    done = Stored()
+    for some in _portions(results):
+        batch = as_batch((each.feed_id, each.fetched_at, each.entries) for each in some)
+        done += store.store(batch, [after(each) for each in some], now=now)
     forgotten = store.forget(unseen_since=now - timedelta(days=retention_days), limit=FORGOTTEN_AT_ONCE)
     failed = tuple(
         FailedFeed(
@@ -72,3 +76,17 @@ def store_entries(
         retired_feeds=tuple(each.feed_id for each in results if each.status == "gone"),
         failed_feeds=failed,
     )
+
+
+def _portions(results: Sequence[FetchResult]) -> Iterator[list[FetchResult]]:
+    """The results in their order, as many at once as come to `ENTRIES_AT_ONCE` entries, and one at least."""
+    portion: list[FetchResult] = []
+    entries = 0
+    for result in results:
+        if portion and entries + len(result.entries) > ENTRIES_AT_ONCE:
+            yield portion
+            portion, entries = [], 0
+        portion.append(result)
+        entries += len(result.entries)
+    if portion:
+        yield portion
