@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bellwether.domain.errors import BundleTamperedError, InvalidInputError
-from bellwether.domain.models import BundleManifest
+from bellwether.domain.models import BundleManifest, DriftReference
 
 MANIFEST_FILE = "bundle.json"
 EVALUATION_FILE = "evaluation.json"
@@ -19,6 +20,20 @@ class Archive:
 
     hashes: Mapping[str, str]
     contents: Mapping[str, bytes]
+
+
+class VersionFacts(BaseModel):
+    """What the monitor holds a version's predictions against; kept beside the bundle's golden request."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    drift_reference: DriftReference
+    metrics: dict[str, Any]
+
+
+def reference_key(model: str, bundle_sha256: str) -> str:
+    """Where a version's facts are kept."""
+    return f"models/{model}/reference/{bundle_sha256}.json"
 
 
 def verify(archive: Archive, bundle_sha256: str) -> BundleManifest:

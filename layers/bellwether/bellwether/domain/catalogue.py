@@ -115,13 +115,15 @@ class MonitorPolicy:
 
     `family_alpha` is the chance of a false alarm in one look at all features together; a drift below `psi_floor` (PSI
     without its bias) is too small to matter, however sure. Accuracy alarms above `rmse_ratio_max` times the backtest's
-    own error. With fewer than `rows_min` predictions or `actuals_min` actuals nothing is said.
+    own error, over predictions of the last `accuracy_days`. With fewer than `rows_min` predictions or `actuals_min`
+    actuals nothing is said.
     """
 
     family_alpha: float = 0.01
     psi_floor: float = 0.02
     rows_min: int = 50
     window_days: int = 30
+    accuracy_days: int = 90
     rmse_ratio_max: float = 1.5
     actuals_min: int = 12
 
@@ -274,6 +276,7 @@ MACRO = ForecastSpec(
     endpoint_name="Fred-Serverless-Endpoint",
     endpoint_memory_mb=2048,
     endpoint_max_concurrency=5,
+    monitor=MonitorPolicy(accuracy_days=400),  # one truth a month
     policy=GatePolicy(
         skill=(
             SkillLimit(1, "random_walk", 1.0, p_value_max=0.05),
