@@ -35,6 +35,8 @@ OWN = TickerFinder(
         Listing("CALM", False, ("Cal-Maine",)),
         Listing("LOW", False, ("Lowe's",)),
         Listing("AI", False, ("C3.ai",)),
+        Listing("GE", True, ("GE Aerospace",), (), ("GE Vernova", "GE Shipping")),
+        Listing("GEV", True, ("GE Vernova",)),
     ]
 )
 
@@ -71,6 +73,11 @@ OWN = TickerFinder(
         ("Federal Agricultural Mortgage (AGM) pays", ["AGM"]),
         ("AI boom lifts chip stocks", []),
         ("C3.ai (AI) falls", ["AI"]),
+        ("Two ways out: (A) a merger, (C) a sale", []),
+        ("Agilent (A) and Citigroup (C) rise", ["A", "C"]),
+        # addresses are no statements
+        ("Full story: https://example.com/?q=$AAPL&r=MSFT", []),
+        ("Apple: www.example.com/$MSFT/YUM", ["AAPL"]),
         # names
         ("Apple unveils a phone", ["AAPL"]),
         ("Apple's margins, Apple’s sales", ["AAPL"]),
@@ -83,6 +90,9 @@ OWN = TickerFinder(
         ("Johnson and Johnson settles", ["JNJ"]),
         ("LOWE'S cuts outlook, Lowe’s too", ["LOW"]),
         ("Cal-Maine recalls eggs", ["CALM"]),
+        # what one company excludes may be another
+        ("GE Vernova rises, GE Shipping falls", ["GEV"]),
+        ("GE and GE Vernova rise", ["GE", "GEV"]),
         # names that are words
         ("Inflation target missed", []),
         ("Price Target Raised to $40", []),

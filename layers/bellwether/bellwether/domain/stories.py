@@ -40,7 +40,7 @@ _TITLE_IDENTITY = 300  # characters
 _WORD = re.compile(r"[^\W_]+(?:[.,'’&-][^\W_]+)*")
 _SOURCE_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
 _WIRE_PREFIX = re.compile(
-    r"^(?:(?:update|refile|corrected|correction|wrapup|rpt|breaking|exclusive|live)\b\s*\d*\s*[-–:|]+\s*)+",
+    r"^(?:(?:update|refile|corrected|correction|wrapup|rpt|breaking|exclusive|(?:watch\s+)?live)\b\s*\d*\s*[-–:|]+\s*)+",
     re.I,
 )
 _TRACKING = re.compile(r"^(?:utm_\w+|fbclid|gclid|mc_cid|mc_eid|cmpid|ocid|ftag|soc_src|soc_trk)(?:=|$)", re.I)

@@ -27,6 +27,7 @@ _EXCHANGE = re.compile(
     r"(?P<symbol>[A-Z]{1,5}(?:[.\-][A-Z])?)\b(?!\.?\w)"
 )
 _PARENTHESIS = re.compile(r"[(\[]\s?(?P<symbol>[A-Z]{1,5}(?:[.\-][A-Z])?)\s?[)\]]")
+_ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+", re.I)
 _WORD = re.compile(r"[^\W_]+(?:[&.'’\-][^\W_]+)*|&")
 _LIST = re.compile(r",\s?(?:and\s)?|\s(?:and|vs\.?|versus|&)\s")
 
@@ -149,7 +150,7 @@ class TickerFinder:
 
     def find(self, text: str) -> tuple[Mention, ...]:
         """First mention of each company, in the order of the text."""
-        text = text[:LONGEST_TEXT]
+        text = _ADDRESS.sub(lambda match: " " * len(match[0]), text[:LONGEST_TEXT])  # what it names is no statement
         taken: list[tuple[int, int]] = []
         found = [*self._cashtags(text, taken), *self._exchanges(text, taken)]
         words = _words(text)
@@ -195,7 +196,8 @@ class TickerFinder:
                 continue
             before = [word for word in words if word.end <= match.start()]
             known = self._symbols[symbol] or self._stands_beside_its_name(symbol, before)
-            if known or not _spells(symbol, before):
+            enumerates = len(symbol) == 1  # "(A) a merger, (B) a sale"
+            if known or not (enumerates or _spells(symbol, before)):
                 taken.append(match.span())
                 yield Mention(symbol, *match.span("symbol"), "parenthesis")
 
@@ -215,12 +217,13 @@ class TickerFinder:
         place = 0
         last_end: int | None = None
         while place < len(words):
-            if length := self._excluded(words, place):
+            follows = last_end is not None and _LIST.fullmatch(text[last_end : words[place].start]) is not None
+            alias = self._alias_at(words, place, taken, marked, follows)
+            length = self._excluded(words, place)
+            if length > (len(alias.words) if alias else 0):  # no GE in "GE Vernova", but GE Vernova
                 taken.append((words[place].start, words[place + length - 1].end))
                 place += length
                 continue
-            follows = last_end is not None and _LIST.fullmatch(text[last_end : words[place].start]) is not None
-            alias = self._alias_at(words, place, taken, marked, follows)
             if alias is None:
                 place += 1
                 continue
