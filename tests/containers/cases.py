@@ -78,6 +78,8 @@ OPERATIONS = (
 ENDPOINT = "Fred-Serverless-Endpoint"
 PLANNED_CONFIG, CONFIG_BEFORE = "macro-v3-6405206d", "macro-v2-0badcafe"
 CURRENT_VERSION = "/bellwether/local/macro/current"
+EXPERIMENT_ID = "macro-v3-6a7e8feb"
+UNREADABLE_MESSAGE = "00000002-0000-4000-8000-000000000000"
 OUTPUT = f"models/macro/jobs/{builders.JOB_NAME}/output"
 
 
@@ -117,6 +119,12 @@ def bundle_delivered(world: World, event: Event) -> Event:
     world.put(f"{folder}/model.tar.gz", bundle.tar())
     world.put(f"{folder}/evaluation.json", json.dumps(builders.agreement_report(bundle.sha256)).encode())
     return event
+
+
+def of_the_registry(world: World, event: Event) -> Event:
+    """The event is about a version that the registry has; moto writes its ARN in another way than AWS does."""
+    packages = world.client("sagemaker").list_model_packages(ModelPackageGroupName=builders.GROUP)
+    return event | {"model_package_arn": packages["ModelPackageSummaryList"][0]["ModelPackageArn"]}
 
 
 def version_approved(world: World, event: Event) -> Event:
@@ -174,6 +182,42 @@ def some_answer(world: World, event: Event) -> Event:
     return event
 
 
+def two_answers(world: World, event: Event) -> Event:
+    """The endpoint answers two rows."""
+    world.endpoint_says(json.dumps({"results": [builders.GOLDEN_RESPONSE] * 2}))
+    return event
+
+
+def some_label(world: World, event: Event) -> Event:
+    """The endpoint of the sentiment model answers."""
+    world.endpoint_says(json.dumps({"id": None, "label": "positive", "model_version": "sentiment-0badcafe"}))
+    return event
+
+
+def captures_of(*models: str) -> Callable[[World], None]:
+    """The day of the sample records has an object of each model."""
+
+    def look(world: World) -> None:
+        for model in models:
+            prefix = f"captures/model={model}/date=2026-03-01/"
+            assert world.client("s3").list_objects_v2(Bucket=builders.BUCKET, Prefix=prefix)["KeyCount"] == 1, model
+
+    return look
+
+
+def champion_serves(world: World, event: Event) -> Event:
+    """Version 2 is current, and the challenger's version is registered."""
+    current = {
+        "version": 2,
+        "endpoint_config_name": CONFIG_BEFORE,
+        "model_package_arn": event["model_package_arn"].rpartition("/")[0] + "/2",
+        "bundle_sha256": "0" * 64,
+        "promoted_at": "2026-03-01T12:00:00Z",
+    }
+    world.client("ssm").put_parameter(Name=CURRENT_VERSION, Value=json.dumps(current), Type="String", Overwrite=True)
+    return event
+
+
 def nothing_deployed_before(world: World, event: Event) -> Event:
     """There is no current version, and the endpoint is the plan's."""
     world.client("ssm").delete_parameter(Name=CURRENT_VERSION)
@@ -204,6 +248,7 @@ MODELS = (
     Case("models/register_candidate/accepted", {"version": 1}),
     Case("models/assess_bundle/embedded", {"accepted": True, "model": "sentiment"}, given=bundle_delivered),
     Case("models/deploy_model/pending", {"started": False}),
+    Case("models/deploy_model/archived", {"started": False}),
     Case("models/deploy_model/foreign_group", {"started": False}),
     Case("models/deploy_model/rejected", {"started": True}),
     Case("models/deploy_model/approved", {"started": True}),
@@ -216,14 +261,29 @@ MODELS = (
         then=endpoint_serves(PLANNED_CONFIG),
     ),
     Case("models/smoke_test_endpoint/plan", {"passed": True}, given=golden_answer),
+    Case("models/verify_bundle/challenge", {"deploy": False, "champion_version": None}, given=version_approved),
+    Case("models/start_experiment/plan", {"champion_version": 2, "mode": "shadow"}, given=champion_serves),
+    Case("models/judge_experiments/by_hand", then=nothing_recorded),
+    Case("models/withdraw_challenger/clear", {"experiment_id": EXPERIMENT_ID, "endpoint_deleted": False}),
+    Case("models/withdraw_challenger/delete", {"experiment_id": None, "reason": "no challenger was there"}),
+    Case("models/judge_experiments/schedule", {"rulings": []}),
     Case("models/promote_version/plan", {"version": 3}),
     Case("models/predict/current_figures", {"statusCode": 200}, given=some_answer),
     Case("models/predict/one_horizon", {"statusCode": 200}, given=some_answer),
+    Case("models/predict/many_rows", {"statusCode": 200}, given=two_answers),
+    Case("models/predict/text", {"statusCode": 200}, given=some_label),
+    Case("models/predict/second_row_unusable", {"statusCode": 400}),
     Case("models/predict/no_data", {"statusCode": 400}),
     Case("models/predict/no_json", {"statusCode": 400}),
     Case("models/predict/unknown_model", {"statusCode": 404}),
+    Case("models/store_captures/two_models", {"batchItemFailures": []}, then=captures_of("macro", "housing")),
+    Case("models/store_captures/one_unreadable", {"batchItemFailures": [{"itemIdentifier": UNREADABLE_MESSAGE}]}),
     Case("models/restore_endpoint/plan", {"restored_to": CONFIG_BEFORE}, then=endpoint_serves(CONFIG_BEFORE)),
     Case("models/restore_endpoint/first_deployment", {"restored_to": None}, given=nothing_deployed_before),
+    Case("models/plan_archive/daily", {"postponed": 0}),
+    Case("models/archive_version/archive", {"status": "archived"}, given=of_the_registry),
+    Case("models/archive_version/restore", {"status": "restored"}, given=of_the_registry),
+    Case("models/archive_version/delete_endpoint", {"status": "deleted"}),
 )
 
 # --- news: stories to their labels ----------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ AWS_ERRORS = {  # documented by Step Functions, or the service's exception behin
     "SageMaker.SageMakerException",
     "SageMaker.SdkClientException",
     "Ssm.InternalServerErrorException",
+    "StepFunctions.ExecutionLimitExceededException",
+    "StepFunctions.SdkClientException",
     "Ssm.SdkClientException",
     "Ssm.SsmException",
     "Ssm.ParameterNotFoundException",
@@ -37,10 +39,11 @@ OUR_ERRORS = {
     name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.BellwetherError)
 }
 PUBLISH = "arn:aws:states:::sns:publish"
-OPTIMIZED = {PUBLISH, *(f"arn:aws:states:::sagemaker:create{kind}Job.sync" for kind in ("Training", "Transform"))}
+START = "arn:aws:states:::states:startExecution"
+OPTIMIZED = {PUBLISH, START, *(f"arn:aws:states:::sagemaker:create{kind}Job.sync" for kind in ("Training", "Transform"))}
 SDK = re.compile(r"arn:aws:states:::aws-sdk:[a-z]+:[a-zA-Z]+")
 BUILT_IN = {  # of JSONata 2.0 and of Step Functions
-    *("contains", "exists", "hash", "join", "length", "merge", "not", "parse", "string", "substring"),
+    *("contains", "count", "exists", "hash", "join", "length", "merge", "not", "parse", "string", "substring"),
     "states",
 }
 
@@ -154,7 +157,7 @@ def test_state_names_are_phrases(machine: Machine) -> None:
 def test_deployment_waits_with_a_limit() -> None:
     # Given the loop that waits for the endpoint
     (machine,) = [each for each in machines() if str(each) == "deploy_model"]
-    (wait,) = [state for state in machine.states.values() if state["Type"] == "Wait"]
+    wait = machine.states["Wait For Endpoint"]
     checks, seconds = int(machine.substitutions["EndpointCheckLimit"]), 30  # the parameter's MaxValue
     # Then the longest wait, restoring and the slowest smoke test fit into the machine's own limit
     assert wait["Next"] == "Describe Endpoint"

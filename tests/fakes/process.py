@@ -85,6 +85,8 @@ def _walk(
                 taken, target = state, state.get("Next")
             case "Task" | "Map":
                 taken, target = _perform(state, name, scope, answers, ending)
+                if ending.status == "FAILED":
+                    return ending
             case other:
                 raise AssertionError(f"{other} is not known here")
         value = scope.leave(taken)
@@ -110,7 +112,8 @@ def _perform(
             if {result.error, "States.ALL"} & set(catcher["ErrorEquals"]):
                 scope.states["errorOutput"] = {"Error": result.error, "Cause": result.cause}
                 return catcher, catcher["Next"]
-        raise AssertionError(f"{name} failed with {result.error}, and nobody caught it")
+        ending.status, ending.state, ending.error, ending.cause = "FAILED", name, result.error, result.cause
+        return state, None
     scope.states["result"] = result
     return state, state.get("Next")
 

@@ -12,7 +12,7 @@ from moto.sagemaker.responses import SageMakerResponse
 from moto.sagemakerruntime.models import sagemakerruntime_backends
 
 from bellwether import settings
-from bellwether.adapters import bundles, sagemaker, sagemaker_runtime, ssm, stepfunctions
+from bellwether.adapters import bundles, object_marks, sagemaker, sagemaker_runtime, ssm, stepfunctions
 from bellwether.observability import metrics
 from tests.builders import ACCOUNT, BUCKET, GROUP, REGION
 
@@ -21,6 +21,7 @@ ENDPOINT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/endpoint"
 CACHES: tuple[Any, ...] = (
     settings.load,
     bundles.s3_client,
+    object_marks.s3_client,
     sagemaker.sagemaker_client,
     sagemaker_runtime.runtime_client,
     ssm.ssm_client,
@@ -72,6 +73,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         "ENDPOINT_ROLE_ARN": ENDPOINT_ROLE,
         "DEPLOY_STATE_MACHINE_ARN": DEPLOY_MACHINE,
         "INFERENCE_IMAGE": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0",
+        "VERSIONS_MAX": "10",
+        "ENDPOINTS_MAX": "1",
         "TRAINING_INSTANCE_TYPE": "ml.m5.large",
         "TRAINING_TIME_LIMIT_SECONDS": "3600",
         "POWERTOOLS_SERVICE_NAME": "models",

@@ -11,6 +11,7 @@ import pytest
 
 from bellwether.domain.errors import BundleTamperedError, ConflictError, InvalidInputError, NotFoundError
 from tests.builders import (
+    BUCKET,
     DATASET,
     DATASET_SHA256,
     GOLDEN_RESPONSE,
@@ -204,7 +205,7 @@ def test_an_event_that_comes_again_after_all_is_done_starts_nothing(aws: Aws) ->
     assert (again["started"], again["execution_arn"]) == (False, None)
 
 
-@pytest.mark.parametrize("case", ["pending", "foreign_group"])
+@pytest.mark.parametrize("case", ["pending", "foreign_group", "archived"])
 def test_other_events_start_nothing(aws: Aws, case: str) -> None:
     assert invoke("deploy_model", sample("deploy_model", case))["started"] is False
 
@@ -337,3 +338,85 @@ def test_a_prediction_is_served(aws: Aws) -> None:
 def test_the_sample_mistakes_are_refused_by_field(aws: Aws, case: str, status: int, field: str) -> None:
     response = invoke("predict", sample("predict", case))
     assert (response["statusCode"], json.loads(response["body"])["field"]) == (status, field)
+
+
+# --- the archive -----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_archived_where_nothing_is(aws: Aws) -> None:
+    assert invoke("plan_archive", sample("plan_archive", "daily")) == {"acts": [], "postponed": 0}
+
+
+def test_an_old_version_goes_and_can_be_deployed_again(aws: Aws) -> None:
+    # Given a version that once served, and three that came after it
+    plan = deploy(aws)
+    aws.client("sagemaker").delete_endpoint(EndpointName=ENDPOINT)
+    for _ in range(3):
+        register_again(aws, plan["model_package_arn"])
+    # When the archive has run
+    planned = invoke("plan_archive", sample("plan_archive", "daily"))
+    assert [act["decision"]["subject"] for act in planned["acts"]] == ["macro version 1"]
+    assert invoke("archive_version", planned["acts"][0])["status"] == "archived"
+    # Then its model and configuration are gone, its bundle is tagged, its version marked
+    sagemaker, s3 = aws.client("sagemaker"), aws.client("s3")
+    assert sagemaker.list_models()["Models"] == []
+    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
+    tags = s3.get_object_tagging(Bucket=BUCKET, Key=f"{OUTPUT}/model.tar.gz")["TagSet"]
+    assert tags == []  # the three are made of the same bundle
+    metadata = sagemaker.describe_model_package(ModelPackageName=plan["model_package_arn"])[
+        "CustomerMetadataProperties"
+    ]
+    assert metadata["archived"] == "true"
+    # And a rollback to it finds everything that it needs
+    aws.client("sagemaker").update_model_package(
+        ModelPackageArn=plan["model_package_arn"],
+        ModelApprovalStatus="Approved",
+        CustomerMetadataProperties=metadata | {"bundle_sha256": bundle().sha256},  # which moto forgets
+    )
+    again = verify(plan, action="rollback")
+    invoke("stage_endpoint", again)
+    assert sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == plan["endpoint_config_name"]
+
+
+def test_a_bundle_s_tag_follows_its_version_beside_other_tags(aws: Aws) -> None:
+    finish_job(aws)
+    register(aws)
+    key, s3 = f"{OUTPUT}/model.tar.gz", aws.client("s3")
+    mine = {"Key": "owner", "Value": "ada"}
+    s3.put_object_tagging(Bucket=BUCKET, Key=key, Tagging={"TagSet": [mine]})
+    invoke("archive_version", of_this_registry(aws, sample("archive_version", "archive")))
+    assert s3.get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"] == [mine, {"Key": "archived", "Value": "true"}]
+    restored = invoke("archive_version", of_this_registry(aws, sample("archive_version", "restore")))
+    assert restored["status"] == "restored"
+    assert s3.get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"] == [mine, {"Key": "archived", "Value": "false"}]
+
+
+def test_an_endpoint_of_nobody_is_deleted_once(aws: Aws) -> None:
+    event = sample("archive_version", "delete_endpoint")
+    plan = deploy(aws)
+    aws.client("sagemaker").create_endpoint(
+        EndpointName=event["endpoint_name"], EndpointConfigName=plan["endpoint_config_name"]
+    )
+    assert invoke("archive_version", event)["status"] == "deleted"
+    names = [each["EndpointName"] for each in aws.client("sagemaker").list_endpoints()["Endpoints"]]
+    assert names == [ENDPOINT]
+
+
+def register_again(aws: Aws, arn: str) -> None:
+    """A further version of the same bundle."""
+    client = aws.client("sagemaker")
+    found = client.describe_model_package(ModelPackageName=arn)
+    client.create_model_package(
+        ModelPackageGroupName=found["ModelPackageGroupName"],
+        ModelApprovalStatus="Rejected",
+        InferenceSpecification=found["InferenceSpecification"],
+        CustomerMetadataProperties=found["CustomerMetadataProperties"],
+    )
+
+
+def of_this_registry(aws: Aws, event: dict[str, Any]) -> dict[str, Any]:
+    """The sample act, about the version that is registered here."""
+    (package,) = aws.client("sagemaker").list_model_packages(ModelPackageGroupName="FredRecessionModels")[
+        "ModelPackageSummaryList"
+    ]
+    return event | {"model_package_arn": package["ModelPackageArn"]}

@@ -1,6 +1,7 @@
 """SageMaker's control plane: jobs, registry, endpoints. One narrow class for each set of rights a role may need."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from bellwether.adapters.aws_errors import translated
+from bellwether.domain.archive import ARCHIVED, FALSE, TRUE, ListedEndpoint
 from bellwether.domain.deployment import Approval, EndpointPhase, EndpointState, RegisteredVersion
 from bellwether.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from bellwether.domain.retraining import MachineTime, PastTraining, is_training_of
@@ -160,7 +162,19 @@ class SageMakerEndpointStates:
         )
 
 
-class SageMakerEndpoints(SageMakerEndpointStates):
+class SageMakerRemovableEndpoints(SageMakerEndpointStates):
+    """RemovableEndpoints. Needs sagemaker:DescribeEndpoint and DeleteEndpoint."""
+
+    def delete(self, endpoint_name: str) -> None:
+        """Remove it; nothing happens when it is gone."""
+        try:
+            with translated(f"endpoint {endpoint_name}"):
+                sagemaker_client().delete_endpoint(EndpointName=endpoint_name)
+        except NotFoundError:
+            return
+
+
+class SageMakerEndpoints(SageMakerRemovableEndpoints):
     """Endpoints. Needs sagemaker:DescribeEndpoint, CreateEndpoint, UpdateEndpoint, DeleteEndpoint and AddTags."""
 
     def __init__(self, tags: Mapping[str, str]) -> None:
@@ -177,14 +191,6 @@ class SageMakerEndpoints(SageMakerEndpointStates):
         """Move it to another configuration without an interruption; raises NotFoundError."""
         with translated(f"endpoint {endpoint_name}"):
             sagemaker_client().update_endpoint(EndpointName=endpoint_name, EndpointConfigName=config_name)
-
-    def delete(self, endpoint_name: str) -> None:
-        """Remove it; nothing happens when it is gone."""
-        try:
-            with translated(f"endpoint {endpoint_name}"):
-                sagemaker_client().delete_endpoint(EndpointName=endpoint_name)
-        except NotFoundError:
-            return
 
 
 class SageMakerServingModels:
@@ -244,6 +250,80 @@ class SageMakerServingModels:
         except NotFoundError:
             return False
         return True
+
+
+class SageMakerVersionGroups:
+    """VersionGroups. Needs sagemaker:ListModelPackages and DescribeModelPackage."""
+
+    def versions(self, package_group: str) -> tuple[RegisteredVersion, ...]:
+        """Those that a model can be made of, newest first; none for a group that is not there."""
+        try:
+            with translated(f"model package group {package_group}"):
+                paginator = sagemaker_client().get_paginator("list_model_packages")
+                pages = paginator.paginate(ModelPackageGroupName=package_group)
+                arns = [package["ModelPackageArn"] for page in pages for package in page["ModelPackageSummaryList"]]
+        except NotFoundError:
+            return ()
+        found: list[RegisteredVersion] = []
+        for arn in arns:
+            with suppress(InvalidInputError):  # made by somebody else, or deleted meanwhile
+                found.append(_describe_package(arn))
+        return tuple(sorted(found, key=lambda version: version.version, reverse=True))
+
+
+class SageMakerEndpointInventory:
+    """EndpointInventory. Needs sagemaker:ListEndpoints and ListTags."""
+
+    def listed(self) -> tuple[ListedEndpoint, ...]:
+        """All of them."""
+        with translated("endpoints"):
+            return tuple(
+                ListedEndpoint(
+                    name=endpoint["EndpointName"],
+                    arn=endpoint["EndpointArn"],
+                    phase=PHASES.get(endpoint["EndpointStatus"], EndpointPhase.CHANGING),
+                    changed_at=endpoint["LastModifiedTime"],
+                )
+                for page in sagemaker_client().get_paginator("list_endpoints").paginate()
+                for endpoint in page["Endpoints"]
+            )
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        """The tags of one."""
+        with translated(arn):
+            pages = sagemaker_client().get_paginator("list_tags").paginate(ResourceArn=arn)
+            return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+
+
+class SageMakerServingParts:
+    """ServingParts. Needs sagemaker:DeleteModel, DeleteEndpointConfig and DeleteEndpoint."""
+
+    def delete_model(self, model_name: str) -> None:
+        """Remove a SageMaker model; endpoints that were made from it go on."""
+        with suppress(NotFoundError), translated(f"model {model_name}"):
+            sagemaker_client().delete_model(ModelName=model_name)
+
+    def delete_config(self, config_name: str) -> None:
+        """Remove an endpoint configuration."""
+        with suppress(NotFoundError), translated(f"endpoint configuration {config_name}"):
+            sagemaker_client().delete_endpoint_config(EndpointConfigName=config_name)
+
+    def delete_endpoint(self, endpoint_name: str) -> None:
+        """Remove an endpoint; raises ConflictError while it is changing."""
+        with suppress(NotFoundError), translated(f"endpoint {endpoint_name}"):
+            sagemaker_client().delete_endpoint(EndpointName=endpoint_name)
+
+
+class SageMakerVersionMarks:
+    """VersionMarks. Needs sagemaker:UpdateModelPackage."""
+
+    def mark(self, model_package_arn: str, *, archived: bool) -> None:
+        """Write whether it is archived; its approval stays as it is."""
+        with translated(f"model package {model_package_arn}"):
+            sagemaker_client().update_model_package(
+                ModelPackageArn=model_package_arn,
+                CustomerMetadataProperties={ARCHIVED: TRUE if archived else FALSE},
+            )
 
 
 def _describe_package(arn: str) -> RegisteredVersion:

@@ -4,11 +4,13 @@ from typing import Any
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field
 
+from bellwether.domain.archive import ARCHIVED
 from bellwether.domain.catalogue import spec_of_group
 from bellwether.domain.deployment import Action, Approval, execution_name
 from bellwether.ports.models import Processes
 
 ACTOR_LIMIT = 400  # a decision's
+STATUS_FIELD = "ModelApprovalStatus"
 ACTIONS = {Approval.APPROVED.value: Action.DEPLOY, Approval.REJECTED.value: Action.REJECT}
 
 
@@ -24,6 +26,12 @@ class PackageStateChange(BaseModel):
     version: int | None = Field(default=None, validation_alias=AliasPath("detail", "ModelPackageVersion"))
     approval: str | None = Field(default=None, validation_alias=AliasPath("detail", "ModelApprovalStatus"))
     description: str | None = Field(default=None, validation_alias=AliasPath("detail", "ApprovalDescription"))
+    updated_fields: tuple[str, ...] | None = Field(
+        default=None, validation_alias=AliasPath("detail", "UpdatedModelPackageFields")
+    )
+    metadata: dict[str, str] | None = Field(
+        default=None, validation_alias=AliasPath("detail", "CustomerMetadataProperties")
+    )
     modified_by: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("detail", "LastModifiedBy"))
 
     @property
@@ -33,6 +41,16 @@ class PackageStateChange(BaseModel):
         identity = by.get("IamIdentity") or {}
         told = identity.get("Arn") or by.get("UserProfileName") or self.description
         return str(told or f"account {self.account or 'unknown'}")[:ACTOR_LIMIT]
+
+    @property
+    def is_about_approval(self) -> bool:
+        """Whether a person has decided; the archive's mark changes a version as well, and asks for nothing.
+
+        An event that does not say what was changed counts as a decision, unless the archive was there before.
+        """
+        if self.updated_fields:
+            return STATUS_FIELD in self.updated_fields
+        return ARCHIVED not in (self.metadata or {})
 
 
 class StartedDeployment(BaseModel):
@@ -53,6 +71,8 @@ def start_deployment(change: PackageStateChange, *, processes: Processes) -> Sta
     action = ACTIONS.get(change.approval or "")
     if action is None:
         return _ignored(f"status {change.approval} asks for nothing")
+    if not change.is_about_approval:
+        return _ignored(f"its approval is {change.approval} as before")
     execution_arn = processes.start(
         execution_name(change.package_group, change.version, action, change.event_id),
         {

@@ -1,0 +1,35 @@
+"""Carry out one act of the archive."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.adapters.clock import SystemClock
+from bellwether.adapters.object_marks import S3ObjectMarks
+from bellwether.adapters.sagemaker import SageMakerServingParts, SageMakerVersionMarks
+from bellwether.domain.archive import ShelvingAct
+from bellwether.observability import logger, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.archive_version import archive_version
+
+
+class Settings(FunctionSettings):
+    """Environment of ArchiveVersionFunction."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with what became of the decision."""
+    act = parse(ShelvingAct, event)
+    outcome = archive_version(
+        act,
+        parts=SageMakerServingParts(),
+        marks=SageMakerVersionMarks(),
+        objects=S3ObjectMarks(load(Settings).data_bucket),
+        clock=SystemClock(),
+    )
+    logger.info("archive changed", extra={"subject": act.decision.subject, "status": outcome.status})
+    return outcome.model_dump(mode="json")
