@@ -439,7 +439,7 @@ def bin_labels(reference: Reference) -> tuple[str, ...]:
     """What people call each bin."""
     if isinstance(reference, CategoricalReference):
         return (*reference.levels, "any other")
-    edges = [f"{edge:.4g}" for edge in reference.edges]
+    edges = [f"{edge:,.0f}" if abs(edge) >= 10_000 else f"{edge:.4g}" for edge in reference.edges]
     if not edges:
         return ("any",)
     return (f"≤ {edges[0]}", *(f"{low} – {high}" for low, high in pairwise(edges)), f"> {edges[-1]}")

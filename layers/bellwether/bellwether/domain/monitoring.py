@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bellwether.domain.accuracy import (
+    PREDICTION,
     Accuracy,
     AccuracyState,
     Estimate,
@@ -353,7 +354,7 @@ _MOVED = {
 
 def _drift_findings(drift: Drift) -> Iterable[str]:
     for found in drift.drifted:
-        what = "prediction " if found.column.is_prediction else ""
+        what = "prediction " if found.column.is_prediction and found.column.name != PREDICTION else ""
         for each in found.comparisons:
             if each.aspect in found.drifted:
                 moved = _MOVED[each.aspect].format(then=each.then, now=each.now)
