@@ -67,7 +67,7 @@ build: dev sam ## sam build, then print the unzipped sizes against Lambda's limi
 	$(BIN)/python -m bench.lambda_sizes
 
 .PHONY: bench-macro
-bench-macro: dev ## UNRATE forecasts beside random walk and AR in one run
+bench-macro: dev ## UNRATE forecasts beside random walk and AR, recessions beside a probit, in one run
 	$(BIN)/python -m bench.macro
 
 .PHONY: bench-drift

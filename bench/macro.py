@@ -1,15 +1,14 @@
 """UNRATE forecasts beside random walk, AR and the best published LASSO: rolling one-month re-estimation.
 
 FRED-MD from 1960, out of sample 1990-01 to 2019-12, horizons of 1, 2 and 3 months, with the modules of the training job
-itself. The data are the last revision of one vintage, which flatters every model alike; the published figures are of
-another vintage. Run: python -m bench.macro [--json] [--data FILE]
+itself; then the second head, the chance of a recession, beside a probit (bench.recession). The data are the last
+revision of one vintage, which flatters every model alike; the published figures are of another vintage.
+Run: python -m bench.macro [--json] [--data FILE]
 """
 
 # ruff: noqa: E402 - the thread settings have to be in the environment before NumPy is loaded
 
 import argparse
-import csv
-import gzip
 import json
 import os
 import sys
@@ -29,9 +28,9 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from bellwether.domain.series_catalogue import spec_of
+from bench import recession
+from bench.fred_md import described, read_fred_md
 from jobs.training.learning.macro.backtest import HorizonForecasts, Problem, Progress, Schedule, pose, run_backtest
-from jobs.training.learning.macro.dataset import Panel, Series
 from jobs.training.learning.macro.estimators import LINEAR, RIDGE, TREES, ensemble_weights
 from jobs.training.learning.macro.parameters import EnsembleParameters
 from jobs.training.learning.months import Span, parse_month
@@ -92,13 +91,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes.append(outcome)
         if lags:
             _chart(forecasts, first_month, OUTPUT)
-    report = _report(outcomes, schedule)
+    usrec = options.data.parent / recession.USREC_FILE
+    head = recession.measure(options.data) if usrec.is_file() else None
+    report = _report(outcomes, schedule, head)
     OUTPUT.mkdir(parents=True, exist_ok=True)
     (OUTPUT / "macro.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if options.json:
         print(json.dumps(report, indent=1))
     else:
-        _print_tables(outcomes)
+        _print_tables(outcomes, head)
     return 0
 
 
@@ -118,39 +119,12 @@ def measure(
 ) -> tuple[Outcome, tuple[HorizonForecasts, ...], int]:
     """Forecast every target month and score it; also the forecasts and the month number of row 0."""
     started = time.perf_counter()
-    panel = read_fred_md(data)
-    problem = pose(panel, _described(lags), TARGET, HORIZONS, Span(parse_month("2020-03"), parse_month("2021-06")))
+    panel = read_fred_md(data, PACK, FIRST_MONTH, LAST_TARGET)
+    problem = pose(panel, described(PACK, lags), TARGET, HORIZONS, Span(parse_month("2020-03"), parse_month("2021-06")))
     targets = range(parse_month(FIRST_TARGET) - panel.first_month, parse_month(LAST_TARGET) - panel.first_month + 1)
     forecasts = run_backtest(problem, targets, EnsembleParameters(), schedule, SEED, progress)
     seconds = time.perf_counter() - started
     return _outcome(problem, forecasts, lags, seconds), forecasts, panel.first_month
-
-
-def read_fred_md(path: Path) -> Panel:
-    """Read the pack's columns of a FRED-MD file, from 1960 to the last target month."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        header, _tcodes, *rows = list(csv.reader(file))
-    columns = [header.index(name) for name in PACK]
-    first, last = parse_month(FIRST_MONTH), parse_month(LAST_TARGET)
-    values = [
-        [float(row[column]) if row[column] else np.nan for column in columns]
-        for row in rows
-        if row[0] and first <= _month(row[0]) <= last
-    ]
-    return Panel(first, PACK, np.array(values))
-
-
-def _month(text: str) -> int:
-    month, _day, year = text.split("/")
-    return int(year) * 12 + int(month) - 1
-
-
-def _described(lags: bool) -> tuple[Series, ...]:
-    specs = [spec_of(name) for name in PACK]
-    return tuple(
-        Series(spec.series, spec.unit, "monthly", spec.tcode, spec.publication_lag_months if lags else 0)
-        for spec in specs
-    )
 
 
 def _outcome(problem: Problem, forecasts: tuple[HorizonForecasts, ...], lags: bool, seconds: float) -> Outcome:
@@ -194,7 +168,9 @@ def _rmse(errors: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean(errors**2)))
 
 
-def _report(outcomes: Sequence[Outcome], schedule: Schedule) -> Mapping[str, object]:
+def _report(
+    outcomes: Sequence[Outcome], schedule: Schedule, head: recession.HeadOutcome | None
+) -> Mapping[str, object]:
     return {
         "data": "FRED-MD, vintage 2024-01, as last revised",
         "target_months": [FIRST_TARGET, LAST_TARGET],
@@ -203,10 +179,11 @@ def _report(outcomes: Sequence[Outcome], schedule: Schedule) -> Mapping[str, obj
         "tree_refit_months": schedule.tree_months,
         "published_rmse": PUBLISHED,
         "runs": [asdict(outcome) for outcome in outcomes],
+        "recession": None if head is None else recession.report(head),
     }
 
 
-def _print_tables(outcomes: Sequence[Outcome]) -> None:
+def _print_tables(outcomes: Sequence[Outcome], head: recession.HeadOutcome | None) -> None:
     console = Console(width=None if sys.stdout.isatty() else 132)
     for outcome in outcomes:
         lags = "respecting publication lags" if outcome.lags else "as if every figure were out at once"
@@ -222,6 +199,10 @@ def _print_tables(outcomes: Sequence[Outcome]) -> None:
             table.add_row(line.name, *_marked(line), " ".join(f"{ratio:.3f}" for ratio in line.ratio), *tests)
         console.print(table)
         console.print(f"{outcome.features} features, {outcome.seconds:.0f} s; * = below the best published LASSO\n")
+    if head is None:
+        console.print(f"There is no {recession.USREC_FILE} beside the data: the chance of a recession is not measured.")
+    else:
+        recession.print_table(console, head)
     console.print(
         "Data as last revised (vintage 2024-01): every row profits from that, the published ones of theirs too."
     )

@@ -30,3 +30,11 @@ def test_coarse_re_estimation_beats_the_published_lasso_one_month_ahead(
     np.testing.assert_allclose(lines["random walk"]["rmse"], (0.1536, 0.2296, 0.3059), atol=0.001)
     assert lines["ensemble (in service)"]["rmse"][0] < min(0.1284, lines["AR on changes (BIC)"]["rmse"][0])
     assert (tmp_path / "macro.png").stat().st_size > 10_000
+    # And the chance of a recession beats the probit and the logit, while a head without embargo only seems better
+    heads = {line["name"]: line for line in report["recession"]["lines"]}
+    probit, logit = heads["probit on GS10-TB3MS"], heads["logit: spread, 6 months ago, 12-month low"]
+    served, fake = heads["the same, calibrated (in service)"], heads["in service, without embargo (a fake)"]
+    assert report["recession"]["recessions"] == 4
+    assert fake["brier"] < served["brier"] < min(0.09, logit["brier"], probit["brier"])
+    assert served["auc"] > max(0.92, logit["auc"])
+    assert abs(served["bias"]) < 0.05

@@ -34,7 +34,11 @@ class EnsembleParameters:
 
 @dataclass(frozen=True)
 class RecessionParameters:
-    """Hyperparameters of the recession head; fixed, as recessions are too few to choose by."""
+    """Hyperparameters of the recession head; fixed, as recessions are too few to choose by.
+
+    `calibration_precision` is that of a normal prior on the calibration's coefficients, about eight years in
+    weight, as neighbouring labels overlap and each year is counted twelve times.
+    """
 
     depth: int = 2
     eta: float = 0.05
@@ -46,7 +50,7 @@ class RecessionParameters:
     max_bin: int = 64
     seeds: int = 3
     refit_months: int = 3
-    calibration_precision: float = 30.0
+    calibration_precision: float = 100.0
 
 
 @dataclass(frozen=True)
