@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from cli import executions, lifecycle
+from cli import executions, inventory, lifecycle
 from cli.target import current_target
 
 console = Console()
@@ -68,24 +67,16 @@ def train(
         console.print(lifecycle.training_message(output), highlight=False)
 
 
-def models(model: Model = "macro", as_json: AsJson = False) -> None:
-    """List the versions of a model: status, figures from its gate, and which one serves."""
-    versions = lifecycle.versions(current_target(), model)
+def models(
+    model: Annotated[str | None, typer.Argument(help="Name of a model in the catalogue; none: all of them.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every model, or the versions of one: status, figures from the gate, traffic, archive, endpoint."""
+    views = inventory.models(current_target(), model)
     if as_json:
-        typer.echo(json.dumps([version.as_json() for version in versions], indent=2))
-        return
-    table = Table(title=f"Versions of {model}")
-    for column in ("version", "status", "created", lifecycle.figure_title(model), "serves"):
-        table.add_column(column)
-    for version in versions:
-        table.add_row(
-            str(version.number),
-            version.status,
-            version.created,
-            lifecycle.figure(version),
-            "●" if version.serves else "",
-        )
-    console.print(table)
+        typer.echo(json.dumps([view.as_json() for view in views] if model is None else views[0].as_json(), indent=2))
+    else:
+        console.print(inventory.summary_table(views) if model is None else inventory.versions_table(views[0]))
 
 
 def approve(
