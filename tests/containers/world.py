@@ -41,8 +41,10 @@ APPLICATION_SECRET = "ops-pipeline/db-application"
 FRED_SECRET = "bellwether/fred"
 OLDER_PACK, NEWEST_PACK = "2016-06-29", "2016-07-29"
 SAMPLES = Path(__file__).parents[2] / "samples/fred"
+CAPTURE_QUEUE = "captures"
 ENDPOINT_ROLE = f"arn:aws:iam::{builders.ACCOUNT}:role/bellwether-endpoint"
 DEPLOY_PROCESS = f"arn:aws:states:{builders.REGION}:{builders.ACCOUNT}:stateMachine:deploy-model"
+JUDGE_PROCESS = f"arn:aws:states:{builders.REGION}:{builders.ACCOUNT}:stateMachine:judge-experiments"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def running(image: str) -> Iterator[World]:
                 "APPLICATION_SECRET_ID": APPLICATION_SECRET,
                 "DATABASE_SSLMODE": "prefer",
                 "DATA_BUCKET": builders.BUCKET,
+                "CAPTURE_QUEUE_URL": f"http://{seen}:{aws_port}/{builders.ACCOUNT}/{CAPTURE_QUEUE}",
                 "ENVIRONMENT": "local",
                 "COST_CENTER": "local",
                 "FRED_SOURCE": "pack",
@@ -102,6 +105,7 @@ def running(image: str) -> Iterator[World]:
                 "INFERENCE_IMAGE": "sagemaker-xgboost:3.2-0",
                 "ENDPOINT_ROLE_ARN": ENDPOINT_ROLE,
                 "DEPLOY_STATE_MACHINE_ARN": DEPLOY_PROCESS,
+                "JUDGE_STATE_MACHINE_ARN": JUDGE_PROCESS,
                 "TRADING_MODE": "dry-run",
                 "MARKET_HOURS": "nyse",
                 "MAX_TRADES_PER_DAY": "20",
@@ -141,6 +145,7 @@ def _furnish(world: World, database: Connection, *, host: str, port: int) -> Non
     secrets.create_secret(Name=APPLICATION_SECRET)
     secrets.create_secret(Name=FRED_SECRET, SecretString=json.dumps({"api_key": "k" * 32}))
     world.client("s3").create_bucket(Bucket=builders.BUCKET)
+    world.client("sqs").create_queue(QueueName=CAPTURE_QUEUE)
     world.client("stepfunctions").create_state_machine(
         name=DEPLOY_PROCESS.rsplit(":", 1)[-1],
         definition=json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}),

@@ -231,11 +231,36 @@ def _calls_from(home: str, start: Iterable[Definition], owner: ast.ClassDef | No
                 n.attr for n in ast.walk(definition) if isinstance(n, ast.Attribute) and _bare_name(n.value) == "self"
             }
             todo += [(place, m, cls) for each in _with_bases(place, cls) for m in _methods(each) if m.name in used]
+            todo += _calls_on_held(place, cls, definition)
         for name in _names(definition):
             where, what = module(place).imports.get(name, (place, name))
             if where.startswith(ADAPTERS) and (other := module(where).definitions.get(what)) is not None:
                 todo.append((where, other, other if isinstance(other, ast.ClassDef) else None))
     return found
+
+
+def _calls_on_held(
+    place: str, cls: ast.ClassDef, definition: Definition
+) -> Iterator[tuple[str, Definition, ast.ClassDef | None]]:
+    """Methods called on another adapter that this one holds: `self._held.method()` after `self._held = Adapter(…)`."""
+    calls = {
+        (node.value.attr, node.attr)
+        for node in ast.walk(definition)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)
+        if _bare_name(node.value.value) == "self"
+    }
+    for each in _with_bases(place, cls):
+        for node in ast.walk(each):
+            if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+                continue
+            where, what = module(place).imports.get(_bare_name(node.value.func) or "", (place, ""))
+            held = module(where).definitions.get(what) if where.startswith(ADAPTERS) else None
+            if not isinstance(held, ast.ClassDef):
+                continue
+            names = {target.attr for target in node.targets if isinstance(target, ast.Attribute)}
+            called = {method for name, method in calls if name in names}
+            for base in _with_bases(where, held):
+                yield from ((where, method, held) for method in _methods(base) if method.name in called)
 
 
 def _boto_calls(place: Module, definition: Definition, cls: ast.ClassDef | None) -> Iterator[Call]:

@@ -100,6 +100,11 @@ class Function:
         return frozenset(_variables(self.shared)) | frozenset(_variables(self.properties))
 
     @property
+    def event_types(self) -> frozenset[str]:
+        """What calls it, as SAM spells it."""
+        return frozenset(str(event["Type"]) for event in self.properties.get("Events", {}).values())
+
+    @property
     def role(self) -> str:
         """Logical id of its role."""
         return str(get_att(self.properties["Role"])[0])

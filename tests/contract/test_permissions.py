@@ -21,6 +21,7 @@ OTHER_NAMES = {  # operations that IAM knows by other names; an object that is m
 }
 LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+TAKE_MESSAGES = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 JOIN_NETWORK = {
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -58,6 +59,7 @@ def test_function_may_do_what_its_code_does_and_no_more(function: Function) -> N
     needed |= TRACE if function.setting("Tracing") == "Active" else set()
     needed |= JOIN_NETWORK if function.setting("VpcConfig") else set()
     needed |= {"sqs:SendMessage"} if "EventInvokeConfig" in function.properties else set()
+    needed |= TAKE_MESSAGES if "SQS" in function.event_types else set()
     # Then its role allows exactly these
     assert function.actions - needed == set(), "allowed, but never asked for"
     assert needed - function.actions == set(), "asked for, but not allowed"

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from aws_lambda_powertools.utilities.parser.models import APIGatewayProxyEventModel
+from aws_lambda_powertools.utilities.parser.models import APIGatewayProxyEventModel, SqsModel
 from pydantic import BaseModel, ValidationError
 
 from bellwether.settings import FunctionSettings
@@ -58,7 +58,7 @@ def test_each_sample_event_belongs_to_a_function() -> None:
 def test_sample_event_fits_the_functions_model(event: Path) -> None:
     # Given a sample event and the models that its function reads events with
     (function,) = [each for each in functions() if each.place == _place(event)]
-    models = _event_models(_app(function), function.folder / "app.py")
+    models = _event_models(_app(function), function)
     content = json.loads(event.read_text())
     # Then one of the models reads it, unless it is there to be refused
     refusals = [refusal for model in models if (refusal := _refusal(model, content))]
@@ -84,15 +84,18 @@ def _settings(app: ModuleType) -> type[FunctionSettings] | None:
     return found[0] if found else None
 
 
-def _event_models(app: ModuleType, source: Path) -> list[type[BaseModel]]:
-    """Models of `parse(Model, event)` in app.py; a resolver's events come from API Gateway."""
+def _event_models(app: ModuleType, function: Function) -> list[type[BaseModel]]:
+    """Models of `parse(Model, event)` in app.py; without one, the form in which its caller writes events."""
+    source = function.folder / "app.py"
     parsed = [
         node.args[0].id
         for node in ast.walk(ast.parse(source.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "parse"
         if isinstance(node.args[0], ast.Name) and isinstance(node.args[1], ast.Name) and node.args[1].id == "event"
     ]
-    return [getattr(app, name) for name in parsed] or [APIGatewayProxyEventModel]
+    return [getattr(app, name) for name in parsed] or [
+        SqsModel if "SQS" in function.event_types else APIGatewayProxyEventModel
+    ]
 
 
 def _refusal(model: type[BaseModel], content: object) -> str | None:

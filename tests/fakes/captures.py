@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from bellwether.domain.capture import Actual, CaptureRecord
 from bellwether.domain.errors import TransientUpstreamError
 from bellwether.domain.experiment import Experiment
+from bellwether.domain.routing import Traffic
 
 
 class InMemoryCaptureQueue:
@@ -78,3 +79,15 @@ class InMemoryExperiments:
 
     def clear(self, model: str) -> None:
         self._experiments.pop(model, None)
+
+
+class KnownTraffic:
+    """TrafficControl that says this, or raises it."""
+
+    def __init__(self, traffic: Traffic | Exception | None = None) -> None:
+        self.says: Traffic | Exception = traffic or Traffic()
+
+    def get(self, model: str) -> Traffic:
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says

@@ -1,6 +1,9 @@
-"""`POST /predict/{model}`: a caller's current figures in, the model's prediction out."""
+"""`POST /predict/{model}`: a caller's rows in, the model's predictions out, and a record of them on its way."""
 
+import base64
+import binascii
 import json
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -8,14 +11,33 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoSuchRouteError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from bellwether.adapters.capture_queue import SqsCaptureQueue
+from bellwether.adapters.clock import SystemClock
 from bellwether.adapters.sagemaker_runtime import SageMakerPredictor
+from bellwether.adapters.ssm import SsmTraffic
 from bellwether.domain.catalogue import CATALOGUE
 from bellwether.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.observability import MetricUnit, logger, metrics, observed
-from bellwether.usecases.predict import predict
+from bellwether.settings import FunctionSettings, load
+from bellwether.usecases.keep_captures import keep_captures
+from bellwether.usecases.predict import Patience, Prediction, predict
 
 RETRY_AFTER_SECONDS = 5
+RESERVE_SECONDS = 4.0  # for a cold start, which API Gateway's 29 s include and ours don't, and for the queue
 app = APIGatewayRestResolver()
+
+
+class Settings(FunctionSettings):
+    """Where predictions are remembered, and where it says who answers."""
+
+    environment: str
+    capture_queue_url: str
+
+
+@cache
+def traffic() -> SsmTraffic:
+    """One for each process: it remembers what it read for some seconds."""
+    return SsmTraffic(load(Settings).environment)
 
 
 @observed
@@ -26,11 +48,26 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @app.post("/predict/<model>")
 def post_prediction(model: str) -> Response[str]:
-    """The endpoint's own answer, with the request's id and the model's name."""
+    """The endpoint's own answer, with the request's id, the model's name and the variant that gave it."""
     metrics.add_dimension("model", model if model in CATALOGUE else "unknown")
-    prediction = predict(model, _body(), predictor=SageMakerPredictor())
+    prediction = predict(
+        model,
+        _body(),
+        request_id=app.current_event.request_context.request_id or app.lambda_context.aws_request_id,
+        predictor=SageMakerPredictor(),
+        traffic=traffic(),
+        clock=SystemClock(),
+        patience=Patience(max(1.0, app.lambda_context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)),
+    )
+    _tell_of_challenger(prediction)
+    kept = keep_captures(prediction.records, queue=SqsCaptureQueue(load(Settings).capture_queue_url))
+    if not kept.sent:
+        metrics.add_metric("CapturesLost", MetricUnit.Count, len(prediction.records))
+        logger.error("captures lost", extra={"records": len(prediction.records), "reason": kept.reason})
+    if prediction.error is not None:
+        raise prediction.error
     metrics.add_metric("PredictionLatency", MetricUnit.Milliseconds, prediction.latency_ms)
-    return _answer(HTTPStatus.OK, {**prediction.answer, "model": prediction.model})
+    return _answer(HTTPStatus.OK, dict(prediction.answer))
 
 
 def refuse(error: InvalidInputError) -> Response[str]:
@@ -51,7 +88,7 @@ def tell_unknown(error: NotFoundError) -> Response[str]:
 
 
 def ask_for_patience(error: TransientUpstreamError) -> Response[str]:
-    """Throttled, cold or starting."""
+    """Throttled, cold or starting until the time was over."""
     metrics.add_metric("PredictionErrors", MetricUnit.Count, 1)
     logger.warning("model unavailable", extra={"reason": str(error)})
     return _answer(
@@ -80,10 +117,23 @@ app.exception_handler(TransientUpstreamError)(ask_for_patience)
 app.exception_handler(Exception)(apologise)
 
 
+def _tell_of_challenger(prediction: Prediction) -> None:
+    """What callers don't notice: the champion answers."""
+    if prediction.traffic_error is not None:
+        metrics.add_metric("TrafficUnknown", MetricUnit.Count, 1)
+        logger.warning("experiment unknown", extra={"reason": str(prediction.traffic_error)})
+    if prediction.challenger_error is not None:
+        name = "ShadowFailures" if prediction.shadowed else "ChallengerFallbacks"
+        metrics.add_metric(name, MetricUnit.Count, 1)
+        logger.warning("challenger gave no answer", extra={"reason": str(prediction.challenger_error)})
+
+
 def _body() -> bytes:
+    """The request's body as it came: what is no text is refused with the field's name."""
+    event = app.current_event
     try:
-        return (app.current_event.decoded_body or "").encode()
-    except ValueError as error:
+        return base64.b64decode(event.body or "") if event.is_base64_encoded else (event.body or "").encode()
+    except (binascii.Error, UnicodeEncodeError) as error:
         raise InvalidInputError("is no text", field="body") from error
 
 

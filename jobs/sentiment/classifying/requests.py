@@ -62,8 +62,8 @@ def parse(body: bytes | str, content_type: str) -> Request:
 
 
 def _text(body: bytes | str) -> str:
-    if isinstance(body, str):
-        return body
+    if isinstance(body, str):  # decoded by the container already
+        return body.removeprefix("\ufeff")
     try:
         return bytes(body).decode("utf-8-sig")
     except UnicodeDecodeError as error:

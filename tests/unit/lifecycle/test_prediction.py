@@ -1,13 +1,17 @@
 """What callers of the prediction API see."""
 
+import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from bellwether import settings
 from bellwether.adapters.aws_errors import translated
 from bellwether.adapters.sagemaker_runtime import _from_runtime, findings
+from bellwether.domain.catalogue import MACRO
 from bellwether.domain.errors import (
     BellwetherError,
     ConflictError,
@@ -19,6 +23,9 @@ from bellwether.domain.errors import (
 from bellwether.domain.prediction import BODY_LIMIT_BYTES, read_request
 from bellwether.observability import metrics
 from functions.models.predict import app
+from jobs.training.learning.errors import RefusedInputError
+from jobs.training.learning.macro.serving import parse_request
+from tests.fakes.captures import InMemoryCaptureQueue, KnownTraffic
 from tests.fakes.lambda_context import InvocationContext
 from tests.fakes.lifecycle import ScriptedPredictor
 
@@ -47,26 +54,34 @@ class Api:
         self._monkeypatch = monkeypatch
         self.endpoint = ScriptedPredictor(ANSWER)
         self.says(ANSWER)
+        self.queue = InMemoryCaptureQueue()
+        self.traffic = KnownTraffic()
+        monkeypatch.setattr(app, "SqsCaptureQueue", lambda _url: self.queue)
+        monkeypatch.setattr(app, "traffic", lambda: self.traffic)
 
     def says(self, reply: Any) -> None:
         self.endpoint = ScriptedPredictor(reply)
         self._monkeypatch.setattr(app, "SageMakerPredictor", lambda: self.endpoint)
 
     def post(self, body: Any, **changes: Any) -> tuple[int, dict[str, Any], dict[str, list[str]]]:
-        response = app.handler(event(body, **changes), InvocationContext())
+        response = app.handler(event(body, **changes), InvocationContext(seconds_left=4.5))
         return response["statusCode"], json.loads(response["body"]), response["multiValueHeaders"]
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Api:
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "models")
+    monkeypatch.setenv("ENVIRONMENT", "dev")
+    monkeypatch.setenv("CAPTURE_QUEUE_URL", "https://queue")
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")
-    return Api(monkeypatch)
+    settings.load.cache_clear()
+    yield Api(monkeypatch)
+    settings.load.cache_clear()
 
 
-def test_the_endpoints_answer_is_passed_on_with_model_and_request_id(api: Api) -> None:
-    status, answer, headers = api.post({"data": {"UNRATE": 4.1}, "horizon_months": 1, "extra": 1})
-    assert (status, answer) == (200, ANSWER | {"model": "macro", "request_id": "r-1"})
+def test_the_endpoints_answer_is_passed_on_with_model_variant_and_request_id(api: Api) -> None:
+    status, answer, headers = api.post({"data": {"UNRATE": 4.1}, "horizon_months": 1, "entity_id": "desk 7"})
+    assert (status, answer) == (200, ANSWER | {"model": "macro", "variant": "champion", "request_id": "r-1"})
     assert headers["Content-Type"] == ["application/json"]
     assert api.endpoint.asked == [("Fred-Serverless-Endpoint", {"data": {"UNRATE": 4.1}, "horizon_months": 1})]
 
@@ -99,6 +114,26 @@ def test_numbers_as_text_and_missing_columns_are_the_models_affair(api: Api) -> 
         ({"data": {}, "horizon_months": True}, "horizon_months"),
         ({"data": {}, "horizon_months": 0}, "horizon_months"),
         ({"data": {}, "horizon_months": 2}, "horizon_months"),
+        ({"data": {}, "horizon_months": 3.0}, "horizon_months"),
+        ({"data": {}, "horizon_months": "3.0"}, "horizon_months"),
+        ({"data": {}, "month": "2024-13"}, "month"),
+        ({"data": {}, "horizon": 3}, "horizon"),
+        ({"data": {}, "as_of": "2024-01-01"}, "as_of"),
+        ({"data": {}, "entity_id": ""}, "entity_id"),
+        ({"data": {}, "entity_id": 7}, "entity_id"),
+        ({"data": {}, "entity_id": "x" * 201}, "entity_id"),
+        ('{"data": {}, "entity_id": "\\ud800"}', "entity_id"),
+        ({"instances": []}, "instances"),
+        ({"instances": {}}, "instances"),
+        ({"instances": [{"data": {}}] * 101}, "instances"),
+        ({"instances": [{"data": {}}], "data": {}}, "data"),
+        ({"instances": [{"data": {}}], "month": "soon"}, "month"),
+        ({"instances": [{"data": {}}], "other": 1}, "other"),
+        ({"instances": [{"data": {}}, 3]}, "instances.1"),
+        ({"instances": [{"data": {}}, {}]}, "instances.1.data"),
+        ({"instances": [{"data": {}}, {"data": {}}, {"data": 3}]}, "instances.2.data"),
+        ({"instances": [{"data": {}, "horizon_months": 5}]}, "instances.0.horizon_months"),
+        ({"instances": [{"data": {}, "instances": []}]}, "instances.0.instances"),
     ],
 )
 def test_nonsense_is_refused_by_field_without_asking_the_model(api: Api, body: Any, field: str) -> None:
@@ -118,7 +153,7 @@ def test_what_the_model_refuses_names_its_field(api: Api) -> None:
 def test_an_unknown_model_is_404(api: Api) -> None:
     status, answer, _ = api.post({"data": {}}, model="weather")
     assert (status, answer["error"], answer["field"]) == (404, "not_found", "model")
-    assert "known: macro" in answer["message"]
+    assert "known: housing, macro, sentiment" in answer["message"]
 
 
 def test_a_model_that_nobody_deployed_is_404(api: Api) -> None:
@@ -170,11 +205,80 @@ def test_what_happened_is_measured_by_model(api: Api, capsys: pytest.CaptureFixt
     ]
 
 
-def test_a_month_reaches_the_model_as_it_came() -> None:
-    assert json.loads(read_request(b'{"data": {"A": 1}, "month": "2024-01"}').as_json()) == {
-        "data": {"A": 1},
-        "month": "2024-01",
-    }
+def test_a_body_that_is_no_utf8_is_refused(api: Api) -> None:
+    # Given bytes that no text is made of, as API Gateway hands them on
+    for body in (b'{"data": {"A": "\xff"}}', '{"data": {}}'.encode("utf-16")):
+        given = event(base64.b64encode(body).decode()) | {"isBase64Encoded": True}
+        response = app.handler(given, InvocationContext(seconds_left=4.5))
+        # Then the body is at fault
+        assert (response["statusCode"], json.loads(response["body"])["field"]) == (400, "body")
+
+
+def test_what_is_no_base64_is_refused(api: Api) -> None:
+    response = app.handler(event("ab") | {"isBase64Encoded": True, "body": "a"}, InvocationContext(seconds_left=4.5))
+    assert response["statusCode"] == 400
+
+
+def test_records_go_into_the_queue_and_a_queue_that_fails_costs_no_answer(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a request that is remembered
+    assert api.post({"data": {"UNRATE": 4.1}})[0] == 200
+    assert [(record.request_id, record.input) for record in api.queue.records] == [("r-1", {"UNRATE": 4.1})]
+    # When the queue fails; Then the answer goes out, and the loss is counted
+    api.queue.refuses = True
+    assert api.post({"instances": [{"data": {}}]})[0] == 502  # an answer to one row is none to many
+    assert api.post({"data": {}})[0] == 200
+    lost = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CapturesLost" in line]
+    assert [line["CapturesLost"] for line in lost] == [[1.0], [1.0]]
+
+
+def test_what_callers_do_not_notice_is_measured(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.traffic.says = TransientUpstreamError("parameters: no answer")
+    assert api.post({"data": {}})[0] == 200
+    assert any("TrafficUnknown" in line for line in capsys.readouterr().out.splitlines() if "_aws" in line)
+
+
+# --- what endpoint and API agree about --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(
+            {"data": {}, "month": month}
+            for month in ("2016-06", "2016-06-30", " 2016-06 ", "2016-13", "16-06", 201606, None, "٢٠١٦-06")
+        ),
+        *({"data": {}, "horizon_months": horizon} for horizon in (3, "3", " 3 ", "3.0", 3.0, True, None, "٣")),
+        {"data": None},
+        {"data": []},
+        {"data": "x"},
+        {"data": {"A": None}},
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_endpoint_and_api_judge_alike(content: Any, mark: str) -> None:
+    # Given the same bytes for both
+    body = (mark + json.dumps(content)).encode()
+    verdicts: list[str | None] = []
+    for read in (lambda: read_request(body, MACRO), lambda: parse_request(body), lambda: parse_request(body.decode())):
+        try:
+            read()
+            verdicts.append(None)
+        except InvalidInputError as refusal:
+            verdicts.append(refusal.field)
+        except RefusedInputError as refusal:
+            verdicts.append(refusal.field)
+    # Then all accept them, or refuse them for the same field
+    assert len(set(verdicts)) == 1, verdicts
+
+
+@pytest.mark.parametrize("body", [b"\xff{}", b'{"data": {"A": "\xc3"}}'])
+def test_what_is_no_utf8_is_refused_by_both(body: bytes) -> None:
+    with pytest.raises(InvalidInputError, match="body: is no UTF-8"):
+        read_request(body, MACRO)
+    with pytest.raises(RefusedInputError, match="is no UTF-8"):
+        parse_request(body)
 
 
 # --- what SageMaker says, in our own errors -------------------------------------------------------------------------
@@ -259,4 +363,4 @@ def test_half_a_surrogate_pair_is_the_models_to_refuse() -> None:
     # Given text that JSON can hold and UTF-8 can't
     body = rb'{"data": {"UNRATE": "\ud800"}}'
     # When it is passed on, then as it came
-    assert json.loads(read_request(body).as_json()) == json.loads(body)
+    assert json.loads(read_request(body, MACRO).question([0])) == json.loads(body)

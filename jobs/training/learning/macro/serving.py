@@ -105,8 +105,9 @@ def from_manifest(manifest: Mapping[str, Any], parts: Mapping[str, bytes], versi
 
 def parse_request(body: bytes | str) -> Request:
     """Read JSON `{"data": {name: figure}, "month": "YYYY-MM"?, "horizon_months": n?}`; raises RefusedInputError."""
+    text = _text(body)
     try:
-        content = json.loads(body)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RefusedInputError("body", "is no JSON") from error
     if not isinstance(content, dict):
@@ -116,6 +117,16 @@ def parse_request(body: bytes | str) -> Request:
         raise RefusedInputError("data", "has to be an object with one figure for each series name")
     figures = {name: value for name, value in data.items() if value is not None}
     return Request(figures, _month(content.get("month")), _horizon(content.get("horizon_months")))
+
+
+def _text(body: bytes | str) -> str:
+    """The body as text, without the byte-order mark that some programs put before it."""
+    if isinstance(body, str):  # decoded by the container already
+        return body.removeprefix("\ufeff")
+    try:
+        return bytes(body).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RefusedInputError("body", "is no UTF-8") from error
 
 
 def _figure(name: str, value: Any) -> float:

@@ -15,26 +15,41 @@ CONTENT_TYPE = "application/gzip"
 KEY_BYTES = 16
 
 
-class S3CaptureLog:
+class _Partitions:
+    """Entries of one kind, by model and day."""
+
+    def __init__(self, bucket: str) -> None:
+        self._objects = S3ObjectStore(bucket)
+
+    def _write(self, by_partition: Mapping[str, list[str]]) -> None:
+        for partition, lines in sorted(by_partition.items()):
+            content = "".join(f"{line}\n" for line in lines).encode()
+            name = hashlib.sha256(content).hexdigest()[:16]
+            self._objects.put(f"{partition}{name}.jsonl.gz", gzip.compress(content, mtime=0), content_type=CONTENT_TYPE)
+
+    def _lines(self, prefix: str, first: str = "") -> Iterator[tuple[str, str]]:
+        """Each line with its place, object by object, of those from the key `first` on."""
+        for entry in self._objects.entries(prefix):
+            if entry.key >= first:
+                yield from _unpacked(self._objects.get(entry.key).content, entry.key)
+
+
+class S3CaptureLog(_Partitions):
     """CaptureLog under `captures/model=<model>/date=<day received>/`. Needs s3:ListBucket and s3:GetObject.
 
     What it remembers while it reads is a day's keys, sixteen bytes each.
     """
 
-    def __init__(self, bucket: str) -> None:
-        self._objects = S3ObjectStore(bucket)
-
     def read(self, model: str, *, since: datetime, until: datetime) -> Iterator[CaptureRecord]:
         """Records received from `since` up to, but without, `until`, day by day; each natural key once."""
-        day = since.astimezone(UTC).date()
-        while day <= until.astimezone(UTC).date():
+        day = _day(since)
+        while day <= _day(until):
             seen: set[bytes] = set()
-            for key, content in _objects_under(self._objects, _partition("captures", model, day)):
-                for line, place in _lines(content, key):
-                    record = read_line(CaptureRecord, line, place)
-                    if since <= record.received_at < until and (digest := _digest(record)) not in seen:
-                        seen.add(digest)
-                        yield record
+            for line, place in self._lines(_partition("captures", model, day)):
+                record = read_line(CaptureRecord, line, place)
+                if since <= record.received_at < until and (digest := _digest(record)) not in seen:
+                    seen.add(digest)
+                    yield record
             day += timedelta(days=1)
 
 
@@ -51,26 +66,22 @@ class S3CaptureStore(S3CaptureLog):
         by_partition: dict[str, list[str]] = defaultdict(list)
         for _, record in sorted(unique.items()):
             by_partition[_partition("captures", record.model, _day(record.received_at))].append(as_line(record))
-        _write(self._objects, by_partition)
+        self._write(by_partition)
         return len(unique)
 
 
-class S3Actuals:
+class S3Actuals(_Partitions):
     """Actuals under `actuals/model=<model>/date=<day observed>/`. Needs s3:ListBucket and s3:GetObject."""
-
-    def __init__(self, bucket: str) -> None:
-        self._objects = S3ObjectStore(bucket)
 
     def read(self, model: str, *, since: datetime) -> Mapping[str, Actual]:
         """The newest actual of each join key among those observed from `since` on."""
         newest: dict[str, Actual] = {}
         first = _partition("actuals", model, _day(since))
-        for key, content in _objects_under(self._objects, f"actuals/model={model}/", first):
-            for line, place in _lines(content, key):
-                actual = read_line(Actual, line, place)
-                known = newest.get(actual.join_key)
-                if actual.observed_at >= since and (known is None or _age(actual) > _age(known)):
-                    newest[actual.join_key] = actual
+        for line, place in self._lines(f"actuals/model={model}/", first):
+            actual = read_line(Actual, line, place)
+            known = newest.get(actual.join_key)
+            if actual.observed_at >= since and (known is None or _age(actual) > _age(known)):
+                newest[actual.join_key] = actual
         return newest
 
 
@@ -82,7 +93,7 @@ class S3ActualsStore(S3Actuals):
         by_partition: dict[str, set[str]] = defaultdict(set)
         for actual in actuals:
             by_partition[_partition("actuals", actual.model, _day(actual.observed_at))].add(as_line(actual))
-        _write(self._objects, {partition: sorted(lines) for partition, lines in by_partition.items()})
+        self._write({partition: sorted(lines) for partition, lines in by_partition.items()})
         return sum(map(len, by_partition.values()))
 
 
@@ -94,22 +105,7 @@ def _day(instant: datetime) -> date:
     return instant.astimezone(UTC).date()
 
 
-def _write(objects: S3ObjectStore, by_partition: Mapping[str, list[str]]) -> None:
-    for partition, lines in sorted(by_partition.items()):
-        content = "".join(f"{line}\n" for line in lines).encode()
-        name = hashlib.sha256(content).hexdigest()[:16]
-        objects.put(f"{partition}{name}.jsonl.gz", gzip.compress(content, mtime=0), content_type=CONTENT_TYPE)
-
-
-def _objects_under(objects: S3ObjectStore, prefix: str, first: str = "") -> Iterator[tuple[str, bytes]]:
-    """The objects of a prefix from the key `first` on, one after the other."""
-    for entry in objects.entries(prefix):
-        if entry.key >= first:
-            yield entry.key, objects.get(entry.key).content
-
-
-def _lines(content: bytes, key: str) -> Iterator[tuple[str, str]]:
-    """Each line with its place."""
+def _unpacked(content: bytes, key: str) -> Iterator[tuple[str, str]]:
     try:
         text = gzip.decompress(content).decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:

@@ -1,5 +1,7 @@
 """SSM parameters: which version of each model is the current one, and which one competes with it."""
 
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
@@ -9,11 +11,14 @@ from botocore.config import Config
 
 from bellwether.adapters.aws_errors import translated
 from bellwether.domain.deployment import CurrentVersion, parse_current
-from bellwether.domain.errors import NotFoundError
+from bellwether.domain.errors import BellwetherError, NotFoundError, TransientUpstreamError
 from bellwether.domain.experiment import Experiment, parse_experiment
+from bellwether.domain.routing import Traffic
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+
+TRAFFIC_SECONDS = 15.0
 
 
 @cache
@@ -21,6 +26,13 @@ def ssm_client() -> "SSMClient":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
     return boto3.client("ssm", config=timely)
+
+
+@cache
+def hurried_ssm_client() -> "SSMClient":
+    """The same for those whose caller waits."""
+    hurried = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
+    return boto3.client("ssm", config=hurried)
 
 
 class SsmCurrentVersions:
@@ -89,3 +101,39 @@ class SsmExperimentsStore(SsmExperiments):
         name = self.parameter_name(model)
         with suppress(NotFoundError), translated(f"parameter {name}"):
             ssm_client().delete_parameter(Name=name)
+
+
+class SsmTraffic:
+    """TrafficControl over both parameters of a model, read together. Needs ssm:GetParameters.
+
+    What was read holds for `TRAFFIC_SECONDS`; that it could not be read, as well, so that callers wait for it once.
+    """
+
+    def __init__(self, environment: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._current = SsmCurrentVersions(environment)
+        self._experiments = SsmExperiments(environment)
+        self._now = now
+        self._known: dict[str, tuple[float, Traffic | str]] = {}
+
+    def get(self, model: str) -> Traffic:
+        """As it was at most some seconds ago; raises TransientUpstreamError when it can't be read."""
+        read_at, traffic = self._known.get(model, (-TRAFFIC_SECONDS, ""))
+        if self._now() - read_at >= TRAFFIC_SECONDS:
+            try:
+                traffic = self._read(model)
+            except BellwetherError as error:
+                traffic = str(error)
+            self._known[model] = (self._now(), traffic)
+        if isinstance(traffic, str):
+            raise TransientUpstreamError(traffic)
+        return traffic
+
+    def _read(self, model: str) -> Traffic:
+        current, experiment = self._current.parameter_name(model), self._experiments.parameter_name(model)
+        with translated(f"parameters of {model}"):
+            found = hurried_ssm_client().get_parameters(Names=[current, experiment])["Parameters"]
+        texts = {each["Name"]: each["Value"] for each in found}
+        return Traffic(
+            parse_current(texts.get(current, "{}"), current),
+            parse_experiment(texts.get(experiment, "{}"), model, experiment),
+        )

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bellwether.domain.capture import Actual, CaptureRecord
 from bellwether.domain.experiment import Experiment
+from bellwether.domain.routing import Traffic
 
 
 class CaptureQueue(Protocol):
@@ -58,3 +59,10 @@ class ExperimentsStore(Experiments, Protocol):
 
     def clear(self, model: str) -> None:
         """End a model's experiment; nothing happens when there is none."""
+
+
+class TrafficControl(Protocol):
+    """What is in service of each model, asked for by every prediction."""
+
+    def get(self, model: str) -> Traffic:
+        """As it was at most some seconds ago; raises a BellwetherError when that can't be told."""

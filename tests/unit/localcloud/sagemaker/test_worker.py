@@ -1,4 +1,5 @@
 import io
+from types import ModuleType
 from typing import Any
 
 from localcloud.sagemaker import worker_main
@@ -30,3 +31,13 @@ def test_a_message_that_is_no_text_does_not_end_the_worker() -> None:
     (refused, message), (answered, _) = frames(answers)
     assert (refused["status"], answered["status"]) == (500, 200)
     assert message.decode() == r"ValueError: half a pair: \ud800"
+
+
+def test_text_that_is_no_utf8_reaches_the_code_as_the_container_decodes_it() -> None:
+    # Given code that gives back what it was sent
+    module = ModuleType("inference")
+    module.transform_fn = lambda _model, content, _type, _accept: content  # type: ignore[attr-defined]
+    handler = worker_main.Handler(module, None)
+    # When bytes come that are no UTF-8; Then as text with marks in their place, and as they are where they are no text
+    assert handler.answer(b"\xff{}", "application/json", "*/*") == ("�{}".encode(), "*/*")
+    assert handler.answer(b"\xff{}", "application/octet-stream", "*/*") == (b"\xff{}", "*/*")
