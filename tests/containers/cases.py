@@ -246,8 +246,32 @@ MODELS = (
     Case("models/prepare_training/unknown_model", error="NotFoundError"),
     Case("models/assess_candidate/finished_job", {"accepted": True}, given=job_finished),
     Case("models/register_candidate/accepted", {"version": 1}),
+SALES_FILE = b"""datesold,postcode,price,propertyType,bedrooms
+2007-02-07,2607,525000,house,4
+2007-02-27,2906,x,house,3
+"""
+
+
+def sales_dropped(world: World, event: Event) -> Event:
+    """Somebody has put a file of sales into the inbox."""
+    world.put("housing-data/inbox/sales.csv", SALES_FILE)
+    return event
+
+
+INGEST_SALES = (
+    Case(
+        "models/ingest_sales/object_created",
+        {"rejections": 1, "dataset": {"layout": "canberra", "rows": 1}},
+        given=sales_dropped,
+    ),
+    Case("models/ingest_sales/by_hand", {"ingested": [{"known": True}], "dataset": {"rows": 1}}, given=sales_dropped),
+    Case("models/ingest_sales/start_over", {"ingested": [], "dataset": None}),
+    Case("models/ingest_sales/no_sales", error="NotFoundError"),
+)
+
     Case("models/assess_bundle/embedded", {"accepted": True, "model": "sentiment"}, given=bundle_delivered),
     Case("models/deploy_model/pending", {"started": False}),
+    *INGEST_SALES,
     Case("models/deploy_model/archived", {"started": False}),
     Case("models/deploy_model/foreign_group", {"started": False}),
     Case("models/deploy_model/rejected", {"started": True}),

@@ -5,10 +5,10 @@ from functools import wraps
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-__all__ = ["MetricUnit", "logger", "metrics", "observed", "tracer"]
+__all__ = ["MetricUnit", "gauge", "logger", "metrics", "observed", "tracer"]
 
 logger = Logger()
 metrics = Metrics()
@@ -21,6 +21,13 @@ def observed(handler: Handler) -> Handler:
     """Give a handler structured logs with its request id, EMF metrics flushed at the end, and a trace segment."""
     traced = tracer.capture_lambda_handler(handler, capture_response=False)  # payloads don't belong into traces
     return logger.inject_lambda_context(_flushing_metrics(traced), clear_state=True)
+
+
+def gauge(name: str, unit: MetricUnit, value: float, **dimensions: str) -> None:
+    """Measure something under dimensions of its own, which the function's other metrics don't have."""
+    namespace = metrics.provider.namespace
+    with single_metric(name=name, unit=unit, value=value, namespace=namespace, default_dimensions=dimensions):
+        pass
 
 
 def _flushing_metrics(handler: Handler) -> Handler:

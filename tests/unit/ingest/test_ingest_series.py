@@ -12,7 +12,7 @@ from bellwether.domain import delimited, packs
 from bellwether.domain.errors import BellwetherError, NotFoundError, TransientUpstreamError, UpstreamError
 from bellwether.domain.fred_layout import INBOX, ORIGINALS, QUARANTINE, VINTAGES
 from bellwether.ports.series import Download
-from bellwether.usecases import ingest_series
+from bellwether.usecases import ingest_series, quarantine
 from bellwether.usecases.ingest_series import Ingestion, ingest_from, ingest_inbox
 from tests.fakes.objects import NOON, InMemoryObjectStore
 from tests.unit.ingest.builders import a_file, monthly
@@ -122,7 +122,7 @@ def test_of_many_bad_rows_the_first_are_shown_and_all_are_counted_and_kept(store
     rows = "".join(f"2015-01-{day:02d},x\n" for day in range(1, 31))
     drop(store, "UNRATE.csv", f"DATE,UNRATE\n{rows}2015-02-01,3.5\n".encode())
     result = ingest_inbox(store)
-    assert (len(result.quarantined), result.rejections) == (ingest_series.REASONS_SHOWN, 30)
+    assert (len(result.quarantined), result.rejections) == (quarantine.REASONS_SHOWN, 30)
     reason = json.loads(store.get(f"{result.quarantined[0].key}.reason.json").content)
     assert len(reason["findings"]) == 30
 
