@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
 from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.ssm import SsmPromotions
+from bellwether.adapters.ssm import SsmExperiments, SsmPromotions
 from bellwether.domain.deployment import DeploymentPlan
 from bellwether.observability import MetricUnit, logger, metrics, observed
 from bellwether.settings import FunctionSettings, load, parse
@@ -21,9 +21,13 @@ class Settings(FunctionSettings):
 
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Answer with the version that is current now, and the one before it."""
+    """Answer with the version that is current now, the one before it, and the experiment that has ended with this."""
+    environment = load(Settings).environment
     promotion = promote_version(
-        parse(DeploymentPlan, event), promotions=SsmPromotions(load(Settings).environment), clock=SystemClock()
+        parse(DeploymentPlan, event),
+        promotions=SsmPromotions(environment),
+        experiments=SsmExperiments(environment),
+        clock=SystemClock(),
     )
     metrics.add_dimension("model", promotion.model)
     metrics.add_metric("ModelDeployed", MetricUnit.Count, 1)

@@ -1,4 +1,4 @@
-"""Verify an approved version's bundle and plan its deployment."""
+"""Verify a version's bundle and plan its deployment, or its experiment."""
 
 from functools import cache
 from typing import Annotated, Any
@@ -9,10 +9,10 @@ from pydantic import Field
 from bellwether.adapters.bundles import S3Archives
 from bellwether.adapters.s3 import S3ObjectStore
 from bellwether.adapters.sagemaker import SageMakerEndpointStates, SageMakerRegisteredVersions
-from bellwether.adapters.ssm import SsmCurrentVersions
+from bellwether.adapters.ssm import SsmCurrentVersions, SsmExperiments
 from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.verify_bundle import VerificationRequest, verify_bundle
+from bellwether.usecases.verify_bundle import BundleVerifier, VerificationRequest
 
 object_store = cache(S3ObjectStore)  # one client for each process
 
@@ -28,13 +28,14 @@ class Settings(FunctionSettings):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with the plan that every later step works from."""
     settings = load(Settings)
-    plan = verify_bundle(
-        parse(VerificationRequest, event),
+    verifier = BundleVerifier(
         versions=SageMakerRegisteredVersions(),
         archives=S3Archives(settings.data_bucket),
         objects=object_store(settings.data_bucket),
         current_versions=SsmCurrentVersions(settings.environment),
+        experiments=SsmExperiments(settings.environment),
         endpoints=SageMakerEndpointStates(),
     )
+    plan = verifier.verify(parse(VerificationRequest, event))
     logger.info("bundle verified", extra={"model": plan.model, "version": plan.version, "deploy": plan.deploy})
     return plan.model_dump(mode="json")

@@ -17,6 +17,7 @@ from bellwether.observability import metrics
 from tests.builders import ACCOUNT, BUCKET, GROUP, REGION
 
 DEPLOY_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:deploy"
+JUDGE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:judge"
 ENDPOINT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/endpoint"
 CACHES: tuple[Any, ...] = (
     settings.load,
@@ -72,6 +73,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         "COST_CENTER": "research",
         "ENDPOINT_ROLE_ARN": ENDPOINT_ROLE,
         "DEPLOY_STATE_MACHINE_ARN": DEPLOY_MACHINE,
+        "JUDGE_STATE_MACHINE_ARN": JUDGE_MACHINE,
         "INFERENCE_IMAGE": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0",
         "VERSIONS_MAX": "10",
         "ENDPOINTS_MAX": "1",
@@ -91,9 +93,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         world = Aws()
         world.client("s3").create_bucket(Bucket=BUCKET)
         world.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
-        world.client("stepfunctions").create_state_machine(
-            name="deploy", definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/states"
-        )
+        for name in ("deploy", "judge"):
+            world.client("stepfunctions").create_state_machine(
+                name=name, definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/states"
+            )
         yield world
     for cache in CACHES:
         cache.cache_clear()

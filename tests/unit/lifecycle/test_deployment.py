@@ -26,13 +26,14 @@ from bellwether.domain.errors import (
     TransientUpstreamError,
     UpstreamError,
 )
+from bellwether.domain.experiment import Experiment
 from bellwether.settings import parse
-from bellwether.usecases.promote_version import promote_version
+from bellwether.usecases.promote_version import Promotion, promote_version
 from bellwether.usecases.restore_endpoint import restore_endpoint
 from bellwether.usecases.smoke_test_endpoint import SmokeTest, smoke_test_endpoint
 from bellwether.usecases.stage_endpoint import stage_endpoint
 from bellwether.usecases.start_deployment import PackageStateChange, StartedDeployment, start_deployment
-from bellwether.usecases.verify_bundle import VerificationRequest, verify_bundle
+from bellwether.usecases.verify_bundle import BundleVerifier, VerificationRequest
 from tests.builders import (
     BUCKET,
     GOLDEN_REQUEST,
@@ -44,6 +45,7 @@ from tests.builders import (
     package_arn,
     state_change,
 )
+from tests.fakes.captures import InMemoryExperiments
 from tests.fakes.lifecycle import (
     NOON,
     ArchivesByUri,
@@ -182,6 +184,7 @@ class Registered:
     metadata: dict[str, str] | None = None
     endpoints: InMemoryEndpoints = field(default_factory=InMemoryEndpoints)
     promotions: InMemoryPromotions = field(default_factory=InMemoryPromotions)
+    experiments: InMemoryExperiments = field(default_factory=InMemoryExperiments)
     objects: InMemoryObjectStore = field(default_factory=InMemoryObjectStore)
 
     def verify(self, **event: Any) -> DeploymentPlan:
@@ -191,14 +194,15 @@ class Registered:
             package_arn(3), GROUP, 3, self.approval, MODEL_DATA, metadata
         )
         request = {"model": "macro", "version": 3, "model_package_arn": package_arn(3), "action": "deploy"}
-        return verify_bundle(
-            parse(VerificationRequest, request | event),
+        verifier = BundleVerifier(
             versions=registry,
             archives=ArchivesByUri({MODEL_DATA: self.tar or self.bundle.tar()}),
             objects=self.objects,
             current_versions=self.promotions,
+            experiments=self.experiments,
             endpoints=self.endpoints,
         )
+        return verifier.verify(parse(VerificationRequest, request | event))
 
 
 def test_a_first_approved_version_is_deployed_with_nothing_to_go_back_to() -> None:
@@ -432,30 +436,38 @@ def test_an_endpoint_that_is_cold_is_asked_again() -> None:
 # --- promotion ------------------------------------------------------------------------------------------------------
 
 
+def promoted(promotions: InMemoryPromotions, planned: DeploymentPlan, *running: Experiment) -> Promotion:
+    return promote_version(
+        planned, promotions=promotions, experiments=InMemoryExperiments(*running), clock=StoppedClock()
+    )
+
+
 def test_a_proven_version_becomes_current_and_remembers_the_one_before() -> None:
     promotions = InMemoryPromotions(current(2))
-    promotion = promote_version(plan(), promotions=promotions, clock=StoppedClock())
+    promotion = promoted(promotions, plan())
     assert (promotion.version, promotion.previous_version, promotion.promoted_at) == (3, 2, NOON)
     assert promotions.current["macro"].endpoint_config_name == config_of(3)
 
 
 def test_promoting_twice_is_promoting_once() -> None:
     promotions = InMemoryPromotions(current(2))
-    first = promote_version(plan(), promotions=promotions, clock=StoppedClock())
-    assert promote_version(plan(), promotions=promotions, clock=StoppedClock()) == first
+    first = promoted(promotions, plan())
+    assert promoted(promotions, plan()) == first
     assert promotions.puts == 1
 
 
 def test_a_newer_version_promoted_meanwhile_stays() -> None:
     promotions = InMemoryPromotions(current(4))
     with pytest.raises(ConflictError, match="version 4 was promoted meanwhile"):
-        promote_version(plan(), promotions=promotions, clock=StoppedClock())
+        promoted(promotions, plan())
     assert promotions.current["macro"].version == 4
 
 
 def test_a_rollback_makes_an_older_version_current() -> None:
     promotions = InMemoryPromotions(current(4))
-    promotion = promote_version(plan(action="rollback"), promotions=promotions, clock=StoppedClock())
+    promotion = promote_version(
+        plan(action="rollback"), promotions=promotions, experiments=InMemoryExperiments(), clock=StoppedClock()
+    )
     assert (promotion.version, promotion.previous_version) == (3, 4)
 
 

@@ -13,6 +13,8 @@ from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.models import Sha256
 
 BUNDLE_SHA256 = "bundle_sha256"  # key of the registered version's metadata that deployment relies upon
+APPROVED_FOR = "approved_for"  # key of its metadata: EXPERIMENT says that its approval alone does not deploy it
+EXPERIMENT = "experiment"
 EXECUTION_NAME_LIMIT = 80
 Version = Annotated[int, Field(ge=1)]
 
@@ -31,6 +33,8 @@ class Action(StrEnum):
     DEPLOY = "deploy"
     REJECT = "reject"
     ROLLBACK = "rollback"
+    CHALLENGE = "challenge"
+    STOP_CHALLENGE = "stop_challenge"
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class DeploymentPlan(BaseModel):
     model: str
     version: Version
     model_package_arn: str
-    action: Literal[Action.DEPLOY, Action.ROLLBACK] = Action.DEPLOY
+    action: Literal[Action.DEPLOY, Action.ROLLBACK, Action.CHALLENGE] = Action.DEPLOY
     deploy: bool = True
     reason: str = ""
     bundle_sha256: Sha256
@@ -148,6 +152,11 @@ def config_before(config_name: str, current: CurrentVersion | None, endpoint: En
     if alive and endpoint.heads_for != config_name:
         return endpoint.heads_for
     return current.endpoint_config_name if current is not None else None
+
+
+def sibling_arn(model_package_arn: str, version: int) -> str:
+    """ARN of another version of the same group."""
+    return f"{model_package_arn.rpartition('/')[0]}/{version}"
 
 
 def execution_name(package_group: str, version: int, action: Action, event_id: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from bellwether.domain.deployment import Version
+from bellwether.domain.deployment import CurrentVersion, DeploymentPlan, Version
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.models import Sha256
 
@@ -25,15 +25,41 @@ class Decider(StrEnum):
     PERSON = "person"
 
 
+ExperimentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Challenge(BaseModel):
+    """How a version is to be tried: what whoever starts an experiment has to say."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    experiment_id: ExperimentId
+    mode: Mode
+    share: Share
+    decider: Decider = Decider.PERSON
+    days: Annotated[float, Field(gt=0, le=90)]
+
+
+class ChallengePlan(DeploymentPlan):
+    """The plan of a version that goes into service beside the champion, at an endpoint of its own.
+
+    Without a champion there is nothing to deploy.
+    """
+
+    challenge: Challenge
+    champion_version: Version | None
+
+
 class Experiment(BaseModel):
     """A challenger in service beside the current version; kept as JSON in a parameter of its model."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    experiment_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]  # also salts the assignment of entities
+    experiment_id: ExperimentId  # also salts the assignment of entities
     model: str
     mode: Mode
-    share: Annotated[float, Field(gt=0, le=1)]  # of the entities that are given to the challenger, or shadowed
+    share: Share  # of the entities that are given to the challenger, or shadowed
     decider: Decider = Decider.PERSON
     champion_version: Version
     challenger_version: Version
@@ -58,3 +84,18 @@ def parse_experiment(text: str, model: str, name: str) -> Experiment | None:
     if experiment.model != model:
         raise InvalidInputError(f"holds an experiment of {experiment.model}", field=name)
     return experiment
+
+
+def why_not_challenge(
+    *, version: int, bundle_sha256: str, current: CurrentVersion | None, running: Experiment | None
+) -> str | None:
+    """Why a verified version can't compete; None when it can."""
+    if current is None:
+        return "no version serves that it could be compared with"
+    if running is not None:
+        return f"experiment {running.experiment_id} with version {running.challenger_version} is under way"
+    if current.version == version:
+        return f"version {version} is current"
+    if current.bundle_sha256 == bundle_sha256:
+        return f"version {version} is the same bundle as version {current.version}, which is current"
+    return None

@@ -96,7 +96,14 @@ class EndpointStates(Protocol):
         """None when there is no such endpoint."""
 
 
-class Endpoints(EndpointStates, Protocol):
+class RemovableEndpoints(EndpointStates, Protocol):
+    """Endpoints, to be removed. An endpoint that is changing takes no order: ConflictError."""
+
+    def delete(self, endpoint_name: str) -> None:
+        """Remove it; nothing happens when it is gone."""
+
+
+class Endpoints(RemovableEndpoints, Protocol):
     """Endpoints, to be changed. An endpoint that is changing takes no order: ConflictError."""
 
     def create(self, endpoint_name: str, config_name: str) -> None:
@@ -104,9 +111,6 @@ class Endpoints(EndpointStates, Protocol):
 
     def update(self, endpoint_name: str, config_name: str) -> None:
         """Move it to another configuration without an interruption; raises NotFoundError."""
-
-    def delete(self, endpoint_name: str) -> None:
-        """Remove it; nothing happens when it is gone."""
 
 
 class ServingModels(Protocol):

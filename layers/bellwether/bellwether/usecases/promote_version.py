@@ -7,12 +7,14 @@ from pydantic import BaseModel, ConfigDict
 from bellwether.domain.catalogue import model_spec
 from bellwether.domain.deployment import Action, CurrentVersion, DeploymentPlan
 from bellwether.domain.errors import ConflictError
+from bellwether.domain.experiment import Experiment
+from bellwether.ports.captures import Experiments
 from bellwether.ports.clock import Clock
 from bellwether.ports.models import Promotions
 
 
 class Promotion(BaseModel):
-    """The version that is current now, and the one before it."""
+    """The version that is current now, the one before it, and the experiment that this brings to its end."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,11 +22,15 @@ class Promotion(BaseModel):
     version: int
     previous_version: int | None
     promoted_at: datetime
+    experiment: Experiment | None = None
 
 
-def promote_version(plan: DeploymentPlan, *, promotions: Promotions, clock: Clock) -> Promotion:
+def promote_version(
+    plan: DeploymentPlan, *, promotions: Promotions, experiments: Experiments, clock: Clock
+) -> Promotion:
     """Record the plan's version as current; a second time changes nothing.
 
+    An experiment that runs has lost its champion, or has won: its challenger or another version is what serves now.
     Raises ConflictError when a newer version was promoted while this one was being deployed.
     """
     spec = model_spec(plan.model)
@@ -47,4 +53,5 @@ def promote_version(plan: DeploymentPlan, *, promotions: Promotions, clock: Cloc
         version=current.version,
         previous_version=current.previous_version,
         promoted_at=current.promoted_at,
+        experiment=experiments.get(spec.name),
     )
