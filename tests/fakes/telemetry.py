@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from bellwether.domain.bars import SMALLEST_JUMP, Bar, BarRequest, Coverage
-from bellwether.domain.errors import TransientUpstreamError
+from bellwether.domain.errors import TransientUpstreamError, UpstreamError
 from bellwether.domain.signals import Signal, SignalRule, Situation
 from bellwether.ports.telemetry import BarAnswer, Refused, StoredBars
 
@@ -57,17 +57,27 @@ class InMemoryBars:
 
 
 class ReplayedMarket:
-    """MarketData over given bars; `fails_after` requests it is throttled."""
+    """MarketData over given bars; `fails_after` requests it is throttled, and never tells of what it `refuses`."""
 
-    def __init__(self, bars: Sequence[Bar], *, unknown: Sequence[str] = (), fails_after: int | None = None) -> None:
+    def __init__(
+        self,
+        bars: Sequence[Bar],
+        *,
+        unknown: Sequence[str] = (),
+        refuses: Sequence[str] = (),
+        fails_after: int | None = None,
+    ) -> None:
         self.asked: list[BarRequest] = []
         self._bars = tuple(bars)
         self._unknown = unknown
+        self._refuses = refuses
         self._fails_after = fails_after
 
     def bars(self, request: BarRequest) -> BarAnswer:
         if self._fails_after is not None and len(self.asked) >= self._fails_after:
             raise TransientUpstreamError("too many requests")
+        if any(ticker in self._refuses for ticker in request.tickers):
+            raise UpstreamError("it turns in circles")
         self.asked.append(request)
         found = (
             bar for bar in self._bars if bar.ticker in request.tickers and request.start <= bar.start < request.end

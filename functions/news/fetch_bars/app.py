@@ -1,5 +1,6 @@
 """Fetch bars from the market-data API."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.fetch_bars import BarOrder, fetch_bars
 
 REFUSED_SHOWN = 50
+HAND_ON_SECONDS = 5.0
+"""Kept back for handing on what came, however long the source takes for more."""
 
 
 class Settings(FunctionSettings):
@@ -38,12 +41,16 @@ class AlpacaSecret(BaseModel):
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer with the bars, or with the key of the object that holds them."""
+
+    def seconds_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000
+
     delivery = fetch_bars(
         parse(BarOrder, event),
-        source=_market_data(),
+        source=_market_data(lambda: seconds_left() - HAND_ON_SECONDS),
         objects=_objects(),
         clock=SystemClock(),
-        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        seconds_left=seconds_left,
     )
     if delivery.refused:  # a metric is paid for by the hour in which it is told
         metrics.add_metric("BarsRefused", MetricUnit.Count, len(delivery.refused))
@@ -55,14 +62,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return delivery.model_copy(update={"refused": delivery.refused[:REFUSED_SHOWN]}).model_dump(mode="json")
 
 
-def _market_data() -> AlpacaMarketData:
+def _market_data(seconds_left: Callable[[], float]) -> AlpacaMarketData:
     """Made anew each time, so that a rotated key is seen at once."""
     settings = load(Settings)
     key = None
     if settings.alpaca_secret_id:
         secret = parse(AlpacaSecret, SecretsManagerStore().get_json(settings.alpaca_secret_id))
         key = AlpacaKey(secret.key_id, secret.secret_key)
-    return AlpacaMarketData(str(settings.market_data_url), key, feed=settings.market_data_feed)
+    return AlpacaMarketData(
+        str(settings.market_data_url), key, feed=settings.market_data_feed, seconds_left=seconds_left
+    )
 
 
 @cache

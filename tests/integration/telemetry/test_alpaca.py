@@ -90,6 +90,37 @@ def test_bars_that_can_not_be_true_are_told_and_left_out() -> None:
     assert ["highest" in answer.refused[0].reason, "multiple" in answer.refused[1].reason] == [True, True]
 
 
+def test_what_is_no_bar_at_all_costs_the_others_nothing() -> None:
+    # Given a page with rows that no schema promises, as text: JSON knows no NaN, some servers do
+    good = '{"t": "2026-03-10T13:40:00Z", "o": 1, "h": 1.5, "l": 0.4, "c": 0.45, "v": 0}'
+    odd = [
+        good.replace('"o": 1', '"o": NaN'),
+        good.replace('"v": 0', '"v": -1'),
+        good.replace('"v": 0', '"v": 1e999999'),
+        good.replace('"c": 0.45', '"c": null'),
+        good.replace("2026-03-10T13:40:00Z", "yesterday"),
+        '"a bar"',
+        "null",
+    ]
+    body = f'{{"bars": {{"ACME": [{", ".join([*odd, good])}], "BETA": null}}, "next_page_token": null}}'
+    with market_server(lambda _: Answer(body=body.encode())) as server:
+        answer = AlpacaMarketData(server.url, KEY).bars(request("ACME", "BETA"))
+    assert [each.start for each in answer.bars] == [OPENS + 2 * FIVE_MINUTES]
+    assert [each.ticker for each in answer.refused] == ["ACME"] * len(odd)
+
+
+def test_it_does_not_outlast_the_function() -> None:
+    # Given a source that is busy, or gives an endless answer byte by byte, and little time
+    left = iter([30.0, 30.0, 30.0, 4.0, 4.0])
+    with market_server(lambda _: Answer(503)) as server, pytest.raises(TransientUpstreamError):
+        AlpacaMarketData(server.url, KEY, pause=Pauses(), seconds_left=lambda: next(left)).bars(request())
+    assert len(server.requests) <= 2
+    # And with none left, nothing is asked
+    with market_server(lambda _: NOTHING) as server, pytest.raises(TransientUpstreamError, match="no time left"):
+        AlpacaMarketData(server.url, KEY, seconds_left=lambda: 1.0).bars(request())
+    assert server.requests == []
+
+
 def test_a_throttled_request_waits_as_long_as_it_is_told() -> None:
     now = 1_700_000_000.0
     answers = iter(

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from bellwether.domain.bars import Bar, TelemetryPolicy, bar_starts
-from bellwether.domain.errors import InvalidInputError, TransientUpstreamError
+from bellwether.domain.errors import InvalidInputError, TransientUpstreamError, UpstreamError
 from bellwether.domain.market_calendar import MarketHours, session_on
 from bellwether.usecases import fetch_bars as fetching
 from bellwether.usecases.fetch_bars import BarOrder, Delivery, fetch_bars
@@ -145,6 +145,20 @@ def test_what_came_before_a_throttled_request_is_kept() -> None:
     assert (delivery.postponed, delivery.trouble) == (1, "too many requests")
     world.keep(delivery)
     assert [each.tickers for each in world.plan("ACME", "BETA", "GAMMA").requests] == [("GAMMA",)]
+
+
+def test_a_refused_request_leaves_the_others_alone() -> None:
+    # Given a source that refuses the first of two requests
+    world = World(ReplayedMarket(market("ACME", "BETA", "GAMMA"), refuses=("ACME",)))
+    delivery = world.fetch(world.plan("ACME", "BETA", "GAMMA"))
+    # Then the second is answered, and the first comes again
+    assert (delivery.postponed, delivery.trouble) == (1, "it turns in circles")
+    world.keep(delivery)
+    assert [each.tickers for each in world.plan("ACME", "BETA", "GAMMA").requests] == [("ACME", "BETA")]
+    # And where it refuses all of them, a person has to look
+    world.source = ReplayedMarket((), refuses=("ACME", "GAMMA"))
+    with pytest.raises(UpstreamError):
+        world.fetch(world.plan("ACME", "BETA", "GAMMA"))
 
 
 def test_a_source_that_gives_nothing_is_an_error() -> None:

@@ -4,19 +4,20 @@ One request may name many symbols; the answer comes in pages over all of them. `
 is its start. Free accounts may ask 200 times a minute and see recent bars of the feed `iex` only.
 """
 
+import math
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import urllib3
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from bellwether.domain.bars import Bar, BarRequest, Timeframe, checked
+from bellwether.domain.bars import MAX_VOLUME, Bar, BarRequest, Timeframe, checked
 from bellwether.domain.errors import InvalidInputError, TransientUpstreamError, UpstreamError
 from bellwether.ports.telemetry import BarAnswer, Refused
 
@@ -25,9 +26,12 @@ Adjustment = Literal["raw", "split", "dividend", "all"]
 
 ATTEMPTS = 4
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 20.0
+READ_SECONDS = 20.0  # of silence
+ANSWER_SECONDS = 30.0  # for a whole answer
+LEAST_SECONDS = 5.0  # with less time left nothing is asked any more
 LONGEST_PAUSE_SECONDS = 20.0  # a longer wish is for the next run
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
+_PART_BYTES = 256 * 1024
 PAGE_BARS = 10_000  # the API's own limit
 MAX_PAGES = 200
 _USER_AGENT = "bellwether/0.1 (market telemetry)"
@@ -58,11 +62,12 @@ class AlpacaMarketData:
         timeframe: Timeframe = Timeframe.FIVE_MINUTES,
         pause: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
+        seconds_left: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._url = f"{url.rstrip('/')}/v2/stocks/bars"
         self._timeframe = timeframe
         self._fixed = {"timeframe": timeframe.value, "feed": feed, "adjustment": adjustment, "sort": "asc"}
-        self._http = _Http(key, pause, now)
+        self._http = _Http(key, pause, now, seconds_left)
 
     def bars(self, request: BarRequest) -> BarAnswer:
         """All bars of a request, page by page.
@@ -85,7 +90,8 @@ class AlpacaMarketData:
     def _of(self, request: BarRequest) -> BarAnswer:
         bars: list[Bar] = []
         refused: list[Refused] = []
-        for page in self._pages(request):
+        for page, odd in self._pages(request):
+            refused += odd
             for ticker, rows in (page.bars or {}).items():
                 for row in rows:
                     bar = row.bar(ticker)
@@ -97,7 +103,7 @@ class AlpacaMarketData:
                         refused.append(Refused(ticker, str(error)))
         return BarAnswer(tuple(bars), tuple(refused))
 
-    def _pages(self, request: BarRequest) -> Iterator["_Page"]:
+    def _pages(self, request: BarRequest) -> Iterator[tuple["_Page", Sequence[Refused]]]:
         parameters = {
             **self._fixed,
             "symbols": ",".join(request.tickers),
@@ -107,11 +113,8 @@ class AlpacaMarketData:
         }
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
-            try:
-                page = _Page.model_validate_json(self._http.get(self._url, parameters))
-            except ValidationError as error:
-                raise UpstreamError("the market data API's answer is not what it promises") from error
-            yield page
+            page, odd = _read(self._http.get(self._url, parameters))
+            yield page, odd
             token = page.next_page_token
             if not token:
                 return
@@ -134,7 +137,7 @@ class _Row(BaseModel):
     h: Decimal
     l: Decimal  # noqa: E741 - the API's own name
     c: Decimal
-    v: Annotated[Decimal, Field(allow_inf_nan=False)]
+    v: Annotated[Decimal, Field(ge=0, le=MAX_VOLUME)]
 
     def bar(self, ticker: str) -> Bar:
         return Bar(ticker, self.t.astimezone(UTC), self.o, self.h, self.l, self.c, int(self.v))
@@ -145,6 +148,42 @@ class _Page(BaseModel):
 
     bars: dict[str, tuple[_Row, ...]] | None  # null where there are none
     next_page_token: Annotated[str | None, Field(max_length=4096)] = None
+
+
+class _OddPage(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    bars: dict[str, tuple[Any, ...] | None] | None
+    next_page_token: Annotated[str | None, Field(max_length=4096)] = None
+
+
+def _read(content: bytes) -> tuple[_Page, Sequence[Refused]]:
+    """A page, and what on it is no bar. Raises UpstreamError for no page, and for one without any bar."""
+    try:
+        return _Page.model_validate_json(content), ()
+    except ValidationError as error:
+        try:
+            odd = _OddPage.model_validate_json(content)
+        except ValidationError:
+            odd = _OddPage(bars=None)
+        rows: dict[str, list[_Row]] = {}
+        refused: list[Refused] = []
+        for ticker, row in ((ticker, row) for ticker, each in (odd.bars or {}).items() for row in each or ()):
+            try:
+                good = _Row.model_validate(row)
+                rows.setdefault(ticker, []).append(good)
+            except ValidationError as problem:
+                refused.append(Refused(ticker, f"no bar: {_first_problem(problem)}"))
+        if not rows:
+            raise UpstreamError("the market data API's answer is not what it promises") from error
+        return _Page.model_construct(
+            bars={ticker: tuple(each) for ticker, each in rows.items()}, next_page_token=odd.next_page_token
+        ), tuple(refused)
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 # --- HTTP -----------------------------------------------------------------------------------------------------------
@@ -163,16 +202,21 @@ class _Failure:
 class _Http:
     """GET with time limits, a limit on the answer's size, and obedience to the rate limit."""
 
-    def __init__(self, key: AlpacaKey | None, pause: Callable[[float], None], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        key: AlpacaKey | None,
+        pause: Callable[[float], None],
+        now: Callable[[], float],
+        seconds_left: Callable[[], float],
+    ) -> None:
         self._pause = pause
         self._now = now
+        self._seconds_left = seconds_left
         self._not_before = 0.0
         headers = {"User-Agent": _USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
         if key:
             headers |= {"APCA-API-KEY-ID": key.key_id, "APCA-API-SECRET-KEY": key.secret}
-        self._pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), headers=headers, retries=False
-        )
+        self._pool = urllib3.PoolManager(headers=headers, retries=False)
 
     def get(self, url: str, parameters: Mapping[str, str]) -> bytes:
         """Raises TransientUpstreamError when busy for longer than there is patience, UpstreamError for a refusal."""
@@ -182,9 +226,11 @@ class _Http:
             if attempt:
                 backoff = 2**attempt * random.uniform(0.25, 0.5)  # noqa: S311 - spreads load, no secret
                 wish = failure.pause_seconds if failure.pause_seconds is not None else backoff
-                if wish > LONGEST_PAUSE_SECONDS:
+                if wish > min(LONGEST_PAUSE_SECONDS, self._seconds_left() - LEAST_SECONDS):
                     break
                 self._pause(wish)
+            if self._seconds_left() < LEAST_SECONDS:
+                raise TransientUpstreamError("there was no time left to ask the market data API")
             outcome = self._attempt(url, parameters)
             if isinstance(outcome, bytes):
                 return outcome
@@ -193,18 +239,33 @@ class _Http:
 
     def _wait_for_allowance(self) -> None:
         wait = self._not_before - self._now()
-        if wait > LONGEST_PAUSE_SECONDS:
+        if wait > min(LONGEST_PAUSE_SECONDS, self._seconds_left() - LEAST_SECONDS):
             raise TransientUpstreamError(f"the market data API's rate limit is used up for {wait:.0f} s")
         if wait > 0:
             self._pause(wait)
 
     def _attempt(self, url: str, parameters: Mapping[str, str]) -> bytes | _Failure:
+        allowed = min(ANSWER_SECONDS, self._seconds_left())
+        over_at = time.monotonic() + allowed
+        patience = urllib3.Timeout(connect=min(CONNECT_SECONDS, allowed), read=min(READ_SECONDS, allowed))
         try:
             response = self._pool.request(
-                "GET", url, fields=dict(parameters), preload_content=False, redirect=False, decode_content=True
+                "GET",
+                url,
+                fields=dict(parameters),
+                preload_content=False,
+                redirect=False,
+                decode_content=True,
+                timeout=patience,
             )
+            content = b""
             try:
-                content = response.read(MAX_ANSWER_BYTES + 1, decode_content=True)
+                for part in response.stream(_PART_BYTES, decode_content=True):
+                    content += part
+                    if time.monotonic() > over_at:
+                        return _Failure(f"no whole answer within {allowed:.0f} s")
+                    if len(content) > MAX_ANSWER_BYTES:
+                        break
             finally:
                 response.release_conn()
                 response.close()

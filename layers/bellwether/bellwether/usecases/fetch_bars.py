@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.domain.bars import Bar, BarRequest
-from bellwether.domain.errors import ConflictError, TransientUpstreamError
+from bellwether.domain.errors import ConflictError, TransientUpstreamError, UpstreamError
 from bellwether.ports.clock import Clock
 from bellwether.ports.objects import ObjectStore
 from bellwether.ports.telemetry import MarketData, Refused
@@ -51,13 +51,14 @@ class Delivery(BaseModel):
 def fetch_bars(
     order: BarOrder, *, source: MarketData, objects: ObjectStore, clock: Clock, seconds_left: Callable[[], float]
 ) -> Delivery:
-    """Fetch request by request; one that fails stops the rest, and what came before it is kept.
+    """Fetch request by request, and keep what came: a refused request leaves the others alone, a busy source ends it.
 
     Raises what the source raises when nothing came at all: then a repetition is worth its while, or a person is needed.
     """
     bars: list[Bar] = []
     answered: list[BarRequest] = []
     refused: list[Refused] = []
+    refusal: UpstreamError | None = None
     trouble: str | None = None
     for request in order.requests:
         if answered and seconds_left() < RESERVE_SECONDS:
@@ -69,9 +70,14 @@ def fetch_bars(
                 raise
             trouble = str(error)
             break
+        except UpstreamError as error:
+            refusal, trouble = error, str(error)
+            continue
         bars += answer.bars
         refused += answer.refused
         answered.append(request)
+    if refusal is not None and not answered:
+        raise refusal
     delivery = Delivery(
         bars=len(bars), postponed=len(order.requests) - len(answered), refused=tuple(refused), trouble=trouble
     )
