@@ -12,6 +12,7 @@ from bellwether.adapters.s3 import S3ObjectStore
 from bellwether.observability import MetricUnit, logger, metrics, observed
 from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.assess_candidate import AssessmentRequest, assess_candidate
+from bellwether.usecases.keep_verdict import Assessment
 
 object_store = cache(S3ObjectStore)  # one client for each process
 
@@ -33,8 +34,22 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         objects=object_store(bucket),
         clock=SystemClock(),
     )
-    metrics.add_dimension("model", assessment.model)
-    metrics.add_dimension("verdict", assessment.decision.verdict.value)
-    metrics.add_metric("CandidateAssessed", MetricUnit.Count, 1)
+    _measure(assessment)
     logger.info("candidate assessed", extra={"job_name": assessment.job_name, "accepted": assessment.accepted})
     return assessment.model_dump(mode="json")
+
+
+def _measure(assessment: Assessment) -> None:
+    """What the training came to, by model; then the verdict, which has a dimension of its own."""
+    metrics.add_dimension("model", assessment.model)
+    if assessment.training_seconds is not None:
+        metrics.add_metric("TrainingSeconds", MetricUnit.Seconds, assessment.training_seconds)
+    if assessment.validation_loss is not None:
+        metrics.add_metric("ValidationLoss", MetricUnit.NoUnit, assessment.validation_loss)
+    for point in assessment.loss_curve:
+        logger.info("loss", extra={"model": assessment.model, "job_name": assessment.job_name, **point.model_dump()})
+    if metrics.provider.metric_set:
+        metrics.flush_metrics()
+        metrics.add_dimension("model", assessment.model)
+    metrics.add_dimension("verdict", assessment.decision.verdict.value)
+    metrics.add_metric("CandidateAssessed", MetricUnit.Count, 1)

@@ -181,6 +181,16 @@ def test_the_sample_assessment_can_be_registered(aws: Aws) -> None:
     assert invoke("register_candidate", sample("register_candidate", "accepted"))["version"] == 1
 
 
+def test_a_training_s_length_and_loss_are_measured(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    finish_job(aws)
+    invoke("assess_candidate", sample("assess_candidate", "finished_job"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    (measured,) = [line for line in lines if "TrainingSeconds" in line]
+    assert (measured["TrainingSeconds"], measured["model"]) == ([412.0], "macro")
+    assert measured["ValidationLoss"] == [0.12]
+    assert "verdict" not in measured
+
+
 def test_a_bundle_that_is_not_the_reported_one_stops_the_assessment(aws: Aws) -> None:
     finish_job(aws, bundle_sha256="0" * 64)
     with pytest.raises(BundleTamperedError):

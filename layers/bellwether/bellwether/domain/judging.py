@@ -14,6 +14,7 @@ from bellwether.domain.models import (
     BundleManifest,
     CandidateReport,
     EvaluationReport,
+    LossPoint,
     RecessionEvaluation,
     ValuationReport,
 )
@@ -25,7 +26,7 @@ class Family[S: ModelSpec, R: CandidateReport]:
 
     `check` refuses a report that contradicts itself or the spec, `check_bundle` a bundle that does more than was
     evaluated. `figures` are kept with a registered version; `headline` is what a list of versions shows, the title and
-    how the names of these figures begin.
+    how the names of these figures begin. `loss` is the error that training tries to make small, None without training.
     """
 
     report: type[R]
@@ -35,6 +36,8 @@ class Family[S: ModelSpec, R: CandidateReport]:
     summary: Callable[[R], list[str]]
     figures: Callable[[R], Mapping[str, float]]
     headline: tuple[str, str]
+    loss: Callable[[R], float | None] = lambda _report: None
+    loss_curve: Callable[[R], tuple[LossPoint, ...]] = lambda _report: ()
 
 
 def family_of(spec: ModelSpec) -> Family[Any, Any]:
@@ -81,6 +84,7 @@ FORECASTS = Family(
     summary=candidate_report.forecast_summary,
     figures=_forecast_figures,
     headline=("RMSE h=1", "rmse_h1"),
+    loss=lambda report: min(report.horizons, key=lambda each: each.horizon_months).rmse.get(gate.MODEL),
 )
 VALUATIONS = Family(
     report=ValuationReport,
@@ -90,6 +94,8 @@ VALUATIONS = Family(
     summary=candidate_report.valuation_summary,
     figures=_valuation_figures,
     headline=("MAPE", "mape"),
+    loss=lambda report: report.holdout.mape[gate.MODEL],
+    loss_curve=lambda report: report.training.loss_curve if report.training else (),
 )
 AGREEMENTS = Family(
     report=AgreementReport,

@@ -39,6 +39,7 @@ class FinishedJob(BaseModel):
     artifacts: ModelArtifacts = Field(alias="ModelArtifacts")
     hyperparameters: dict[str, str] = Field(alias="HyperParameters", default_factory=dict)
     algorithm: dict[str, Any] = Field(alias="AlgorithmSpecification", default_factory=dict)
+    seconds: float | None = Field(alias="TrainingTimeInSeconds", default=None)
 
     @property
     def image_uri(self) -> str | None:
@@ -93,7 +94,8 @@ def assess_candidate(
             "code_sha256": code_sha256_of(job.hyperparameters),
         },
     )
-    return keep_verdict(candidate, origin, bucket=bucket, objects=objects, clock=clock)
+    assessment = keep_verdict(candidate, origin, bucket=bucket, objects=objects, clock=clock)
+    return assessment.model_copy(update={"training_seconds": job.seconds})
 
 
 def _evaluation(uri: str, archives: Archives) -> bytes:

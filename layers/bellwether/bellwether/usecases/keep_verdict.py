@@ -13,14 +13,17 @@ from bellwether.domain.candidate_report import assessment_message, assessment_su
 from bellwether.domain.catalogue import ModelSpec
 from bellwether.domain.decisions import Decision, Verdict, decide
 from bellwether.domain.judging import check_lineage, family_of
-from bellwether.domain.models import BundleManifest, CandidateReport, Sha256
+from bellwether.domain.models import BundleManifest, CandidateReport, LossPoint, Sha256
 from bellwether.ports.clock import Clock
 from bellwether.ports.models import Archives
 from bellwether.ports.objects import ObjectStore
 
 
 class Assessment(BaseModel):
-    """Whether the candidate may be registered, why, and what to tell people about it."""
+    """Whether the candidate may be registered, why, and what to tell people about it.
+
+    Of a candidate that was trained here also what a dashboard shows: how long it took, its loss, and how that fell.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -34,6 +37,9 @@ class Assessment(BaseModel):
     bundle_sha256: Sha256
     subject_line: str
     message: str
+    validation_loss: float | None = None
+    loss_curve: tuple[LossPoint, ...] = ()
+    training_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,8 @@ def keep_verdict(
             job_name=origin.job_name,
             evidence_uri=f"s3://{bucket}/{evidence_key}",
         ),
+        validation_loss=family.loss(report),
+        loss_curve=family.loss_curve(report),
     )
 
 
