@@ -282,6 +282,11 @@ def pending_version(target: Target, model: str, number: int | None) -> Version:
     return _numbered(known, model, number)
 
 
+def numbered_version(target: Target, model: str, number: int) -> Version:
+    """The named version, whatever its status; CommandError lists those that there are."""
+    return _numbered(versions(target, model), model, number)
+
+
 def rollback_version(target: Target, model: str, number: int | None) -> Version:
     """The named version, or the one that served before the current one."""
     wanted = version_before(target, model) if number is None else number

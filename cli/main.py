@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import backtest, bundles, cloud, demo, dispatch, local_template, models, weights
+from cli import backtest, bundles, cloud, demo, dispatch, experiment, local_template, models, monitor, weights
 from cli.problems import CommandError
 from localcloud.errors import CloudError
 
@@ -47,6 +47,7 @@ for command in (
     demo.demo,
     *(cloud.up, cloud.down, cloud.reset, cloud.status, cloud.logs),
     *(models.ingest, models.train, models.models, models.approve, models.reject, models.rollback, models.predict),
+    monitor.monitor,
     *(dispatch.halt, dispatch.resume, dispatch.dispatch),
     local_template.local_template,
 ):
@@ -57,6 +58,7 @@ model_app = typer.Typer(no_args_is_help=True, help="Bundles from elsewhere: fetc
 model_app.command("fetch")(weights.fetch_model)
 model_app.command("register")(bundles.register_model)
 app.add_typer(model_app, name="model")
+app.add_typer(experiment.experiment_app, name="experiment")
 
 
 if __name__ == "__main__":

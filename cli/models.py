@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli import executions, inventory, lifecycle
+from cli import executions, inventory, lifecycle, trials
 from cli.target import current_target
 
 console = Console()
@@ -82,12 +82,19 @@ def models(
 def approve(
     model: Model,
     version: Annotated[int | None, typer.Option(help="Version to approve; the newest pending one otherwise.")] = None,
+    for_experiment: Annotated[
+        bool, typer.Option("--for-experiment", help="Let it answer a share of the callers, and don't deploy it yet.")
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Approve a registered version; its deployment starts by itself, and this waits for it."""
     target = current_target()
     chosen = lifecycle.pending_version(target, model, version)
     console.print(lifecycle.version_table(chosen))
+    if for_experiment:
+        trials.approve_for_experiment(target, chosen)
+        console.print(f"{model} version {chosen.number} may be tried: 'bellwether experiment start {model}' starts it.")
+        return
     if not yes:
         typer.confirm(f"Deploy {model} version {chosen.number} to the {target.where}?", abort=True)
     known = lifecycle.deployments(target)
