@@ -168,6 +168,24 @@ def test_an_object_that_arrives_in_s3_reaches_a_rule(probe: Probe) -> None:
     assert event["detail"]["object"]["key"] == "inbox/a.csv"
 
 
+def test_messages_wait_for_their_batch_and_the_refused_ones_end_in_their_queue(probe: Probe) -> None:
+    # Given messages that come in little by little, one of which the function refuses
+    sqs, queue_url = probe.client("sqs"), probe.outputs["GatheringQueueUrl"]
+    bodies = [f"message {number}" for number in range(24)] + ["bad"]
+    for body in bodies:
+        sqs.send_message(QueueUrl=queue_url, MessageBody=body)
+        time.sleep(0.02)
+    # Then none is handed over before the window has passed
+    assert _batches(probe) == []
+    # And then all of them together
+    (first,) = _eventually(lambda: _batches(probe), bool)
+    assert sorted(first) == sorted(bodies)
+    # And the one that was refused comes again, by itself, until it is set aside
+    refused_url = probe.outputs["RefusedQueueUrl"]
+    assert _eventually(lambda: _messages(probe, refused_url), bool) == ["bad"]
+    assert sorted(map(len, _batches(probe))) in ([25], [1, 25])  # under one name when it comes first again
+
+
 def test_the_local_sagemaker_may_publish_its_events_and_nobody_else_aws_ones(probe: Probe) -> None:
     events = probe.client("events")
     ours = {
@@ -287,6 +305,16 @@ def _resources(probe: Probe) -> list[dict[str, Any]]:
     nested = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId="Probes")
     name = nested["StackResourceDetail"]["PhysicalResourceId"]
     return list(cloudformation.describe_stack_resources(StackName=name)["StackResources"])
+
+
+def _batches(probe: Probe) -> list[list[str]]:
+    pages = probe.client("ssm").get_paginator("get_parameters_by_path").paginate(Path="/probe/batch")
+    return [json.loads(each["Value"]) for page in pages for each in page["Parameters"]]
+
+
+def _messages(probe: Probe, queue_url: str) -> list[str]:
+    received = probe.client("sqs").receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    return [message["Body"] for message in received.get("Messages", [])]
 
 
 def _log(probe: Probe, function: str) -> str:
