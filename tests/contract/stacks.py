@@ -10,6 +10,7 @@ from typing import Any
 from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
+ITEMS = "StartOfItems"  # of a Map, in place of what happens to each item
 STACKS = ("foundation", "operations", "models", "serving", "news", "monitoring")
 
 
@@ -145,8 +146,8 @@ class Machine:
 
     @property
     def states(self) -> dict[str, dict[str, Any]]:
-        states: dict[str, dict[str, Any]] = self.definition["States"]
-        return states
+        """Every state by its name, those of a Map's items beside the Map, which keeps where its items start."""
+        return dict(_flattened(self.definition["States"]))
 
     @property
     def tasks(self) -> dict[str, dict[str, Any]]:
@@ -160,6 +161,16 @@ class Machine:
     @property
     def statements(self) -> tuple[Statement, ...]:
         return self.stack.statements(str(get_att(self.properties["Role"])[0]))
+
+
+def _flattened(states: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in states.items():
+        if state["Type"] != "Map":
+            yield name, state
+            continue
+        items = state["ItemProcessor"]
+        yield name, {key: value for key, value in state.items() if key != "ItemProcessor"} | {ITEMS: items["StartAt"]}
+        yield from _flattened(items["States"])
 
 
 @cache

@@ -1,5 +1,6 @@
 """Root template, nested templates, samconfig and repository agree with each other."""
 
+import ast
 import json
 import re
 import tomllib
@@ -14,7 +15,7 @@ from bellwether.domain.catalogue import CATALOGUE
 from bellwether.domain.dispatch import DRY_RUN, PAPER, DispatchPolicy
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.market_calendar import MarketHours
-from tests.contract.stacks import ROOT, STACKS, Stack, functions, get_att, root, stack, walk
+from tests.contract.stacks import ROOT, STACKS, Stack, functions, get_att, machines, root, stack, walk
 
 ENVIRONMENTS = ("local", "dev", "prod")
 TAGS = {"App", "Env", "CostCenter"}
@@ -187,6 +188,11 @@ def test_each_model_has_its_package_group_and_its_rights() -> None:
             assert f"endpoint/{name}" in text
         for name in (spec.package_group, spec.package_group.lower()):
             assert f"model-package/{name}/" in text
+
+
+def test_monitor_looks_at_every_model() -> None:
+    (machine,) = [each for each in machines() if str(each) == "monitor_models"]
+    assert ast.literal_eval(str(machine.substitutions["ModelNames"])) == list(CATALOGUE)
 
 
 def test_application_role_is_the_one_that_gets_its_grants() -> None:

@@ -57,7 +57,7 @@ class Look(BaseModel):
 
 
 @dataclass(frozen=True)
-class Sources:
+class Monitor:
     """All that a look reads, and where it leaves its report."""
 
     bucket: str
@@ -70,43 +70,53 @@ class Sources:
     pages: MonitorPages
     clock: Clock
 
+    def look(self, request: MonitorRequest) -> tuple[Look, MonitorReport | None]:
+        """Compare, judge, and keep report and page; a day's later look replaces its earlier one.
 
-def measure_drift(request: MonitorRequest, sources: Sources) -> tuple[Look, MonitorReport | None]:
-    """Compare, judge, and keep report and page; a day's later look replaces its earlier one.
+        Raises NotFoundError for an unknown model, BundleTamperedError for a bundle that is not the promoted one.
+        """
+        spec = model_spec(request.model)
+        current = self.current_versions.get(spec.name)
+        if current is None:
+            return Look(model=spec.name, measured=False, message="nothing of it is in service"), None
+        report = self._report(spec, current)
+        folder = f"monitoring/{spec.name}/date={report.measured_at.date().isoformat()}"
+        report_key, page_key = f"{folder}/report.json", f"{folder}/report.html"
+        self.objects.put(report_key, report.model_dump_json(indent=1).encode(), content_type="application/json")
+        self.objects.put(page_key, self.pages.render(report), content_type="text/html; charset=utf-8")
+        trigger = retraining_trigger(spec, report)
+        look = Look(
+            model=spec.name,
+            measured=True,
+            found=bool(report.findings),
+            trigger=trigger,
+            decision=decision_of(report, key=request.request_id, report_key=report_key),
+            report_key=report_key,
+            page_key=page_key,
+            subject_line=subject_line(report),
+            message=message(report, page_uri=f"s3://{self.bucket}/{page_key}", trigger=trigger),
+        )
+        return look, report
 
-    Raises NotFoundError for an unknown model, BundleTamperedError for a bundle that is not the promoted one.
-    """
-    spec = model_spec(request.model)
-    current = sources.current_versions.get(spec.name)
-    if current is None:
-        return Look(model=spec.name, measured=False, message="nothing of it is in service"), None
-    report = _report(spec, current, sources)
-    folder = f"monitoring/{spec.name}/date={report.measured_at.date().isoformat()}"
-    report_key, page_key = f"{folder}/report.json", f"{folder}/report.html"
-    sources.objects.put(report_key, report.model_dump_json(indent=1).encode(), content_type="application/json")
-    sources.objects.put(page_key, sources.pages.render(report), content_type="text/html; charset=utf-8")
-    trigger = retraining_trigger(spec, report)
-    look = Look(
-        model=spec.name,
-        measured=True,
-        found=bool(report.findings),
-        trigger=trigger,
-        decision=decision_of(report, key=request.request_id, report_key=report_key),
-        report_key=report_key,
-        page_key=page_key,
-        subject_line=subject_line(report),
-        message=message(report, page_uri=f"s3://{sources.bucket}/{page_key}", trigger=trigger),
-    )
-    return look, report
+    def _report(self, spec: ModelSpec, current: CurrentVersion) -> MonitorReport:
+        window = _window(spec, self.clock.now())
+        recorded = Recorded(spec, window, spec.model_version(current.bundle_sha256))
+        until = window.now + timedelta(microseconds=1)
+        recorded.take(self.captures.read(spec.name, since=min(window.since, window.accuracy_since), until=until))
+        actuals = self.actuals.read(spec.name, since=window.accuracy_since)
+        return recorded.report(self._facts(spec, current), actuals, current.version)
 
-
-def _report(spec: ModelSpec, current: CurrentVersion, sources: Sources) -> MonitorReport:
-    window = _window(spec, sources.clock.now())
-    recorded = Recorded(spec, window, spec.model_version(current.bundle_sha256))
-    until = window.now + timedelta(microseconds=1)
-    recorded.take(sources.captures.read(spec.name, since=min(window.since, window.accuracy_since), until=until))
-    actuals = sources.actuals.read(spec.name, since=window.accuracy_since)
-    return recorded.report(_facts(spec, current, sources), actuals, current.version)
+    def _facts(self, spec: ModelSpec, current: CurrentVersion) -> VersionFacts:
+        """As verification left them; from the bundle itself, once, where they are missing or of an older form."""
+        key = reference_key(spec.name, current.bundle_sha256)
+        with suppress(NotFoundError, ValidationError):
+            return VersionFacts.model_validate_json(self.objects.get(key).content)
+        registered = self.versions.describe(current.model_package_arn)
+        archive = self.archives.read(registered.model_data_url, keep=frozenset({MANIFEST_FILE}))
+        bundle = verify(archive, current.bundle_sha256)
+        facts = VersionFacts(drift_reference=bundle.drift_reference, metrics=bundle.metrics)
+        self.objects.put(key, facts.model_dump_json().encode(), content_type="application/json")
+        return facts
 
 
 def _window(spec: ModelSpec, now: datetime) -> Window:
@@ -118,16 +128,3 @@ def _window(spec: ModelSpec, now: datetime) -> Window:
         since=today - timedelta(days=policy.window_days),
         accuracy_since=today - timedelta(days=policy.accuracy_days),
     )
-
-
-def _facts(spec: ModelSpec, current: CurrentVersion, sources: Sources) -> VersionFacts:
-    """As verification left them; from the bundle itself, once, where they are missing or of an older form."""
-    key = reference_key(spec.name, current.bundle_sha256)
-    with suppress(NotFoundError, ValidationError):
-        return VersionFacts.model_validate_json(sources.objects.get(key).content)
-    registered = sources.versions.describe(current.model_package_arn)
-    archive = sources.archives.read(registered.model_data_url, keep=frozenset({MANIFEST_FILE}))
-    bundle = verify(archive, current.bundle_sha256)
-    facts = VersionFacts(drift_reference=bundle.drift_reference, metrics=bundle.metrics)
-    sources.objects.put(key, facts.model_dump_json().encode(), content_type="application/json")
-    return facts

@@ -1,0 +1,155 @@
+"""`bellwether monitor`: look at models now, say what was found, and bring the pages here."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bellwether.domain.monitoring import AccuracyReport, ColumnReport, MonitorReport
+from cli import executions
+from cli.lifecycle import spec_of
+from cli.problems import CommandError
+from cli.target import Target, current_target
+
+console = Console()
+PAGES = Path("build/monitor")
+WAIT_SECONDS = 900
+STYLES = {
+    "drifted": "bold red",
+    "inaccurate": "bold red",
+    "stable": "green",
+    "as_promised": "green",
+    "not_enough_data": "yellow",
+    "not_measured": "yellow",
+}
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One model's look: what the machine said of it, its report and its page here; both None where nothing serves."""
+
+    outcome: dict[str, Any]
+    report: MonitorReport | None
+    page: Path | None
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            **self.outcome,
+            "page": None if self.page is None else str(self.page),
+            "report": None if self.report is None else self.report.model_dump(mode="json"),
+        }
+
+
+def monitor(
+    model: Annotated[str | None, typer.Argument(help="Name of a model in the catalogue; none: all of them.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the pages in the browser.")] = False,
+) -> None:
+    """Look at what models were asked and answered lately and at what came true; a training may follow from it."""
+    target = current_target()
+    payload = {} if model is None else {"models": [spec_of(model).name]}
+    arn = executions.start(target, target.output("MonitorModelsStateMachineArn"), payload)
+    with console.status("Looking") as status:
+        output = executions.follow(
+            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Looking: {name}")
+        )
+    looked = [fetch(target, outcome) for outcome in output["looks"]]
+    if as_json:
+        typer.echo(json.dumps([each.as_json() for each in looked], indent=2))
+    else:
+        for each in looked:
+            _show(each)
+    for each in looked:
+        if open_page and each.page is not None:
+            typer.launch(str(each.page.resolve()))
+
+
+def fetch(target: Target, outcome: dict[str, Any], *, folder: Path = PAGES) -> Looked:
+    """Bring report and page of a look here; the page lies at `<folder>/<model>.html`."""
+    if not outcome["measured"]:
+        return Looked(outcome, None, None)
+    s3, bucket = target.client("s3"), target.output("DataBucketName")
+    report, page = (s3.get_object(Bucket=bucket, Key=outcome[key])["Body"].read() for key in ("report_key", "page_key"))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{outcome['model']}.html"
+    path.write_bytes(page)
+    return Looked(outcome, _parse(report, outcome["report_key"]), path)
+
+
+def _parse(content: bytes, key: str) -> MonitorReport:
+    try:
+        return MonitorReport.model_validate_json(content)
+    except ValueError as error:
+        raise CommandError(f"{key} is no report of this version: {error}") from error
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _show(looked: Looked) -> None:
+    if looked.report is None:
+        console.print(f"{looked.outcome['model']}: {looked.outcome['message']}", highlight=False)
+        return
+    report = looked.report
+    console.print(columns_table(report))
+    if report.accuracy:
+        console.print(accuracy_table(report))
+    for each in report.remarks:
+        console.print(each, style="dim", highlight=False)
+    if looked.outcome["trigger"]:
+        console.print(f"A training is asked for (trigger {looked.outcome['trigger']}).", highlight=False)
+    console.print(f"Pictures: {looked.page}", highlight=False, soft_wrap=True)
+
+
+def columns_table(report: MonitorReport) -> Table:
+    """Each column with its state, those that drifted first."""
+    title = f"{report.model} version {report.version}: {report.answered} rows since {report.since:%Y-%m-%d}"
+    table = Table(title=title, caption=f"drifted: p ≤ {report.drift.p_value_max:.2g}, PSI > {report.drift.psi_floor:g}")
+    for name in ("column", "state", "rows", "worth", "p", "PSI", "missing"):
+        table.add_column(name, justify="left" if name in ("column", "state") else "right", overflow="fold")
+    for column in sorted(report.drift.columns, key=lambda each: list(STYLES).index(each.state.value)):
+        table.add_row(*_column_cells(column))
+    return table
+
+
+def _column_cells(column: ColumnReport) -> tuple[str, ...]:
+    missing = f"{column.missing_now / column.rows:.1%}" if column.rows else "-"
+    return (
+        f"{column.name} (answered)" if column.is_prediction else column.name,
+        _state(column.state.value, column.rows_missing, "rows"),
+        str(column.rows),
+        f"{column.independent_rows:.0f}",
+        "-" if column.p_value is None else f"{column.p_value:.2g}",
+        "-" if column.psi is None else f"{column.psi:.3f}",
+        missing,
+    )
+
+
+def accuracy_table(report: MonitorReport) -> Table:
+    """Errors of what came true, beside the backtest's."""
+    table = Table(title="What came true")
+    for name in ("prediction", "state", "truths", "RMSE", "backtest's", "ratio", "interval held"):
+        table.add_column(name, justify="left" if name in ("prediction", "state") else "right")
+    for each in report.accuracy:
+        table.add_row(*_accuracy_cells(each))
+    return table
+
+
+def _accuracy_cells(found: AccuracyReport) -> tuple[str, ...]:
+    return (
+        found.kind,
+        _state(found.state.value, found.truths_missing, "truths"),
+        str(found.truths),
+        *("-" if each is None else f"{each:,.4g}" for each in (found.rmse, found.promised_rmse, found.rmse_ratio)),
+        "-" if found.coverage is None else f"{found.coverage:.0%}",
+    )
+
+
+def _state(state: str, missing: int, what: str) -> str:
+    text = state.replace("_", " ") + (f", {missing} {what} short" if missing > 0 else "")
+    return f"[{STYLES[state]}]{text}[/]"
