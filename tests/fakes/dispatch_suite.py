@@ -130,6 +130,25 @@ class DispatchSuite:
         assert [desk.status(each) for each in (unknown, dear, late)] == ["REFUSED", "REFUSED", "EXPIRED"]
         assert {verdict for _, verdict in desk.decisions()} == {"refused"}
 
+    def test_what_no_order_can_be_made_of_stands_in_nobodys_way(self, desk: Desk, clock: HandClock) -> None:
+        # Given recommendations that no broker would understand, all older than a good one
+        odd = [
+            a_recommendation(2, ticker="BRK-B"),
+            a_recommendation(3, ticker="aapl"),
+            a_recommendation(4, quantity=Decimal("NaN")),
+            a_recommendation(5, quantity=Decimal("1E+40")),
+            a_recommendation(6, reference_price=Decimal("NaN")),
+        ]
+        for ticker in ("BRK-B", "aapl"):
+            desk.add_bar(ticker, Decimal(200), NOW - timedelta(minutes=3))
+        desk.add(*(replace(each, made_at=NOW - timedelta(minutes=5)) for each in odd), a_recommendation())
+        # When they are claimed, then each of them is a refused decision, and the good one goes through
+        claimed = claim(desk, clock)
+        assert [order.recommendation_id for order in claimed.orders] == [a_recommendation().recommendation_id]
+        assert {desk.status(each) for each in odd} == {"REFUSED"}
+        assert len(desk.decisions()) == 6
+        assert all("no order can be made of" in refusal.reasons[0] for refusal in claimed.refused)
+
     def test_oldest_first_and_no_more_than_asked_for(self, desk: Desk, clock: HandClock) -> None:
         many = [a_recommendation(n, made_at=NOW - timedelta(seconds=n), quantity=Decimal("0.1")) for n in range(1, 6)]
         desk.add(*many)

@@ -69,6 +69,15 @@ def test_a_duplicate_means_that_it_was_sent(broker: AlpacaPaperBroker, account: 
     assert (report.status, account.duplicates, len(account.accepted)) == (ExecutionStatus.FILLED, 1, 1)
 
 
+def test_an_answer_about_another_order_is_none(broker: AlpacaPaperBroker, account: Account) -> None:
+    stranger = b'{"id": "1", "client_order_id": "somebody-elses", "status": "filled"}'
+    account.answers = [(200, stranger), (200, stranger)]
+    with pytest.raises(UpstreamError, match="told of somebody-elses"):
+        broker.find(ORDER.client_order_id)
+    with pytest.raises(UpstreamError, match="told of somebody-elses"):
+        broker.place(ORDER)
+
+
 def test_a_lost_answer_is_found_by_asking(broker: AlpacaPaperBroker, account: Account) -> None:
     account.lost_answers = 1.0
     (report,) = execute_orders([ORDER], brokers={PAPER: broker}, clock=HandClock(), seconds_left=lambda: 60)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import nan
 from typing import Any
 
 import pytest
@@ -90,6 +91,7 @@ def test_bad_news_and_a_falling_price_are_a_reason_to_sell() -> None:
         ({"bars": bars_until(closes=(*[200] * 10, *[101] * 10))}, Silence.SUSPECTED_SPLIT),
         ({"stories": (story(0.1),)}, Silence.WEAK_SENTIMENT),
         ({"stories": (story(0.9), story(-0.9, uid="s2"))}, Silence.WEAK_SENTIMENT),
+        ({"stories": (story(nan),), "bars": bars_until(closes=FALLING)}, Silence.WEAK_SENTIMENT),
         ({"bars": bars_until(closes=FALLING)}, Silence.AGAINST_TREND),
         ({"bars": bars_until(closes=[100] * 20)}, Silence.AGAINST_TREND),
         ({"stories": (story(-0.9),)}, Silence.AGAINST_TREND),

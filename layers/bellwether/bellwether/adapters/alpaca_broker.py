@@ -75,10 +75,7 @@ class AlpacaPaperBroker:
             return None
         if status != 200:
             raise UpstreamError(f"Alpaca does not tell of {client_order_id}: HTTP {status} {_told(content)}")
-        found = _read(content)
-        if found.client_order_id != client_order_id:
-            raise UpstreamError(f"Alpaca was asked for {client_order_id} and told of {found.client_order_id}")
-        return found.order()
+        return _read_own(content, client_order_id).order()
 
     def place(self, order: Order) -> BrokerOrder:
         """Send a limit order for the day; raises ConflictError when an order of its name is there already."""
@@ -95,7 +92,7 @@ class AlpacaPaperBroker:
             "POST", "/v2/orders", body=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
         )
         if status in (200, 201):
-            return _read(content).order()
+            return _read_own(content, order.client_order_id).order()
         told, code = _told(content), _code(content)
         if status in (409, 422) and "client_order_id" in told:
             raise ConflictError(f"Alpaca has {order.client_order_id} already")
@@ -154,6 +151,13 @@ def _read(content: bytes) -> _AlpacaOrder:
         return _AlpacaOrder.model_validate_json(content)
     except ValidationError as error:
         raise UpstreamError("Alpaca's answer is not what its API promises") from error
+
+
+def _read_own(content: bytes, client_order_id: str) -> _AlpacaOrder:
+    found = _read(content)
+    if found.client_order_id != client_order_id:
+        raise UpstreamError(f"Alpaca was asked about {client_order_id} and told of {found.client_order_id}"[:300])
+    return found
 
 
 def _told(content: bytes) -> str:

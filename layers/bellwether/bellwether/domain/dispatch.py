@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.domain.decisions import Decision, Gate, Verdict, decide, decision_id
 from bellwether.domain.errors import InvalidInputError
@@ -389,7 +389,38 @@ class Ruling:
 
 
 def rule(recommendation: Recommendation, book: Book, policy: DispatchPolicy, *, now: datetime, actor: str) -> Ruling:
-    """Hold a recommendation against every gate, and keep what each of them saw."""
+    """Hold a recommendation against every gate, and keep what each of them saw.
+
+    One whose figures can't be reckoned with is refused like any other: it must not stand in the way of those behind it.
+    """
+    try:
+        return _rule(recommendation, book, policy, now, actor)
+    except (ValidationError, ArithmeticError) as error:
+        return _no_order(recommendation, type(error).__name__, now, actor)
+
+
+def _no_order(recommendation: Recommendation, problem: str, now: datetime, actor: str) -> Ruling:
+    terms = f"{recommendation.quantity} {recommendation.ticker} at {recommendation.reference_price}"
+    gate = Gate(
+        name="order_terms",
+        observed=terms[:200],
+        limit="a listed ticker, a quantity and a price",
+        passed=False,
+        reason=f"no order can be made of {terms[:200]} ({problem})",
+    )
+    decision = decide(
+        kind=KIND,
+        subject=_subject(recommendation),
+        key=str(recommendation.recommendation_id),
+        gates=(gate,),
+        evidence=_evidence(recommendation, None),
+        actor=actor,
+        made_at=now,
+    )
+    return Ruling(recommendation, decision, None, expired=False)
+
+
+def _rule(recommendation: Recommendation, book: Book, policy: DispatchPolicy, now: datetime, actor: str) -> Ruling:
     quote = book.quotes.get(recommendation.ticker)
     order = make_order(recommendation, quote, policy) if quote else None
     fresh = _recommendation_age(recommendation, now)

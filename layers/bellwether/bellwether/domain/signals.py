@@ -207,11 +207,11 @@ def sentiment_at(stories: Iterable[Story], now: datetime, rule: SignalRule) -> f
 
 
 def _side(sentiment: float, close: Decimal, sma: Decimal, rule: SignalRule) -> Side | Silence:
-    if abs(sentiment) < rule.threshold:
-        return Silence.WEAK_SENTIMENT
-    if sentiment > 0:
+    if sentiment >= rule.threshold:
         return Side.BUY if close > sma * (1 + rule.band) else Silence.AGAINST_TREND
-    return Side.SELL if close < sma * (1 - rule.band) else Silence.AGAINST_TREND
+    if sentiment <= -rule.threshold:
+        return Side.SELL if close < sma * (1 - rule.band) else Silence.AGAINST_TREND
+    return Silence.WEAK_SENTIMENT  # what is no number, too
 
 
 def _known_bars(bars: Sequence[Bar], now: datetime, rule: SignalRule) -> Sequence[Bar]:
