@@ -72,7 +72,7 @@ def view(target: Target, model: str) -> ModelView:
         challenger_endpoint=_endpoint(target, spec.challenger_endpoint_name),
         experiment=None if trial is None else trial.model_dump(mode="json"),
         figure_title=lifecycle.figure_title(model),
-        versions=tuple(_row(version, pointer, trial) for version in lifecycle.versions(target, model)),
+        versions=tuple(_row(spec.name, version, pointer, trial) for version in lifecycle.versions(target, model)),
     )
 
 
@@ -130,13 +130,13 @@ def versions_table(each: ModelView) -> Table:
     return table
 
 
-def _row(version: lifecycle.Version, pointer: dict[str, Any], trial: Experiment | None) -> VersionRow:
+def _row(model: str, version: lifecycle.Version, pointer: dict[str, Any], trial: Experiment | None) -> VersionRow:
     role, traffic = _part(version, pointer, trial)
     return VersionRow(
         number=version.number,
         status=version.status,
         created=version.created,
-        figure=lifecycle.figure(version),
+        figure=lifecycle.figure(model, version),
         role=role,
         traffic=traffic,
         archived=version.metadata.get(ARCHIVED) == TRUE,

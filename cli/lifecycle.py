@@ -14,18 +14,17 @@ from typing import Any
 
 from rich.table import Table
 
-from bellwether.domain.catalogue import ForecastSpec, ModelSpec, model_spec
+from bellwether.domain.catalogue import ModelSpec, TrainedSpec, model_spec
 from bellwether.domain.deployment import Action, execution_name, parse_current
 from bellwether.domain.errors import InvalidInputError
+from bellwether.domain.fred_layout import INBOX, MERGED_CSV, QUARANTINE, VINTAGES
+from bellwether.domain.judging import family_of
 from cli import executions
 from cli.problems import CommandError
 from cli.target import Target
 
 __all__ = ["Target"]
 
-INBOX_PREFIX = "fred-data/inbox/"
-VINTAGES_PREFIX = "fred-data/vintages/"
-QUARANTINE_PREFIX = "fred-data/quarantine/"
 EVENT_WAIT_SECONDS = 120
 UNAVAILABLE = 503
 PATIENCE_ATTEMPTS = 6
@@ -74,28 +73,35 @@ class Ingested:
 def ingest_pack(target: Target, files: list[Path]) -> Ingested:
     """Drop files into the inbox as one archive, as a person would, and wait until the event has brought them in."""
     s3, bucket = target.client("s3"), target.output("DataBucketName")
-    archive = _zipped(files)
-    key = f"{INBOX_PREFIX}pack-{hashlib.sha256(archive).hexdigest()[:12]}.zip"
-    before = len(_objects(s3, bucket, VINTAGES_PREFIX))
-    _await_next_second(s3, bucket)
-    known_findings = _states(s3, bucket, QUARANTINE_PREFIX)
-    s3.put_object(Bucket=bucket, Key=key, Body=archive)
-    _await_empty(s3, bucket, key)
+    archive = zipped(files)
+    before = len(_objects(s3, bucket, VINTAGES))
+    key = f"{INBOX}pack-{hashlib.sha256(archive).hexdigest()[:12]}.zip"
+    findings = drop(target, key, archive, quarantine=QUARANTINE)
     dataset = ingest(target, source="pack")["dataset"]
-    fresh = sorted(key for key, _ in _states(s3, bucket, QUARANTINE_PREFIX) - known_findings)
     return Ingested(
         files=len(files),
-        new_vintages=len(_objects(s3, bucket, VINTAGES_PREFIX)) - before,
-        findings=[
-            json.loads(s3.get_object(Bucket=bucket, Key=each)["Body"].read())
-            for each in fresh
-            if each.endswith(".reason.json")
-        ],
+        new_vintages=len(_objects(s3, bucket, VINTAGES)) - before,
+        findings=findings,
         dataset=dataset,
     )
 
 
-def _zipped(files: list[Path]) -> bytes:
+def drop(target: Target, key: str, archive: bytes, *, quarantine: str) -> list[dict[str, Any]]:
+    """Put an archive into an inbox, wait until the event has taken it out, and tell what was set aside meanwhile."""
+    s3, bucket = target.client("s3"), target.output("DataBucketName")
+    _await_next_second(s3, bucket, quarantine)
+    known = _states(s3, bucket, quarantine)
+    s3.put_object(Bucket=bucket, Key=key, Body=archive)
+    _await_empty(s3, bucket, key)
+    fresh = sorted(each for each, _ in _states(s3, bucket, quarantine) - known)
+    return [
+        json.loads(s3.get_object(Bucket=bucket, Key=each)["Body"].read())
+        for each in fresh
+        if each.endswith(".reason.json")
+    ]
+
+
+def zipped(files: list[Path]) -> bytes:
     """Each file below its folder's name: a folder named after a day says when its figures were known."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -115,9 +121,9 @@ def _states(s3: Any, bucket: str, prefix: str) -> frozenset[tuple[str, str]]:
     return frozenset((entry["Key"], entry["ETag"]) for entry in _objects(s3, bucket, prefix))
 
 
-def _await_next_second(s3: Any, bucket: str) -> None:
+def _await_next_second(s3: Any, bucket: str, prefix: str) -> None:
     """S3 tells times in seconds: dropped again in the second of its last finding, a file would leave the same one."""
-    written = [entry["LastModified"] for entry in _objects(s3, bucket, QUARANTINE_PREFIX)]
+    written = [entry["LastModified"] for entry in _objects(s3, bucket, prefix)]
     while written and datetime.now(UTC) - max(written) < timedelta(seconds=1.1):
         time.sleep(0.1)
 
@@ -137,8 +143,8 @@ def ingest(target: Target, *, source: str | None) -> dict[str, Any]:
 
 def latest_figures(target: Target) -> dict[str, str]:
     """The newest known figure of each series in the merged data, as a caller would send them."""
-    key = "fred-data/train/fred_merged_data.csv"
-    body = target.client("s3").get_object(Bucket=target.output("DataBucketName"), Key=key)["Body"].read().decode()
+    found = target.client("s3").get_object(Bucket=target.output("DataBucketName"), Key=MERGED_CSV)
+    body = found["Body"].read().decode()
     latest: dict[str, str] = {}
     for row in csv.DictReader(io.StringIO(body)):
         latest.update({name: value for name, value in row.items() if value and name != "month"})
@@ -178,7 +184,9 @@ def dataset_remarks(dataset: dict[str, Any] | None) -> str:
 
 
 def start_training(target: Target, model: str, hyperparameters: dict[str, str]) -> str:
-    """Start the training state machine; returns the execution's ARN."""
+    """Start the training state machine; returns the execution's ARN. CommandError for a model that arrives finished."""
+    if not isinstance(spec_of(model), TrainedSpec):
+        raise CommandError(f"{model} is not trained here; 'bellwether model register {model}' brings a bundle of it in")
     return executions.start(
         target,
         target.output("TrainModelStateMachineArn"),
@@ -241,17 +249,18 @@ def versions(target: Target, model: str) -> list[Version]:
 
 def figure_title(model: str) -> str:
     """What a list of versions shows of their gate."""
-    return "RMSE h=1" if isinstance(spec_of(model), ForecastSpec) else "macro-F1"
+    return family_of(spec_of(model)).headline[0]
 
 
-def figure(version: Version) -> str:
-    """The error of a forecast, or the agreement on each labelled set."""
-    agreement = (
-        f"{name.removeprefix('macro_f1_')} {value}"
-        for name, value in sorted(version.metadata.items())
-        if name.startswith("macro_f1_")
+def figure(model: str, version: Version) -> str:
+    """The figure itself; where there are several, each with what it is of."""
+    _, name = family_of(spec_of(model)).headline
+    several = (
+        f"{each.removeprefix(name)} {value}"
+        for each, value in sorted(version.metadata.items())
+        if name.endswith("_") and each.startswith(name)
     )
-    return version.metadata.get("rmse_h1") or ", ".join(agreement)
+    return version.metadata.get(name) or ", ".join(several)
 
 
 def current(target: Target, model: str) -> dict[str, Any]:
@@ -399,7 +408,7 @@ def parse_figures(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not (name and sign and value):
-            raise CommandError(f"--set takes NAME=VALUE, such as UNRATE=4.1; not {pair!r}")
+            raise CommandError(f"a figure is NAME=VALUE, such as bedrooms=3; not {pair!r}")
         figures[name] = value
     return figures
 
@@ -407,12 +416,13 @@ def parse_figures(pairs: Iterable[str]) -> dict[str, str]:
 def predict(
     target: Target, model: str, figures: dict[str, str], *, month: str | None = None, horizon_months: int | None = None
 ) -> dict[str, Any]:
+    """Ask a model about one row of figures."""
+    own = {"month": month, "horizon_months": horizon_months}
+    return ask(target, model, {"data": figures, **{name: value for name, value in own.items() if value is not None}})
+
+
+def ask(target: Target, model: str, body: dict[str, Any]) -> dict[str, Any]:
     """POST to the stack's API; a refusal becomes a CommandError with the field and the reason."""
-    body: dict[str, Any] = {"data": figures}
-    if month is not None:
-        body["month"] = month
-    if horizon_months is not None:
-        body["horizon_months"] = horizon_months
     url = f"{target.api_base}/predict/{model}"
     for _ in range(PATIENCE_ATTEMPTS):
         status, answer = target.post(url, body)

@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli import executions, inventory, lifecycle, trials
+from bellwether.domain.catalogue import CATALOGUE, FRED, TrainedSpec, ValuationSpec
+from cli import executions, inventory, lifecycle, questions, sales, trials
+from cli.problems import CommandError
 from cli.target import current_target
 
 console = Console()
-Model = Annotated[str, typer.Argument(help="Name of the model in the catalogue, such as 'macro'.")]
+Model = Annotated[str, typer.Argument(help=f"Name of the model in the catalogue: {', '.join(CATALOGUE)}.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 WAIT_SECONDS = 3600
@@ -21,10 +23,22 @@ def ingest(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="CSV files, or folders of them; none: fetch the configured source.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Whose data the files are; none: FRED series. A model that values takes sales.")
+    ] = None,
+    start_over: Annotated[
+        bool, typer.Option("--start-over", help="Sales only: put the dataset before out of the way first.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring FRED series into the data bucket, from files or from the configured source."""
+    """Bring data into the bucket: FRED series from files or from the configured source, sales from files."""
     target = current_target()
+    spec = None if model is None else lifecycle.spec_of(model)
+    if isinstance(spec, ValuationSpec):
+        _ingest_sales(target, spec, paths or [], start_over=start_over, as_json=as_json)
+        return
+    if start_over or not (spec is None or (isinstance(spec, TrainedSpec) and spec.dataset == FRED)):
+        raise CommandError(f"{model or 'FRED series'}: only sales can start over, and only trained models take data")
     if paths:
         with console.status("Ingesting"):
             result = lifecycle.ingest_pack(target, lifecycle.csv_files(paths))
@@ -47,16 +61,42 @@ def ingest(
         console.print(lifecycle.findings_table(findings))
 
 
+def _ingest_sales(
+    target: lifecycle.Target, spec: ValuationSpec, paths: list[Path], *, start_over: bool, as_json: bool
+) -> None:
+    with console.status("Ingesting"):
+        if paths:
+            result = sales.ingest_files(target, spec, lifecycle.csv_files(paths), start_over=start_over)
+            summary, findings = result.as_json(), result.findings
+            headline = f"{result.files} files, {result.new_sales} sales more, {len(findings)} files with findings"
+        else:
+            summary = sales.ingest_inbox(target, spec, start_over=start_over)
+            findings = summary["quarantined"]
+            headline = f"{len(summary['ingested'])} files of the inbox, {len(findings)} findings"
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2))
+        return
+    console.print(headline, sales.dataset_line(summary["dataset"]), sep="\n", highlight=False)
+    if summary["earlier"]:
+        console.print(f"The dataset before is kept under {summary['earlier']}", highlight=False, style="dim")
+    if findings:
+        console.print(lifecycle.findings_table(findings))
+
+
 def train(
     model: Model,
     trials: Annotated[
         int | None, typer.Option(min=1, max=500, help="Optuna trials; the job's default otherwise.")
     ] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--set", help="A hyperparameter of the job, such as seed=8; repeat.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a candidate, put it through the gate, and register it for approval when it passes."""
     target = current_target()
-    arn = lifecycle.start_training(target, model, {} if trials is None else {"trials": str(trials)})
+    wanted = lifecycle.parse_figures(parameters or []) | ({} if trials is None else {"trials": str(trials)})
+    arn = lifecycle.start_training(target, model, wanted)
     with console.status(f"Training {model}") as status:
         output = executions.follow(
             target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Training {model}: {name}")
@@ -141,23 +181,33 @@ def rollback(
 
 def predict(
     model: Model,
-    figures: Annotated[
-        list[str] | None, typer.Option("--set", help="A current figure, such as UNRATE=4.1; repeat.")
+    row: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="The row; none: the one it was tested with.")
+    ] = None,
+    figures: Annotated[list[str] | None, typer.Option("--set", help="The same as NAME=VALUE; repeat.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="JSON file with a row, or with a whole request: data or instances.")
     ] = None,
     month: Annotated[
         str | None, typer.Option(help="Month of the figures, YYYY-MM; the last month of the model's data otherwise.")
     ] = None,
     horizon: Annotated[int | None, typer.Option(help="Months ahead; the model's first horizon otherwise.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day of a valuation, YYYY-MM-DD; the last day of the model's data otherwise.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the deployed model for a prediction."""
-    answer = lifecycle.predict(
-        current_target(), model, lifecycle.parse_figures(figures or []), month=month, horizon_months=horizon
+    target = current_target()
+    lifecycle.spec_of(model)
+    body = questions.question(
+        target, model, [*(row or []), *(figures or [])], file, month=month, horizon_months=horizon, as_of=as_of
     )
+    answer = lifecycle.ask(target, model, body)
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
     else:
-        console.print(lifecycle.prediction_table(answer))
+        console.print(questions.answer_table(answer))
 
 
 def _follow_deployment(target: lifecycle.Target, arn: str, title: str) -> None:

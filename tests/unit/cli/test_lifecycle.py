@@ -26,7 +26,7 @@ def test_nothing_to_ingest_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pair", ["UNRATE", "=4.1", "UNRATE=", ""])
 def test_half_a_figure_is_refused_with_an_example(pair: str) -> None:
-    with pytest.raises(CommandError, match=r"UNRATE=4\.1"):
+    with pytest.raises(CommandError, match="bedrooms=3"):
         lifecycle.parse_figures([pair])
 
 
@@ -63,11 +63,20 @@ def test_versions_show_what_their_gate_looked_at() -> None:
         1, "arn", "Approved", "2026-03-01", True, {"macro_f1_twitter": "0.68", "macro_f1_fiqa": "0.58"}
     )
     # Then the list has the error of one, the agreement of the other
-    assert (lifecycle.figure_title("macro"), lifecycle.figure(forecast)) == ("RMSE h=1", "0.1213")
-    assert (lifecycle.figure_title("sentiment"), lifecycle.figure(classifier)) == (
+    assert (lifecycle.figure_title("macro"), lifecycle.figure("macro", forecast)) == ("RMSE h=1", "0.1213")
+    assert (lifecycle.figure_title("sentiment"), lifecycle.figure("sentiment", classifier)) == (
         "macro-F1",
         "fiqa 0.58, twitter 0.68",
     )
+    # And the error of a valuation, without its baselines
+    valuation = lifecycle.Version(1, "arn", "Approved", "2026-03-01", True, {"mape": "0.115", "baseline_x": "0.228"})
+    assert (lifecycle.figure_title("housing"), lifecycle.figure("housing", valuation)) == ("MAPE", "0.115")
+
+
+def test_a_model_that_arrives_finished_is_not_trained() -> None:
+    target = Target(where="test", stack="bellwether-dev", client=lambda service: None, region="us-east-1")
+    with pytest.raises(CommandError, match="bellwether model register sentiment"):
+        lifecycle.start_training(target, "sentiment", {})
 
 
 def test_an_approval_is_told_from_a_rejection_of_the_same_version(monkeypatch: pytest.MonkeyPatch) -> None:
