@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from bellwether.domain.bundle import MANIFEST_FILE, verify
+from bellwether.domain.bundle import MANIFEST_FILE, VersionFacts, reference_key, verify
 from bellwether.domain.catalogue import ModelSpec, model_spec
 from bellwether.domain.deployment import (
     APPROVED_FOR,
@@ -57,7 +57,7 @@ class BundleVerifier:
     endpoints: EndpointStates
 
     def verify(self, request: VerificationRequest) -> DeploymentPlan:
-        """Recompute every hash of the bundle, keep its golden request and its drift reference, and plan what follows.
+        """Recompute every hash of the bundle, keep its golden request and its facts, and plan what follows.
 
         A ChallengePlan when the version is to compete. Raises BundleTamperedError for a bundle that differs from what
         was approved, InvalidInputError for a version that may not serve or is not this model's, NotFoundError for one
@@ -70,7 +70,8 @@ class BundleVerifier:
         bundle = verify(archive, bundle_sha256)
         golden_key = f"models/{spec.name}/golden/{bundle_sha256}.json"
         self._keep(golden_key, bundle.golden)
-        self._keep(f"models/{spec.name}/reference/{bundle_sha256}.json", bundle.drift_reference)
+        facts = VersionFacts(drift_reference=bundle.drift_reference, metrics=bundle.metrics)
+        self._keep(reference_key(spec.name, bundle_sha256), facts)
         name = spec.artifact_name(registered.version, bundle_sha256)
         plan = DeploymentPlan(
             model=spec.name,
