@@ -11,7 +11,6 @@ from pydantic import Field
 
 from bellwether.adapters.captures_s3 import S3CaptureStore
 from bellwether.domain.capture import CaptureRecord, read_message
-from bellwether.domain.errors import InvalidInputError
 from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load
 from bellwether.usecases.store_captures import store_captures
@@ -26,19 +25,19 @@ class Settings(FunctionSettings):
 
 
 @observed
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], _context: LambdaContext) -> PartialItemFailureResponse:
     """Keep what can be read; messages that can't are told to SQS, which sets them aside after some tries."""
     records: list[CaptureRecord] = []
 
-    def read(message: SQSRecord) -> None:
+    def read(record: SQSRecord) -> None:
         try:
-            records.extend(read_message(message.body))
-        except InvalidInputError as error:
-            logger.error("message refused", extra={"message_id": message.message_id, "reason": error.reason})
+            records.extend(read_message(record.body))
+        except Exception as error:
+            logger.error("message refused", extra={"message_id": record.message_id, "reason": str(error)})
             raise
 
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-    with processor(event["Records"], read, context):
+    with processor(event["Records"], read):
         processor.process()
     kept = store_captures(records, captures=capture_store(load(Settings).data_bucket))
     logger.info("captures stored", extra={"records": kept, "refused": len(processor.fail_messages)})

@@ -329,27 +329,6 @@ def test_the_sample_plans_are_understood(aws: Aws) -> None:
     assert invoke("restore_endpoint", sample("restore_endpoint", "plan")) == {"restored_to": before}
 
 
-def test_a_prediction_is_served(aws: Aws) -> None:
-    aws.endpoint_says(json.dumps({"prediction": 4.2, "model_version": "macro-0badcafe"}))
-    response = invoke("predict", sample("predict", "current_figures"))
-    assert response["statusCode"] == 200
-    assert json.loads(response["body"]) == {
-        "prediction": 4.2,
-        "model_version": "macro-0badcafe",
-        "model": "macro",
-        "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
-    }
-
-
-@pytest.mark.parametrize(
-    ("case", "status", "field"),
-    [("no_json", 400, "body"), ("no_data", 400, "data"), ("unknown_model", 404, "model")],
-)
-def test_the_sample_mistakes_are_refused_by_field(aws: Aws, case: str, status: int, field: str) -> None:
-    response = invoke("predict", sample("predict", case))
-    assert (response["statusCode"], json.loads(response["body"])["field"]) == (status, field)
-
-
 # --- the archive -----------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ CACHES: tuple[Any, ...] = (
     capture_queue.sqs_client,
     sagemaker_runtime.runtime_client,
     ssm.ssm_client,
+    ssm.hurried_ssm_client,
 )
 
 
