@@ -1,0 +1,201 @@
+"""The catalogue names the models, and nothing else does: templates are held against it, code reads it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bellwether.domain.catalogue import CATALOGUE, ModelSpec, TrainedSpec, model_spec, trained_spec
+from bellwether.domain.judging import family_of
+from bellwether.domain.training import job_prefix
+from tests.contract.stacks import ROOT, STACKS, Statement, referred, stack, walk
+
+MODEL_STACKS = tuple(name for name in ("models", "serving", "monitoring") if name in STACKS)
+PLACES = ("functions", "layers/bellwether/bellwether", "localcloud", "cli")
+MAY_NAME = {
+    "layers/bellwether/bellwether/domain/catalogue.py",  # the one place
+    "layers/bellwether/bellwether/domain/sentiment.py",  # says which model the news are read by
+    "cli/bundles.py",  # packs the one bundle that comes with the repository
+    "cli/backtest.py",  # columns of a user's file
+    "cli/market_files.py",
+    "cli/news_facts.py",
+    "cli/news_chart.py",
+}
+PATHS = re.compile(r"^(demo.*|.*_demo)\.py$")
+every_model = pytest.mark.parametrize("spec", CATALOGUE.values(), ids=lambda spec: spec.name)
+every_trained_model = pytest.mark.parametrize(
+    "spec", [each for each in CATALOGUE.values() if isinstance(each, TrainedSpec)], ids=lambda spec: spec.name
+)
+
+
+# --- the catalogue itself --------------------------------------------------------------------------------------------
+
+
+def test_no_two_models_share_a_name() -> None:
+    for attribute in ("name", "package_group", "endpoint_name", "challenger_endpoint_name"):
+        names = [getattr(spec, attribute).lower() for spec in CATALOGUE.values()]
+        assert len(set(names)) == len(names), attribute
+    # And no model's name begins with another's: rights are given by prefix
+    assert not [(a, b) for a in CATALOGUE for b in CATALOGUE if a != b and f"{a}-".startswith(f"{b}-")]
+
+
+@every_model
+def test_sagemaker_takes_the_names(spec: ModelSpec) -> None:
+    for name in (
+        spec.package_group,
+        spec.endpoint_name,
+        spec.challenger_endpoint_name,
+        spec.artifact_name(999, "0" * 64),
+    ):
+        assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name), name
+    assert spec.endpoint_memory_mb in range(1024, 6145, 1024)
+    assert 1 <= spec.endpoint_max_concurrency <= 200
+
+
+@every_model
+def test_every_kind_of_model_is_judged(spec: ModelSpec) -> None:
+    assert family_of(spec).report.model_fields.keys() >= {"model", "target", "bundle_sha256"}
+    assert model_spec(spec.name) is spec
+
+
+@every_trained_model
+def test_a_trained_model_brings_its_job_what_it_needs(spec: TrainedSpec) -> None:
+    assert trained_spec(spec.name) is spec
+    assert spec.hyperparameters["model"] == spec.name
+    assert spec.hyperparameters["target"] == spec.target
+    assert len(job_prefix(spec.name, "0" * 64, spec.hyperparameters, "0" * 64)) <= 60
+    assert spec.dataset.manifest_key.startswith(f"{spec.dataset.folder}/")
+
+
+# --- nothing else names a model --------------------------------------------------------------------------------------
+
+
+def _python() -> list[Path]:
+    files = (path for place in PLACES for path in sorted((ROOT / place).rglob("*.py")))
+    return [path for path in files if str(path.relative_to(ROOT)) not in MAY_NAME and not PATHS.match(path.name)]
+
+
+@pytest.mark.parametrize("path", _python(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_code_reads_the_catalogue_instead_of_naming_models(path: Path) -> None:
+    names = [name for spec in CATALOGUE.values() for name in (spec.name, spec.package_group, spec.endpoint_name)]
+    named = re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, names)) + r")(?![\w-])")
+    assert [(line, text) for line, text in _texts(path) if named.search(text)] == []
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Strings that the code works with: docstrings and comments aside."""
+    tree = ast.parse(path.read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    prose = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.lineno, node.value
+
+
+# --- templates list names for IAM, and all of them -------------------------------------------------------------------
+
+
+def _statements() -> list[tuple[str, Statement]]:
+    return [
+        (f"{name}.{role}.{statement.sid}", statement)
+        for name in MODEL_STACKS
+        for role in stack(name).of_type("AWS::IAM::Role")
+        for statement in stack(name).statements(role)
+    ]
+
+
+def _kinds(spec: ModelSpec) -> dict[str, set[str]]:
+    """How a model is named in resources, by kind; AWS writes some names into ARNs in lower case."""
+    cases = (str, str.lower)
+    kinds = {
+        "endpoint": {f":endpoint/{case(spec.endpoint_name)}" for case in cases},
+        "challenger": {f":endpoint/{case(spec.challenger_endpoint_name)}" for case in cases},
+        "versions": {f":model-package/{case(spec.package_group)}/*" for case in cases},
+        "group": {f":model-package-group/{case(spec.package_group)}" for case in cases},
+        "model": {f":model/{spec.name}-v*"},
+        "configuration": {f":endpoint-config/{spec.name}-v*"},
+    }
+    return kinds | ({"job": {f":training-job/{spec.name}-*"}} if isinstance(spec, TrainedSpec) else {})
+
+
+@pytest.mark.parametrize("statement", [pytest.param(each, id=name) for name, each in _statements()])
+def test_a_statement_that_names_one_model_names_them_all(statement: Statement) -> None:
+    given = [_plain(resource) for resource in statement.resources]
+    for kind in _kinds(model_spec(next(iter(CATALOGUE)))):
+        wanted = [name for spec in CATALOGUE.values() for name in _kinds(spec).get(kind, ())]
+        found = [name for name in wanted if any(resource.endswith(name) for resource in given)]
+        assert not found or found == wanted, kind
+
+
+def _plain(resource: Any) -> str:
+    text = resource.get("Fn::Sub", "") if isinstance(resource, dict) else resource
+    return str(text)
+
+
+def test_every_kind_of_name_is_given_rights_somewhere() -> None:
+    given = [_plain(resource) for _, statement in _statements() for resource in statement.resources]
+    for spec in CATALOGUE.values():
+        for kind, names in _kinds(spec).items():
+            assert all(any(each.endswith(name) for each in given) for name in names), (spec.name, kind)
+
+
+@every_model
+def test_a_model_has_its_group_and_the_logs_of_its_endpoints(spec: ModelSpec) -> None:
+    resources = {
+        properties["ModelPackageGroupName"]: logical_id
+        for logical_id, properties in stack("models").of_type("AWS::SageMaker::ModelPackageGroup").items()
+    }
+    group = stack("models").body["Resources"][resources[spec.package_group]]
+    assert (group["DeletionPolicy"], group["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    groups = {
+        properties["LogGroupName"]: logical_id
+        for name in MODEL_STACKS
+        for logical_id, properties in stack(name).of_type("AWS::Logs::LogGroup").items()
+        if isinstance(properties["LogGroupName"], str)
+    }
+    written = {
+        referred(resource)
+        for statement in stack("models").statements("EndpointRole")
+        if "logs:PutLogEvents" in statement.actions
+        for resource in statement.resources
+    }
+    for endpoint in (spec.endpoint_name, spec.challenger_endpoint_name):
+        # And its container may write there
+        assert groups[f"/aws/sagemaker/Endpoints/{endpoint}"] in written
+
+
+def test_decisions_about_versions_of_every_model_are_heard() -> None:
+    patterns = [
+        value["detail"]["ModelPackageGroupName"]
+        for value in walk(dict(stack("models").body))
+        if isinstance(value, dict) and "ModelPackageGroupName" in (value.get("detail") or {})
+    ]
+    assert [sorted(each) for each in patterns] == [sorted(spec.package_group for spec in CATALOGUE.values())]
+
+
+@every_trained_model
+def test_a_trained_model_is_trained_by_schedule_and_from_its_own_data(spec: TrainedSpec) -> None:
+    schedules = [
+        event["Properties"]
+        for event in stack("models")
+        .of_type("AWS::Serverless::StateMachine")["TrainModelStateMachine"]["Events"]
+        .values()
+        if event["Type"] == "ScheduleV2" and f'"model": "{spec.name}"' in event["Properties"]["Input"]
+    ]
+    (schedule,) = schedules
+    assert schedule["ScheduleExpression"] == spec.schedule
+    assert '"trigger": "schedule"' in schedule["Input"]
+    readable = [
+        _plain(resource)
+        for statement in stack("models").statements("PrepareTrainingRole")
+        if "s3:GetObject" in statement.actions
+        for resource in statement.resources
+    ]
+    assert any(each.endswith(f"/{spec.dataset.folder}/train/*") for each in readable)
