@@ -23,7 +23,7 @@ PAGE_ROWS = 100_000  # the API's own limit
 MAX_PAGES = 100
 FOREVER = date.max
 
-_USER_AGENT = "bellwether/0.1 (macro data ingestion)"
+_USER_AGENT = "bellwether/0.1 (ingestion of series)"
 _KEY_IN_TEXT = re.compile(r"api_key=[^&\s\"']*")
 
 
