@@ -195,13 +195,23 @@ def predict(
     as_of: Annotated[
         str | None, typer.Option(help="Day of a valuation, YYYY-MM-DD; the last day of the model's data otherwise.")
     ] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Name of what the row is about: it decides which of two versions answers.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the deployed model for a prediction."""
     target = current_target()
     lifecycle.spec_of(model)
     body = questions.question(
-        target, model, [*(row or []), *(figures or [])], file, month=month, horizon_months=horizon, as_of=as_of
+        target,
+        model,
+        [*(row or []), *(figures or [])],
+        file,
+        month=month,
+        horizon_months=horizon,
+        as_of=as_of,
+        entity_id=entity,
     )
     answer = lifecycle.ask(target, model, body)
     if as_json:

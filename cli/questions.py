@@ -25,7 +25,7 @@ def question(target: Target, model: str, pairs: Iterable[str], file: Path | None
         if figures:
             raise CommandError("either a file or NAME=VALUE pairs, not both")
     elif figures:
-        known = golden_request(target, model).get("data", {})
+        known = _first_row(golden_request(target, model)).get("data", {})
         body = {"data": {name: _typed(value, known.get(name)) for name, value in figures.items()}}
     else:
         body = golden_request(target, model)
@@ -33,7 +33,7 @@ def question(target: Target, model: str, pairs: Iterable[str], file: Path | None
 
 
 def golden_request(target: Target, model: str) -> dict[str, Any]:
-    """The request that is kept with the version in service; empty while there is none."""
+    """The request that is kept with the version in service, as the API takes it; empty while there is none."""
     pointer = lifecycle.current(target, model)
     if not pointer:
         return {}
@@ -43,8 +43,19 @@ def golden_request(target: Target, model: str) -> dict[str, Any]:
         found = s3.get_object(Bucket=target.output("DataBucketName"), Key=key)
     except s3.exceptions.NoSuchKey:
         return {}
-    request: dict[str, Any] = json.loads(found["Body"].read())["request"]
-    return request
+    return as_the_api_takes_it(json.loads(found["Body"].read())["request"])
+
+
+def as_the_api_takes_it(request: Mapping[str, Any]) -> dict[str, Any]:
+    """A request to an endpoint; one that classifies takes its text bare, the API as a column like any other."""
+    if "instances" in request:
+        return {**request, "instances": [as_the_api_takes_it(each) for each in request["instances"]]}
+    return {"data": {"text": request["text"]}} if "text" in request else dict(request)
+
+
+def _first_row(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    row: Mapping[str, Any] = request["instances"][0] if "instances" in request else request
+    return row
 
 
 def _of_file(file: Path) -> dict[str, Any]:

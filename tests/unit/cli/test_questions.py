@@ -35,6 +35,15 @@ def test_pairs_become_what_the_model_knows_them_as() -> None:
     assert ask(*pairs, as_of=None) == {"data": data}
 
 
+def test_a_text_stays_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given the golden request of a model that classifies, as its endpoint takes it
+    golden = questions.as_the_api_takes_it({"instances": [{"id": "golden-0", "text": "Profit rises"}]})
+    assert golden == {"instances": [{"data": {"text": "Profit rises"}}]}
+    monkeypatch.setattr(questions, "golden_request", lambda *_: golden)
+    # When it is asked about a text that looks like a number; Then as a text
+    assert ask("text=2008", entity_id="story 7") == {"data": {"text": "2008"}, "entity_id": "story 7"}
+
+
 @pytest.mark.parametrize(
     ("content", "body"),
     [

@@ -317,6 +317,8 @@ def test_a_models_finding_is_found_however_it_is_wrapped(status: int, message: s
     ("error", "ours"),
     [
         (refused("ModelError", status=400, message="bad"), InvalidInputError),
+        (refused("ModelError", status=422, message="unprocessable"), InvalidInputError),
+        (refused("ModelError", status=404, message="no such route"), UpstreamError),
         (refused("ModelError", status=500, message="Traceback"), UpstreamError),
         (refused("ModelError", status=503, message="starting"), TransientUpstreamError),
         (refused("ModelError", status=0, message="timed out"), TransientUpstreamError),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 NOT_READY = frozenset({"InternalDependencyException", "ModelNotReadyException", "ServiceUnavailable"})
 COLD_STATUSES = frozenset({0, 408, 429, 502, 503, 504})  # what a container says, or is said to say, while it starts
+UNUSABLE_STATUSES = frozenset({400, 413, 422})  # what a container says of a request that it understood well enough
 READ_TIMEOUT_SECONDS = 25  # API Gateway waits 29 s
 
 
@@ -60,7 +61,7 @@ def _from_runtime(error: ClientError, endpoint_name: str) -> BellwetherError:
     message = str(response.get("OriginalMessage") or response.get("Error", {}).get("Message", ""))
     for finding in findings(message):
         return InvalidInputError(finding[1], field=finding[0])
-    if status == 400:
+    if status in UNUSABLE_STATUSES:
         return InvalidInputError("the model can't use this input", field="data")
     if status in COLD_STATUSES:
         return TransientUpstreamError(f"endpoint {endpoint_name}: the model answered {status}")
