@@ -74,6 +74,10 @@ bench-macro: dev ## UNRATE forecasts beside random walk and AR, recessions besid
 bench-drift: dev .venvs/evidently.stamp ## false alarms and power of the drift monitor beside fixed PSI, KS and Evidently
 	$(BIN)/python -m bench.drift
 
+.PHONY: bench-experiments
+bench-experiments: dev ## champion against challenger under a look after every point, beside peeked and fixed t-tests
+	$(BIN)/python -m bench.experiments
+
 .PHONY: bench-news
 bench-news: dev ## feeds to rows, signals, sentiment and tickers, each beside a peer in one run
 	$(BIN)/python -m bench.news

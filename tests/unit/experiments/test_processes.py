@@ -58,7 +58,7 @@ def challenge(**answers: Any) -> Ending:
     return DEPLOY.run(REQUEST, CHALLENGED | answers)
 
 
-def deploy(action: str = "deploy", **answers: Any) -> Ending:
+def deploy(action: str = "deploy", /, **answers: Any) -> Ending:
     return DEPLOY.run(REQUEST | {"action": action}, DEPLOYED | answers)
 
 
@@ -224,16 +224,9 @@ def test_stop_needs_neither_a_reason_nor_an_experiment_s_name() -> None:
 @pytest.mark.parametrize("state", ["Record Conclusion", "Clear Experiment", "Delete Challenger", "Record Concluded"])
 @pytest.mark.parametrize("record", [None, AWAY])
 def test_an_end_that_fails_is_told_with_the_command_for_it(state: str, record: Failure | None) -> None:
-    for ending in (
-        stop(**{state: AWAY, "Record Unconcluded": record}),
-        deploy(
-            **{
-                "Promote Version": DEPLOYED["Promote Version"] | {"experiment": EXPERIMENT},
-                state: AWAY,
-                "Record Unconcluded": record,
-            }
-        ),
-    ):
+    broken: dict[str, Any] = {state: AWAY, "Record Unconcluded": record}
+    promoted: dict[str, Any] = DEPLOYED["Promote Version"] | {"experiment": EXPERIMENT}
+    for ending in (stop(**broken), deploy(**{"Promote Version": promoted, **broken})):
         assert (ending.status, ending.state, ending.cause) == ("FAILED", "Experiment Not Concluded", "no answer")
         assert "bellwether experiment stop macro" in ending.given["Tell Unconcluded"][0]["Message"]
 
