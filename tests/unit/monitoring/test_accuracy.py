@@ -63,7 +63,7 @@ def forecast(request_id: str, months: dict[int, float], **changes: Any) -> Any:
     )
 
 
-# --- what was promised and what an answer holds --------------------------------------------------------------------------
+# --- what was promised and what an answer holds -----------------------------------------------------------------------
 
 
 def test_promises_are_read_from_either_kind_of_bundle() -> None:
@@ -72,7 +72,9 @@ def test_promises_are_read_from_either_kind_of_bundle() -> None:
         "h12": Promise(0.8, {"random_walk": 0.9}),
     }
     valuation = {"n": 900, "rmse": 61_000.0, "mape": {"model": 0.11, "median_by_place": 0.3}, "bias": -0.004}
-    assert promises(valuation) == promises({"holdout": valuation}) == {"prediction": Promise(61_000.0, {}, 0.11, -0.004)}
+    assert (
+        promises(valuation) == promises({"holdout": valuation}) == {"prediction": Promise(61_000.0, {}, 0.11, -0.004)}
+    )
     assert promises({}) == promises({"rmse": None}) == promises({"accuracy": 0.8}) == {}
 
 
@@ -86,7 +88,7 @@ def test_figures_and_points_go_by_their_kind() -> None:
     assert list(kinds_of(record.model_copy(update={"output": None}))) == []
 
 
-# --- what came true ------------------------------------------------------------------------------------------------------
+# --- what came true ---------------------------------------------------------------------------------------------------
 
 
 def test_errors_as_promised_are_no_finding() -> None:
@@ -156,7 +158,7 @@ def test_errors_by_week() -> None:
     assert rmse_by_week(join(records, truths)) == {"2026-W09": (1, 1.0), "2026-W10": (1, 1.0), "2026-W11": (1, 1.0)}
 
 
-# --- before anything has come true -----------------------------------------------------------------------------------------
+# --- before anything has come true ------------------------------------------------------------------------------------
 
 
 def test_errors_are_estimated_from_intervals() -> None:
@@ -165,7 +167,8 @@ def test_errors_are_estimated_from_intervals() -> None:
     outputs = [{"prediction": 100, "interval": {"level": 0.8, "lower": 100 - half, "upper": 100 + half}}] * 3
     found = estimate(outputs)
     assert found is not None
-    assert (found.answers, found.mean_absolute_error) == (3, pytest.approx(10 * math.sqrt(2 / math.pi)))
+    assert found.answers == 3
+    assert found.mean_absolute_error == pytest.approx(10 * math.sqrt(2 / math.pi))
 
 
 def test_right_labels_are_estimated_from_probabilities() -> None:

@@ -1,0 +1,138 @@
+"""Truths from a model's dataset, and from files that people drop."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bellwether.domain.actual_files import read_actuals
+from bellwether.domain.errors import NotFoundError
+from bellwether.usecases.collect_actuals import Collected, collect_actuals, collect_file
+from tests.builders import DATASET
+from tests.fakes.captures import InMemoryActualsStore
+from tests.fakes.lifecycle import NOON, StoppedClock
+from tests.fakes.objects import InMemoryObjectStore
+
+DATA_KEY = "fred-data/train/fred_merged_data.csv"
+DROP = "actuals/inbox/housing/sales.csv"
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def collect(objects: InMemoryObjectStore, actuals: InMemoryActualsStore, model: str = "macro") -> Collected:
+    return collect_actuals(model, objects=objects, actuals=actuals, clock=StoppedClock())
+
+
+def drop(content: str, key: str = DROP) -> tuple[InMemoryObjectStore, InMemoryActualsStore, Collected]:
+    objects, actuals = InMemoryObjectStore({key: content.encode()}), InMemoryActualsStore()
+    return objects, actuals, collect_file(key, objects=objects, actuals=actuals)
+
+
+# --- datasets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_forecast_s_truths_come_from_its_dataset_once() -> None:
+    objects, actuals = InMemoryObjectStore({DATA_KEY: DATASET}), InMemoryActualsStore()
+    assert collect(objects, actuals).actuals == 2
+    known = actuals.read("macro", since=BEGINNING)
+    assert {key: each.value for key, each in known.items()} == {"UNRATE:2019-11": 3.6, "UNRATE:2019-12": 3.6}
+    assert known["UNRATE:2019-12"].observed_at == NOON
+    # When nothing is new, nothing is written
+    assert collect(objects, actuals).actuals == 0
+
+
+def test_a_revised_figure_corrects_the_earlier_one() -> None:
+    objects, actuals = InMemoryObjectStore({DATA_KEY: DATASET}), InMemoryActualsStore()
+    collect(objects, actuals)
+    objects.put(DATA_KEY, DATASET.replace(b"2019-12-31,3.6", b"2019-12-31,3.5"))
+    later = StoppedClock(datetime(2026, 4, 1, tzinfo=UTC))
+    assert collect_actuals("macro", objects=objects, actuals=actuals, clock=later).actuals == 1
+    assert actuals.read("macro", since=BEGINNING)["UNRATE:2019-12"].value == 3.5
+
+
+def test_without_a_dataset_there_is_nothing_to_collect() -> None:
+    assert collect(InMemoryObjectStore(), InMemoryActualsStore()) == Collected()
+    assert collect(InMemoryObjectStore({DATA_KEY: DATASET}), InMemoryActualsStore(), "housing") == Collected()
+
+
+def test_a_month_without_a_figure_is_none() -> None:
+    objects = InMemoryObjectStore({DATA_KEY: b"month,UNRATE\n2020-01-31,3.5\n2020-02-29,\n2020-03-31,inf\n"})
+    assert collect(objects, InMemoryActualsStore()).actuals == 1
+
+
+def test_an_unknown_model_has_none() -> None:
+    with pytest.raises(NotFoundError, match="weather"):
+        collect(InMemoryObjectStore(), InMemoryActualsStore(), "weather")
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_dropped_file_is_collected_kept_and_gone_from_the_inbox() -> None:
+    objects, actuals, collected = drop("join_key,value,observed_at\nh-1,350000,2026-02-01\nh-2,4.1e5,\n")
+    assert (collected.files, collected.actuals, collected.rejections) == (1, 2, 0)
+    known = actuals.read("housing", since=BEGINNING)
+    assert (known["h-1"].value, known["h-1"].observed_at) == (350_000, datetime(2026, 2, 1, tzinfo=UTC))
+    assert (known["h-2"].value, known["h-2"].observed_at, known["h-2"].source) == (410_000, NOON, "sales.csv")
+    assert [key.split("/")[1] for key in objects.keys()] == ["originals"]  # noqa: SIM118 - a method of ours
+    # When its event comes again, nothing happens
+    assert collect_file(DROP, objects=objects, actuals=actuals) == Collected()
+
+
+def test_rows_that_can_t_be_read_are_set_aside_with_their_place() -> None:
+    rows = ["h-1,1", ",2", "h-3,much", "h-4,1e999", "h-5,5,yesterday", 'h-6,"6', "h-7,7,2030-01-01", "h-8,8"]
+    objects, actuals, collected = drop(
+        "\n".join(["value_ignored,JOIN_KEY,Value,observed_at", *(f"x,{r}" for r in rows)])
+    )
+    assert sorted(actuals.read("housing", since=BEGINNING)) == ["h-1", "h-8"]
+    assert [(each.line, each.field) for each in collected.quarantined] == [
+        (3, "join_key"),
+        (4, "value"),
+        (5, "value"),
+        (6, "observed_at"),
+        (7, "row"),
+        (8, "observed_at"),
+    ]
+    assert any(key.startswith("actuals/quarantine/2026-03-01/") for key in objects.keys())  # noqa: SIM118
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "an empty file"),
+        (b"\x00\x01", "a binary file"),
+        (b"<html></html>", "a web page"),
+        (b"key,value\n1,2\n", "there is no column join_key"),
+        (b"join_key,value,value\n", "a column comes twice"),
+    ],
+)
+def test_a_file_that_can_t_be_read_is_set_aside_whole(content: bytes, reason: str) -> None:
+    reading = read_actuals(content, model="housing", file_name="f.csv", received_at=NOON)
+    assert reading.actuals == ()
+    assert reason in reading.rejections[0].reason
+
+
+def test_a_file_of_no_model_is_set_aside() -> None:
+    _, actuals, collected = drop("join_key,value\nk,1\n", "actuals/inbox/weather/rain.csv")
+    assert collected.rejections == 1
+    assert "there is no model 'weather'" in collected.quarantined[0].reason
+    assert actuals.read("weather", since=BEGINNING) == {}
+
+
+def test_the_daily_run_collects_what_no_event_brought() -> None:
+    objects = InMemoryObjectStore({DROP: b"join_key,value\nk,1\n", "actuals/inbox/housing/": b""})
+    actuals = InMemoryActualsStore()
+    assert collect(objects, actuals, "housing").actuals == 1
+
+
+def test_a_file_replaced_while_it_is_read_stays_for_its_own_event() -> None:
+    objects, actuals = InMemoryObjectStore({DROP: b"join_key,value\nk,1\n"}), InMemoryActualsStore()
+
+    def replace_inbox(key: str) -> None:
+        if key.startswith("actuals/originals/"):
+            objects.before_put = None
+            objects.put(DROP, b"join_key,value\nk,2\n")
+
+    objects.before_put = replace_inbox
+    collect_file(DROP, objects=objects, actuals=actuals)
+    assert objects.find(DROP) is not None
+    collect_file(DROP, objects=objects, actuals=actuals)
+    assert objects.find(DROP) is None
