@@ -76,7 +76,7 @@ SCENARIOS = (
 NEIGHBOURS = Scenario("shadow, neighbours alike (0.6): why overlapping horizons don't count", 0.8, None, 0.6)
 
 
-# --- ways to decide: after how many points the challenger is called better, 0 for never ---------------------------------
+# --- ways to decide: after how many points the challenger is called better, 0 for never ------------------------------
 
 
 def betting(champion: Floats, challenger: Floats) -> int:
