@@ -10,7 +10,17 @@ from bellwether.domain.errors import InvalidInputError, NotFoundError, Transient
 from bellwether.domain.training import TrainingJob, merged_hyperparameters
 from bellwether.settings import parse
 from bellwether.usecases.prepare_training import TrainingOrder, TrainingRequest, prepare_training
-from tests.builders import BUCKET, DATASET, DATASET_SHA256, REGION, dataset_manifest, digest
+from tests.builders import (
+    BUCKET,
+    DATASET,
+    DATASET_SHA256,
+    REGION,
+    SALES,
+    SALES_SHA256,
+    dataset_manifest,
+    digest,
+    sales_manifest,
+)
 from tests.fakes.lifecycle import CodeOf, KnownJobs
 from tests.fakes.objects import InMemoryObjectStore
 
@@ -139,3 +149,32 @@ def test_what_the_caller_may_not_choose_is_refused_by_name(name: str) -> None:
 def test_a_value_too_long_for_sagemaker_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="2500"):
         merged_hyperparameters(MACRO, {"trials": "1" * 2501})
+
+
+def test_sales_are_frozen_with_their_own_manifest() -> None:
+    # Given sales as ingestion leaves them
+    objects = InMemoryObjectStore(
+        {
+            "housing-data/train/sales.csv": SALES,
+            "housing-data/train/manifest.json": json.dumps(sales_manifest()).encode(),
+        }
+    )
+    # When the model that learns from them is to be trained
+    order = prepare(objects, model="housing", hyperparameters={"train_before": "2015-01-01"})
+    # Then they are frozen, and the job is named after them
+    assert objects.get(f"models/housing/datasets/{SALES_SHA256}/sales.csv").content == SALES
+    assert order.job_name.startswith(f"housing-{SALES_SHA256[:8]}-")
+    assert (order.dataset.ends, order.output_uri) == ("2015-02-25", f"s3://{BUCKET}/models/housing/jobs")
+    assert order.hyperparameters["model"] == "housing"
+    assert order.hyperparameters["train_before"] == "2015-01-01"
+
+
+def test_a_manifest_of_another_kind_is_refused() -> None:
+    objects = InMemoryObjectStore(
+        {
+            "housing-data/train/sales.csv": SALES,
+            "housing-data/train/manifest.json": json.dumps(dataset_manifest()).encode(),
+        }
+    )
+    with pytest.raises(InvalidInputError, match="first_day"):
+        prepare(objects, model="housing")
