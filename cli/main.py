@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import backtest, bundles, cloud, demo, dispatch, experiment, local_template, models, monitor, weights
+from cli import backtest, batches, bundles, cloud, demo, dispatch, experiment, local_template, models, monitor, weights
 from cli.problems import CommandError
 from localcloud.errors import CloudError
 
@@ -53,6 +53,7 @@ for command in (
 ):
     app.command()(command)
 app.command("backtest")(backtest.backtest_command)
+app.command("predict-batch")(batches.predict_batch)
 
 model_app = typer.Typer(no_args_is_help=True, help="Bundles from elsewhere: fetch weights, register a bundle.")
 model_app.command("fetch")(weights.fetch_model)

@@ -246,16 +246,42 @@ INGEST = (
     Case("models/ingest_series/manual_fred_api_vintages", {"failed": [], "dataset": {"series": 27}}),
 )
 
-MODELS = (
-    *INGEST,
-    Case("models/request_retraining/by_schedule", {"accepted": True, "model": "macro"}, given=dataset_published),
-    Case("models/request_retraining/by_drift", {"accepted": True, "tell": False}),
-    Case("models/request_retraining/by_alarm", {"accepted": True, "tell": False}),
-    Case("models/prepare_training/by_hand", {"already_running": False}),
-    Case("models/prepare_training/by_schedule", {"already_running": False}),
-    Case("models/prepare_training/unknown_model", error="NotFoundError"),
-    Case("models/assess_candidate/finished_job", {"accepted": True}, given=job_finished),
-    Case("models/register_candidate/accepted", {"version": 1}),
+BATCH_LINES = b"""{"data": {"sqft_living": 1800}, "as_of": "2026-02-01"}
+
+{"data": {"sqft_living": "large"}}
+"""
+BATCH_ANSWERS = b"""{"prediction": 512000.0}
+{"error": "invalid_input", "field": "sqft_living", "message": "has to be a number"}
+"""
+
+
+def lines_laid_out(world: World, event: Event) -> Event:
+    """A version serves, and there are lines for it."""
+    current = {
+        "version": 2,
+        "endpoint_config_name": "housing-v2-bbbbbbbb",
+        "model_package_arn": builders.package_arn(2),
+        "bundle_sha256": "b" * 64,
+        "promoted_at": "2026-03-01T12:00:00Z",
+    }
+    name = "/bellwether/local/housing/current"
+    world.client("ssm").put_parameter(Name=name, Value=json.dumps(current), Type="String", Overwrite=True)
+    world.put(f"batch/{event['model']}/{event['name']}/input.jsonl", BATCH_LINES)
+    return event
+
+
+def lines_answered(world: World, event: Event) -> Event:
+    """A transform job has answered them."""
+    world.put(f"batch/{event['model']}/{event['name']}/output/{event['job_name']}/input.jsonl.out", BATCH_ANSWERS)
+    return event
+
+
+def no_lines(world: World, event: Event) -> Event:
+    """There is a file with nothing in it."""
+    world.put(f"batch/{event['model']}/{event['name']}/input.jsonl", b"")
+    return event
+
+
 SALES_FILE = b"""datesold,postcode,price,propertyType,bedrooms
 2007-02-07,2607,525000,house,4
 2007-02-27,2906,x,house,3
@@ -279,9 +305,19 @@ INGEST_SALES = (
     Case("models/ingest_sales/no_sales", error="NotFoundError"),
 )
 
+MODELS = (
+    *INGEST,
+    *INGEST_SALES,
+    Case("models/request_retraining/by_schedule", {"accepted": True, "model": "macro"}, given=dataset_published),
+    Case("models/request_retraining/by_drift", {"accepted": True, "tell": False}),
+    Case("models/request_retraining/by_alarm", {"accepted": True, "tell": False}),
+    Case("models/prepare_training/by_hand", {"already_running": False}),
+    Case("models/prepare_training/by_schedule", {"already_running": False}),
+    Case("models/prepare_training/unknown_model", error="NotFoundError"),
+    Case("models/assess_candidate/finished_job", {"accepted": True}, given=job_finished),
+    Case("models/register_candidate/accepted", {"version": 1}),
     Case("models/assess_bundle/embedded", {"accepted": True, "model": "sentiment"}, given=bundle_delivered),
     Case("models/deploy_model/pending", {"started": False}),
-    *INGEST_SALES,
     Case("models/deploy_model/archived", {"started": False}),
     Case("models/deploy_model/foreign_group", {"started": False}),
     Case("models/deploy_model/rejected", {"started": True}),
@@ -310,10 +346,15 @@ INGEST_SALES = (
     Case("models/predict/no_data", {"statusCode": 400}),
     Case("models/predict/no_json", {"statusCode": 400}),
     Case("models/predict/unknown_model", {"statusCode": 404}),
+    Case("models/prepare_batch/scenarios", {"state": "ready", "lines": 2}, given=lines_laid_out),
+    Case("models/prepare_batch/no_lines", error="NotFoundError"),
+    Case("models/finish_batch/answered", {"complete": True, "answers": 2, "refused": 1}, given=lines_answered),
+    Case("models/finish_batch/empty", {"complete": True, "lines": 0}, given=no_lines),
     Case("models/store_captures/two_models", {"batchItemFailures": []}, then=captures_of("macro", "housing")),
     Case("models/store_captures/one_unreadable", {"batchItemFailures": [{"itemIdentifier": UNREADABLE_MESSAGE}]}),
     Case("models/restore_endpoint/plan", {"restored_to": CONFIG_BEFORE}, then=endpoint_serves(CONFIG_BEFORE)),
     Case("models/restore_endpoint/first_deployment", {"restored_to": None}, given=nothing_deployed_before),
+    Case("models/measure_freshness/daily", {}),
     Case("models/plan_archive/daily", {"postponed": 0}),
     Case("models/archive_version/archive", {"status": "archived"}, given=of_the_registry),
     Case("models/archive_version/restore", {"status": "restored"}, given=of_the_registry),

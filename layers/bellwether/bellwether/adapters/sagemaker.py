@@ -14,7 +14,7 @@ from bellwether.domain.archive import ARCHIVED, FALSE, TRUE, ListedEndpoint
 from bellwether.domain.deployment import Approval, EndpointPhase, EndpointState, RegisteredVersion
 from bellwether.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from bellwether.domain.retraining import MachineTime, PastTraining, is_training_of
-from bellwether.domain.training import TrainingJob
+from bellwether.domain.training import TrainingJob, TransformJob
 from bellwether.ports.models import Registration
 
 if TYPE_CHECKING:
@@ -55,6 +55,21 @@ class SageMakerTrainingJobs:
                 for page in pages
                 for job in page["TrainingJobSummaries"]
                 if job["TrainingJobName"].startswith(prefix)
+            )
+
+
+class SageMakerTransformJobs:
+    """TransformJobs. Needs sagemaker:ListTransformJobs."""
+
+    def named(self, prefix: str) -> tuple[TransformJob, ...]:
+        """Those whose name starts with `prefix`, whatever became of them."""
+        with translated("transform jobs"):
+            pages = sagemaker_client().get_paginator("list_transform_jobs").paginate(NameContains=prefix)
+            return tuple(
+                TransformJob(job["TransformJobName"], job["TransformJobStatus"] in RUNNING_JOB)
+                for page in pages
+                for job in page["TransformJobSummaries"]
+                if job["TransformJobName"].startswith(prefix)
             )
 
 

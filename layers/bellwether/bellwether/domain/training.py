@@ -18,11 +18,21 @@ _FIXED = frozenset({"model", "target"})
 
 
 @dataclass(frozen=True)
-class TrainingJob:
-    """A training job as a listing shows it; `running` also covers one that is stopping."""
+class NamedJob:
+    """A job as a listing shows it; `running` also covers one that is stopping."""
 
     name: str
     running: bool
+
+
+@dataclass(frozen=True)
+class TrainingJob(NamedJob):
+    """A job that trains a model."""
+
+
+@dataclass(frozen=True)
+class TransformJob(NamedJob):
+    """A job that answers a file of requests."""
 
 
 def merged_hyperparameters(spec: TrainedSpec, wanted: Mapping[str, Hyperparameter]) -> dict[str, str]:
@@ -48,18 +58,18 @@ def job_prefix(model: str, dataset_sha256: str, hyperparameters: Mapping[str, st
     return f"{model}-{dataset_sha256[:8]}-{sha256(recipe.encode()).hexdigest()[:8]}-"
 
 
-def running_attempt(prefix: str, jobs: Iterable[TrainingJob]) -> str | None:
+def running_attempt(prefix: str, jobs: Iterable[NamedJob]) -> str | None:
     """The attempt that is under way; None when there is none."""
     return next((job.name for job in jobs if job.running and _attempt(prefix, job) is not None), None)
 
 
-def next_attempt(prefix: str, jobs: Iterable[TrainingJob]) -> str:
+def next_attempt(prefix: str, jobs: Iterable[NamedJob]) -> str:
     """Name of the attempt after those there are; two callers at once get the same name, and one of them the job."""
     made = (attempt for job in jobs if (attempt := _attempt(prefix, job)) is not None)
     return f"{prefix}{max(made, default=0) + 1}"
 
 
-def _attempt(prefix: str, job: TrainingJob) -> int | None:
+def _attempt(prefix: str, job: NamedJob) -> int | None:
     tail = job.name.removeprefix(prefix)
     return int(tail) if job.name != tail and tail.isdecimal() else None
 

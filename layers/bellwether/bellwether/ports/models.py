@@ -9,13 +9,20 @@ from uuid import UUID
 from bellwether.domain.bundle import Archive
 from bellwether.domain.deployment import CurrentVersion, EndpointState, RegisteredVersion
 from bellwether.domain.retraining import MachineTime, PastTraining
-from bellwether.domain.training import TrainingJob
+from bellwether.domain.training import TrainingJob, TransformJob
 
 
 class TrainingJobs(Protocol):
     """The training jobs of the account."""
 
     def named(self, prefix: str) -> tuple[TrainingJob, ...]:
+        """Those whose name starts with `prefix`, whatever became of them."""
+
+
+class TransformJobs(Protocol):
+    """The batch transform jobs of the account."""
+
+    def named(self, prefix: str) -> tuple[TransformJob, ...]:
         """Those whose name starts with `prefix`, whatever became of them."""
 
 

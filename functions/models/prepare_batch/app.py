@@ -1,0 +1,38 @@
+"""Look at a batch's lines, and name the transform job that is to answer them."""
+
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.adapters.s3 import S3ObjectStore
+from bellwether.adapters.sagemaker import SageMakerTransformJobs
+from bellwether.adapters.ssm import SsmCurrentVersions
+from bellwether.observability import logger, observed
+from bellwether.settings import FunctionSettings, load, parse
+from bellwether.usecases.prepare_batch import BatchRequest, prepare_batch
+
+object_store = cache(S3ObjectStore)  # one client for each process
+
+
+class Settings(FunctionSettings):
+    """Environment of PrepareBatchFunction."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+    environment: Annotated[str, Field(min_length=1)]
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with everything that createTransformJob needs, or that there is nothing left to do."""
+    settings = load(Settings)
+    order = prepare_batch(
+        parse(BatchRequest, event),
+        bucket=settings.data_bucket,
+        objects=object_store(settings.data_bucket),
+        current=SsmCurrentVersions(settings.environment),
+        jobs=SageMakerTransformJobs(),
+    )
+    logger.info("batch prepared", extra={"job_name": order.job_name, "state": order.state, "lines": order.lines})
+    return order.model_dump(mode="json")
