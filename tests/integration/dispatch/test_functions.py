@@ -182,11 +182,11 @@ def test_the_watchdog_sees_what_lies_there(desk: PostgresDesk) -> None:
         connection.execute(
             """
             INSERT INTO inbound_events_raw (
-                event_uid, feed_id, entry_id, title, summary, content_sha256, story_uid, first_seen_at
+                event_uid, feed_id, entry_id, title, summary, content_sha256, story_uid, first_seen_at, content_seen_at
             )
-            VALUES (repeat('a', 32), 'f', 'e', 't', 's', repeat('b', 64), 'x', %s)
+            VALUES (repeat('a', 32), 'f', 'e', 't', 's', repeat('b', 64), 'x', %(then)s, %(then)s)
             """,
-            (now - timedelta(hours=13),),
+            {"then": now - timedelta(hours=13)},
         )
     found = {each["incident_key"] for each in call("check_freshness")["alerts"]}
     assert found == {

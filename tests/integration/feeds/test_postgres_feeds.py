@@ -184,25 +184,79 @@ def test_storing_again_stores_nothing(store: PostgresFeeds, database: Database, 
 
 
 def test_an_edit_is_a_version_and_keeps_the_event(store: PostgresFeeds, database: Database, feed: DueFeed) -> None:
-    # Given a story, processed already
+    # Given a story
     keep(store, told(feed, entry(summary="first")))
-    rows(database, "UPDATE inbound_events_raw SET processed_at = now() RETURNING 1")
     # When it is edited, and edited back
     later = [NOON + timedelta(hours=n) for n in (1, 2, 3)]
     counts = [
         keep(store, told(feed, entry(summary=text), at=at)).versions
         for text, at in zip(("second", "first", "second"), later, strict=True)
     ]
-    # Then each text is kept once, the event is the same one, and stays processed
+    # Then each text is kept once, and the event is the same one
     assert counts == [1, 1, 0]
     uid = event_uid("example", entry().entry_id)
-    assert rows(
-        database, "SELECT event_uid, summary, content_seen_at, processed_at IS NULL FROM inbound_events_raw"
-    ) == [(uid, "second", later[2], False)]
+    assert rows(database, "SELECT event_uid, summary, content_seen_at FROM inbound_events_raw") == [
+        (uid, "second", later[2])
+    ]
     assert rows(database, "SELECT summary, seen_at FROM inbound_event_versions ORDER BY seen_at") == [
         ("first", NOON),
         ("second", later[0]),
     ]
+
+
+LABELLED = "UPDATE inbound_events_raw SET processed_at = now(), attempts = 5 WHERE event_uid = %s RETURNING 1"
+SET_ASIDE = """
+UPDATE inbound_events_raw SET set_aside_at = now(), set_aside_reason = 'poison', attempts = 5 WHERE event_uid = %s
+RETURNING 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "again"),
+    [
+        ({"title": "Acme rises on strong demand"}, {"title": "Acme falls on strong demand"}, True),
+        ({"title": "Acme rises 5% on demand"}, {"title": "Acme rises 6% on demand"}, True),
+        ({"title": "東京 株価 上昇"}, {"title": "東京 株価 下落"}, True),
+        ({"title": "", "summary": "Acme rises"}, {"title": "", "summary": "Acme falls"}, True),
+        ({"summary": "Acme rises"}, {"summary": "Zenith rises"}, True),
+        ({"summary": "東京"}, {"summary": "大阪"}, True),
+        ({"title": "Acme rises, on strong demand"}, {"title": "ACME rises on the strong demand!"}, False),
+        ({"summary": "Acme rises"}, {"summary": "ACME - rises"}, False),
+        ({"summary": "x " * 300 + "first"}, {"summary": "x " * 300 + "second"}, False),  # beyond what is looked at
+        ({"url": "https://example.org/1"}, {"url": "https://example.org/2"}, False),
+    ],
+)
+def test_other_words_are_asked_about_again(
+    store: PostgresFeeds, database: Database, feed: DueFeed, before: dict[str, str], after: dict[str, str], again: bool
+) -> None:
+    # Given a story with its label, and one that was set aside
+    keep(store, told(feed, entry(1, **before), entry(2, **before)))
+    for number, command in enumerate((LABELLED, SET_ASIDE), start=1):
+        rows(database, command, event_uid("example", entry(number).entry_id))
+    # When they are edited
+    edited = [entry(number, **after) for number in (1, 2)]
+    stored = keep(store, told(feed, *edited, at=NOON + timedelta(hours=1)))
+    # Then they wait anew where their words have changed, and only there
+    waiting = rows(
+        database, "SELECT attempts FROM inbound_events_raw WHERE processed_at IS NULL AND set_aside_at IS NULL"
+    )
+    assert (stored.asked_again, waiting) == ((2, [(0,), (0,)]) if again else (0, []))
+    # And the same text once more changes nothing
+    assert keep(store, told(feed, *edited, at=NOON + timedelta(hours=9))).asked_again == 0
+
+
+def test_an_edit_leaves_a_claim_alone(store: PostgresFeeds, database: Database, feed: DueFeed) -> None:
+    # Given a story in somebody's hands for the second time
+    keep(store, told(feed, entry()))
+    rows(
+        database,
+        """
+        UPDATE inbound_events_raw SET claim_token = gen_random_uuid(), claimed_until = now(), attempts = 2 RETURNING 1
+        """,
+    )
+    # When its text changes; Then it is still in those hands, and the attempt still counts
+    assert keep(store, told(feed, entry(title="Something else entirely happened"))).asked_again == 0
+    assert rows(database, "SELECT claim_token IS NOT NULL, attempts FROM inbound_events_raw") == [(True, 2)]
 
 
 def test_two_texts_under_one_identity_are_both_kept(store: PostgresFeeds, database: Database, feed: DueFeed) -> None:

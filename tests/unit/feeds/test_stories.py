@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bellwether.domain.feeds import Entry
+from bellwether.domain.sentiment import SUMMARY_CHARACTERS
 from bellwether.domain.stories import (
+    SUMMARY_LOOKED_AT,
     as_batch,
     content_sha256,
     event_uid,
@@ -192,3 +194,7 @@ def test_any_title_has_few_keys(title: str) -> None:
     assert len(found.keys) in (0, 4)
     assert all(-(2**63) <= key < 2**63 for key in found.keys)
     assert all(-(2**31) <= term < 2**31 for term in found.terms)
+
+
+def test_what_is_looked_at_for_an_edit_is_what_is_classified() -> None:
+    assert SUMMARY_LOOKED_AT == SUMMARY_CHARACTERS

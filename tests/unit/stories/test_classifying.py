@@ -1,6 +1,7 @@
 """Stories from their claim to their label, without a database or a model."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ from bellwether.domain.sentiment import (
     read_answer,
     results_key,
 )
+from bellwether.ports.models import Answer as Response
 from bellwether.usecases.claim_stories import Claim, ClaimRequest, claim_stories
 from bellwether.usecases.classify_stories import ClassificationReport, ClassificationRequest, classify_stories
 from bellwether.usecases.store_classifications import (
@@ -248,6 +250,38 @@ def test_an_endpoint_that_is_not_there_is_asked_once(error: BellwetherError) -> 
     with pytest.raises(type(error)):
         case.classify(case.claim())
     assert case.model.asked == [2]
+
+
+def test_a_model_whose_answers_are_of_no_use_is_no_story_s_fault() -> None:
+    # Given a model that answers whatever it is asked, and nothing that could be used
+    scores = {"positive": math.nan, "neutral": 0, "negative": 0}
+    answers: list[dict[str, Any]] = [{"scores": scores}, {"label": "great"}, {"id": []}]
+    for nonsense in answers:
+        case = Case([story(1), story(2)], poison=lambda question, nonsense=nonsense: answer(question) | nonsense)
+        # When stories are classified; Then that is told, and no attempt of theirs counts
+        with pytest.raises(UpstreamError, match="plain sentence"):
+            case.classify(case.claim())
+
+
+def test_answers_out_of_order_are_joined_by_id() -> None:
+    # Given a model that answers in the wrong order, one story twice and another not at all
+    case = Case([story(number, f"Story {number} {'rises' if number else 'falls'}") for number in range(3)])
+    asked = case.model.invoke
+
+    def shuffled(endpoint_name: str, body: bytes) -> Response:
+        content = json.loads(asked(endpoint_name, body).body)
+        one, two, _ = content["predictions"]
+        return Response(json.dumps(content | {"predictions": [two, one, two]}).encode(), 1.0)
+
+    case.model.invoke = shuffled  # type: ignore[method-assign]
+    case.classify(case.claim())
+    # Then each label is of its own story, and the third has its reason
+    results = case.results()
+    assert [(each.event_uid, each.label) for each in results.classified] == [
+        (story(0).event_uid, "negative"),
+        (story(1).event_uid, "positive"),
+    ]
+    assert [each.reason for each in results.failed] == ["the model gave no answer"]
 
 
 def test_the_control_sentence_is_one_that_the_embedded_model_takes() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bellwether.adapters.postgres import Database
 from bellwether.domain.feeds import DueFeed, FeedUpdate, ListedFeed
-from bellwether.domain.stories import ALIKE_BESIDE, ALIKE_WITHIN, CANDIDATES, STORY_DAYS, Batch
+from bellwether.domain.stories import ALIKE_BESIDE, ALIKE_WITHIN, CANDIDATES, STORY_DAYS, SUMMARY_LOOKED_AT, Batch
 from bellwether.ports.feeds import Stored
 
 SEEN_AGAIN = timedelta(hours=6)
@@ -47,6 +47,7 @@ FROM claimed ORDER BY next_attempt_at, feed_id
 # Two at once would not see each other's stories, and so link none of them: one stores at a time.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwether:stories', 0))"
 
+# A text with other words has its label no longer: it waits for another one. Commas and capitals change no tone.
 STORE = """
 WITH incoming AS (
     SELECT event_uid, feed_id, entry_id, url, title, summary, published_at, seen_at, content_sha256, leader_uid,
@@ -60,7 +61,8 @@ WITH incoming AS (
     )
 ),
 known AS (
-    SELECT r.event_uid, r.story_uid, r.content_sha256, r.title, r.summary, r.content_seen_at
+    SELECT r.event_uid, r.story_uid, r.content_sha256, r.title, r.summary, r.content_seen_at, r.title_terms,
+        r.processed_at IS NOT NULL OR r.set_aside_at IS NOT NULL AS done
     FROM inbound_events_raw r WHERE r.event_uid = ANY (%(event_uid)s::text[])
 ),
 fresh AS (SELECT i.* FROM incoming i WHERE NOT EXISTS (SELECT FROM known k WHERE k.event_uid = i.event_uid)),
@@ -119,17 +121,31 @@ edited AS (
     UPDATE inbound_events_raw r SET
         title = i.title, summary = i.summary, url = i.url, title_terms = i.terms, content_sha256 = i.content_sha256,
         content_seen_at = CASE WHEN r.content_sha256 = i.content_sha256 THEN r.content_seen_at ELSE i.seen_at END,
-        last_seen_at = greatest(r.last_seen_at, i.seen_at)
+        last_seen_at = greatest(r.last_seen_at, i.seen_at),
+        processed_at = CASE WHEN other.words THEN NULL ELSE r.processed_at END,
+        set_aside_at = CASE WHEN other.words THEN NULL ELSE r.set_aside_at END,
+        set_aside_reason = CASE WHEN other.words THEN NULL ELSE r.set_aside_reason END,
+        attempts = CASE WHEN other.words AND k.done THEN 0 ELSE r.attempts END
     FROM incoming i
+    JOIN known k USING (event_uid)
+    CROSS JOIN LATERAL (
+        SELECT k.content_sha256 <> i.content_sha256
+            AND (k.title_terms <> i.terms
+                OR regexp_replace(lower(left(k.summary, %(looked_at)s)), '[[:space:][:punct:]]+', ' ', 'g')
+                    <> regexp_replace(lower(left(i.summary, %(looked_at)s)), '[[:space:][:punct:]]+', ' ', 'g')
+            ) AS words
+    ) AS other
     WHERE r.event_uid = i.event_uid AND (
         r.content_sha256 <> i.content_sha256 OR r.last_seen_at < i.seen_at - %(seen_again)s::interval
     )
+    RETURNING other.words AND k.done AS asked_again
 )
 SELECT
     (SELECT count(*) FROM stored),
     (SELECT count(*) FROM incoming) - (SELECT count(*) FROM stored),
     (SELECT count(*) FROM kept),
-    (SELECT count(*) FROM stored WHERE story_uid <> event_uid)
+    (SELECT count(*) FROM stored WHERE story_uid <> event_uid),
+    (SELECT count(*) FROM edited WHERE asked_again)
 """
 
 _OTHER_TEXTS = """
@@ -232,8 +248,8 @@ class PostgresFeeds:
                 texts = connection.execute(_OTHER_TEXTS, {**_columns(batch.other_texts, _TEXT_COLUMNS), "now": now})
                 states = connection.execute(_STATES, _columns(updates, _UPDATE_COLUMNS))
                 connection.execute(_FORGET_KEYS, {"before": now - timedelta(days=STORY_DAYS)})
-            (new, known, versions, linked) = stored.fetchone() or (0, 0, 0, 0)
-            return Stored(new, known, versions + texts.rowcount, linked, states.rowcount)
+            (new, known, versions, linked, asked_again) = stored.fetchone() or (0, 0, 0, 0, 0)
+            return Stored(new, known, versions + texts.rowcount, linked, states.rowcount, asked_again)
 
     def forget(self, *, unseen_since: datetime, limit: int) -> int:
         """Delete some of the events that no feed has shown since then, longest unseen first; how many they were."""
@@ -254,6 +270,7 @@ def story_columns(batch: Batch) -> dict[str, Any]:
         "alike_within": ALIKE_WITHIN,
         "alike_beside": ALIKE_BESIDE,
         "seen_again": SEEN_AGAIN,
+        "looked_at": SUMMARY_LOOKED_AT,
     }
 
 

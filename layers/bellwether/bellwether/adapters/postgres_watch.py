@@ -25,9 +25,8 @@ SELECT
     (SELECT count(*) FROM feed_state WHERE listed AND retired_at IS NULL AND failures >= %(many)s) AS feeds_failing,
     (SELECT first_seen_at FROM inbound_events_raw ORDER BY first_seen_at DESC LIMIT 1) AS stories_newest,
     (
-        SELECT first_seen_at FROM inbound_events_raw WHERE processed_at IS NULL AND set_aside_at IS NULL
-        ORDER BY first_seen_at LIMIT 1
-    ) AS labels_oldest,
+        SELECT min(content_seen_at) FROM inbound_events_raw WHERE processed_at IS NULL AND set_aside_at IS NULL
+    ) AS labels_oldest, -- of its present text: an old story that was edited waits anew
     (SELECT count(*) FROM inbound_events_raw WHERE processed_at IS NULL AND set_aside_at IS NULL) AS labels_waiting,
     (SELECT count(*) FROM inbound_events_raw WHERE set_aside_at >= %(since)s) AS stories_set_aside,
     (SELECT ts FROM lane_telemetry ORDER BY ts DESC LIMIT 1) AS bars_newest,

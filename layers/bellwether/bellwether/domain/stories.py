@@ -34,6 +34,9 @@ CANDIDATES = 8
 STORY_DAYS = 3
 """Tellings further apart are two stories."""
 
+SUMMARY_LOOKED_AT = 600
+"""Characters of a summary that are classified: where only later ones change, the label still holds."""
+
 _BANDS, _ROWS = 4, 2
 _MOST_TERMS = 40
 _TITLE_IDENTITY = 300  # characters

@@ -71,13 +71,17 @@ class FeedParser(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What came of storing: new events, known ones, texts kept beside, new ones linked to an older story, states."""
+    """What came of storing: new events, known ones, texts kept beside, new ones linked to an older story, states.
+
+    `asked_again`: events that had a label, and have other words now.
+    """
 
     stored: int = 0
     known: int = 0
     versions: int = 0
     linked: int = 0
     feeds: int = 0
+    asked_again: int = 0
 
     def __add__(self, other: "Stored") -> "Stored":
         return Stored(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))

@@ -33,6 +33,7 @@ from bellwether.ports.models import Predictor
 from bellwether.ports.objects import ObjectStore
 
 QUESTIONS_AT_ONCE = 64
+_CONTROL = StoryLine(id="0" * 32, text=CONTROL_TEXT, content_sha256="0" * 64)
 
 
 class ClassificationRequest(BaseModel):
@@ -126,8 +127,11 @@ class _Questioner:
     controlled: bool = field(default=False, init=False)
 
     def ask(self, lines: Sequence[StoryLine]) -> list[Answer | Failure]:
-        """One outcome a story, in their order."""
-        return [each for some in batched(lines, QUESTIONS_AT_ONCE, strict=False) for each in self._outcomes(some)]
+        """One outcome a story, in their order. Where no answer can be used, the model itself is asked about."""
+        outcomes = [each for some in batched(lines, QUESTIONS_AT_ONCE, strict=False) for each in self._outcomes(some)]
+        if outcomes and not any(isinstance(each, Answer) for each in outcomes):
+            self._control()
+        return outcomes
 
     def _outcomes(self, lines: Sequence[StoryLine]) -> Iterator[Answer | Failure]:
         try:
@@ -143,7 +147,8 @@ class _Questioner:
             yield from self._outcomes(lines[:middle])
             yield from self._outcomes(lines[middle:])
         else:
-            yield from map(read_answer, lines, answers)
+            by_id = {str(each.get("id")): each for each in answers if isinstance(each, dict)}
+            yield from (read_answer(line, by_id.get(line.id)) for line in lines)
 
     def _answers(self, questions: Sequence[dict[str, str]]) -> list[Any]:
         body = json.dumps({"instances": questions}).encode()
@@ -162,9 +167,12 @@ class _Questioner:
         if not self.controlled:
             self.controlled = True
             try:
-                self._answers([{"id": "control", "text": CONTROL_TEXT}])
+                (content,) = self._answers([_CONTROL.question])
             except InvalidInputError as error:
                 raise UpstreamError(f"endpoint {self.endpoint_name} refuses a plain sentence: {error}") from error
+            answer = read_answer(_CONTROL, content)
+            if isinstance(answer, Failure):
+                raise UpstreamError(f"endpoint {self.endpoint_name} has no use for a plain sentence: {answer.reason}")
 
 
 # --- from a batch ----------------------------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ class FailedFeed(BaseModel):
 
 
 class StoredEntries(BaseModel):
-    """What a run stored. `known`: entries that were there already; `linked`: new ones of a story told before."""
+    """What a run stored. `known`: entries that were there already; `linked`: new ones of a story told before;
+    `asked_again`: those whose words have changed since they were classified."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,6 +37,7 @@ class StoredEntries(BaseModel):
     known: int
     versions: int
     linked: int
+    asked_again: int
     forgotten: int
     feeds: int
     unchanged_feeds: int
@@ -70,6 +72,7 @@ def store_entries(
         known=done.known,
         versions=done.versions,
         linked=done.linked,
+        asked_again=done.asked_again,
         forgotten=forgotten,
         feeds=done.feeds,
         unchanged_feeds=sum(each.status == "unchanged" for each in results),
