@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from bellwether.domain.bundle import VersionFacts, reference_key
 from bellwether.domain.sentiment import StoryLine, answers_key, batch_key
 from tests import builders
 from tests.containers.world import ENDPOINT_ROLE, NEWEST_PACK, OLDER_PACK, SAMPLES, World
@@ -428,4 +429,38 @@ NEWS = (
     Case("news/make_recommendations/by_hand", {"made": 0}),
 )
 
-CASES = OPERATIONS + MODELS + CLASSIFY + DISPATCH + NEWS
+# --- monitor: what was asked of the model in service, and what came true ----------------------------------------------
+
+
+def model_in_service(world: World, event: Event) -> Event:
+    """A version serves whose facts verification has kept; nobody has asked it anything yet."""
+    sha256 = builders.bundle().sha256
+    facts = VersionFacts.model_validate({"drift_reference": {}, "metrics": {}})
+    world.put(reference_key("macro", sha256), facts.model_dump_json().encode())
+    pointer = {
+        "version": 1,
+        "endpoint_config_name": "macro-v1",
+        "model_package_arn": builders.package_arn(1),
+        "bundle_sha256": sha256,
+        "promoted_at": "2026-03-01T12:00:00Z",
+    }
+    world.client("ssm").put_parameter(Name=CURRENT_VERSION, Value=json.dumps(pointer), Type="String", Overwrite=True)
+    return event
+
+
+def truths_dropped(world: World, event: Event) -> Event:
+    """Somebody has put a file of what came true into the inbox."""
+    world.put(event["detail"]["object"]["key"], b"join_key,value\nh-1,350000\n")
+    return event
+
+
+MONITOR = (
+    Case("models/collect_actuals/forecasts", {"files": 0, "rejections": 0}, given=dataset_published),
+    Case("models/collect_actuals/file_dropped", {"files": 1, "actuals": 1, "rejections": 0}, given=truths_dropped),
+    Case("models/collect_actuals/unknown_model", error="NotFoundError"),
+    Case("models/measure_drift/deployed", {"measured": True, "found": False}, given=model_in_service),
+    Case("models/measure_drift/never_deployed", {"measured": False}),
+    Case("models/measure_drift/unknown_model", error="NotFoundError"),
+)
+
+CASES = OPERATIONS + MODELS + MONITOR + CLASSIFY + DISPATCH + NEWS

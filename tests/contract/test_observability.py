@@ -1,11 +1,14 @@
 """Every log group is kept for a set time; every alarm watches a metric that something really emits."""
 
 import ast
+import json
 import re
 from typing import Any
 
 import pytest
 
+from bellwether.domain.catalogue import CATALOGUE, TrainedSpec
+from bellwether.domain.retraining import Trigger
 from tests.contract.stacks import (
     ROOT,
     STACKS,
@@ -49,9 +52,10 @@ def test_alarm_watches_what_is_emitted(home: Stack, alarm: dict[str, Any]) -> No
     dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
     match alarm["Namespace"]:
         case "Bellwether":
-            # Given a metric of our own; Then a function of that service emits it, with no dimension but the service
+            # Given a metric of our own; Then a function of that service emits it, for all models together or for one
             emitted = {name for function in home.functions for name in _emitted(function)}
             assert alarm["MetricName"] in emitted
+            assert dimensions.pop("model", "macro") in CATALOGUE
             assert dimensions == {"service": home.body["Globals"]["Function"]["Environment"]["Variables"][SERVICE]}
         case "AWS/ApiGateway":
             (api,) = home.of_type("AWS::Serverless::Api").values()
@@ -65,6 +69,24 @@ def test_alarm_watches_what_is_emitted(home: Stack, alarm: dict[str, Any]) -> No
 
 
 SERVICE = "POWERTOOLS_SERVICE_NAME"
+
+
+def test_each_trained_model_is_trained_anew_when_it_errs_more_than_its_policy_allows() -> None:
+    home = stack("monitoring")
+    for spec in CATALOGUE.values():
+        if not isinstance(spec, TrainedSpec):
+            continue
+        # Given the alarm on the model's error; Then its limit is the policy's
+        alarm = home.of_type("AWS::CloudWatch::Alarm")[f"{spec.name.capitalize()}ErrorAlarm"]
+        assert {"Name": "model", "Value": spec.name} in alarm["Dimensions"]
+        assert (alarm["MetricName"], alarm["Threshold"]) == ("RmseRatio", spec.monitor.rmse_ratio_max)
+        # And a rule asks for a training of that model
+        rule = home.of_type("AWS::Events::Rule")[f"Retrain{spec.name.capitalize()}Rule"]
+        assert [referred(each) for each in rule["EventPattern"]["resources"]] == [f"{spec.name.capitalize()}ErrorAlarm"]
+        (target,) = rule["Targets"]
+        assert referred(target["Arn"]) == "TrainModelStateMachineArn"
+        request = json.loads(target["Input"])
+        assert (request["model"], Trigger(request["trigger"])) == (spec.name, Trigger.ALARM)
 
 
 @every_alarm

@@ -117,8 +117,19 @@ def test_a_training_by_itself_waits_for_the_one_under_way(aws: Aws) -> None:
     order = invoke("prepare_training", sample("prepare_training", "by_hand"))
     create_job(aws, order, status="InProgress")
     answer = invoke("request_retraining", sample("request_retraining", "by_drift"))
-    assert (answer["accepted"], answer["tell"]) == (False, True)
+    assert (answer["accepted"], answer["tell"]) == (False, False)
     assert order["job_name"] in answer["message"]
+
+
+def test_ages_of_what_was_ingested_are_measured(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    aws.put("fred-data/train/manifest.json", json.dumps(dataset_manifest()).encode())
+    (found,) = invoke("measure_freshness", sample("measure_freshness", "daily"))["datasets"]
+    assert (found["model"], found["dataset"], found["ends"]) == ("macro", "fred", "2019-12")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    told = [{key for key in line if key != "_aws"} for line in lines]
+    assert {"DatasetAgeDays", "dataset"} <= told[0]
+    assert {"FeatureAgeDays", "model"} <= told[1]
+    assert {"StaleFeatures", "model"} <= told[2]
 
 
 def create_job(aws: Aws, order: dict[str, Any], *, status: str) -> None:

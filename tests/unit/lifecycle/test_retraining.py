@@ -73,6 +73,8 @@ def test_one_at_a_time() -> None:
     answer = ask(trained(0.01, status="InProgress"))
     assert not answer.accepted
     assert any("under way: one at a time" in reason for reason in answer.decision.reasons)
+    # And nobody is told: what was asked for is being done
+    assert not answer.tell
 
 
 def test_it_rests_after_a_training_whoever_ordered_that() -> None:

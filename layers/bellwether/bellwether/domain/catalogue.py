@@ -65,6 +65,7 @@ class DatasetSpec:
     folder: str
     file_name: str
     manifest: type[Manifest]
+    fresh_days: int = 62  # how long after its last day or month it counts as fresh
 
     @property
     def data_key(self) -> str:
@@ -264,7 +265,7 @@ class ClassifierSpec(ModelSpec):
     policy: AgreementPolicy
 
 
-FRED = DatasetSpec("fred", "fred-data", "fred_merged_data.csv", DatasetManifest)
+FRED = DatasetSpec("fred", "fred-data", "fred_merged_data.csv", DatasetManifest, fresh_days=75)
 
 MACRO = ForecastSpec(
     name="macro",

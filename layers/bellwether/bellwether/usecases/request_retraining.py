@@ -50,7 +50,7 @@ class PublishedData(BaseModel):
 
 
 class Retraining(BaseModel):
-    """Whether the training may begin; `tell` when people should hear that it may not."""
+    """Whether the training may begin; `tell` when people should hear that it may not, and that none is under way."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -100,7 +100,7 @@ def request_retraining(
     return Retraining(
         model=spec.name,
         accepted=accepted,
-        tell=not accepted and request.trigger.is_cry_for_help,
+        tell=not accepted and request.trigger.is_cry_for_help and not any(job.running for job in past),
         decision=decision,
         subject_line=refusal_subject(spec.name),
         message=refusal_message(spec.name, request.trigger, decision),
