@@ -39,7 +39,7 @@ from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.models import SalesColumn, SalesManifest, Sha256
 from bellwether.domain.sales_layouts import CATEGORY_CHARACTERS, SalesLayout, recognised
 
-MAX_SALES = 300_000  # in a file, and in the dataset
+MAX_SALES = 200_000  # in a file, and in the dataset: what 1024 MB hold
 ID_CHARACTERS = 200
 FIRST_SALE_YEAR = 1800
 
