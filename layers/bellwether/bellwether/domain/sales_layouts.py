@@ -166,4 +166,33 @@ HDB = SalesLayout(
         _known_or_not("remaining_lease", "years", 0, 999),
     ),
 )
-LAYOUTS = (KING_COUNTY, CANBERRA, HDB)
+AMES = SalesLayout(
+    name="ames",
+    columns=(
+        _column("id", "id"),
+        _column("date", "month"),
+        _price("price", "USD"),
+        _category("neighborhood"),
+        _category("building"),
+        _category("style", needed=False),
+        _category("sale_condition", needed=False),
+        _column("latitude", "latitude", -90, 90),
+        _column("longitude", "longitude", -180, 180),
+        _needed("living_sqft", "square feet", 100, 20_000, 1),
+        _needed("bedrooms", "rooms", 0, 30),
+        _known_or_not("lot_sqft", "square feet", 100, 10_000_000, 1),
+        _known_or_not("basement_sqft", "square feet", 0, 20_000, 1),
+        _known_or_not("garage_sqft", "square feet", 0, 5_000, 1),
+        _known_or_not("garage_cars", "cars", 0, 10, 1),
+        _known_or_not("full_baths", "rooms", 0, 10),
+        _known_or_not("half_baths", "rooms", 0, 10),
+        _known_or_not("rooms", "rooms", 0, 50),
+        _known_or_not("fireplaces", "fireplaces", 0, 10, 1),
+        _known_or_not("year_built", "year", 1700, 2100),
+        _known_or_not("year_remodelled", "year", 1700, 2100),
+        _known_or_not("condition", "grade 1 to 10", 1, 10, 1),
+        _known_or_not("heating_quality", "grade 1 to 5", 1, 5, 1),
+    ),
+)
+
+LAYOUTS = (AMES, KING_COUNTY, CANBERRA, HDB)
