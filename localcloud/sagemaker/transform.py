@@ -3,6 +3,7 @@
 import gzip
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import PurePosixPath
 
 from localcloud.sagemaker.artifacts import Artifacts, ModelSource
@@ -137,7 +138,7 @@ def payloads(job: Document, content: bytes) -> Iterator[bytes]:
     if job["TransformInput"].get("SplitType", "None") == "None":
         yield _within(content, limit_bytes)
         return
-    lines = [line for line in content.splitlines(keepends=True) if line.strip()]
+    lines = [line for line in BytesIO(content) if line.strip()]  # a lone carriage return ends no line
     if job.get("BatchStrategy", "MultiRecord") == "SingleRecord":
         for line in lines:
             yield _within(line.rstrip(b"\r\n"), limit_bytes)

@@ -21,7 +21,10 @@ LONGEST_ID = 256
 
 @dataclass(frozen=True)
 class Item:
-    """One text, or why there is none. `id` is the caller's own and comes back as it was."""
+    """One text, or why there is none. `id` is the caller's own and comes back as it was.
+
+    The text stands by itself, or in `data`, which is where every model's columns stand.
+    """
 
     id: str | None
     text: str
@@ -52,22 +55,22 @@ def parse(body: bytes | str, content_type: str) -> Request:
     """Read a request. Raises RefusedInputError."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind in LINE_TYPES:
-        return Request("lines", list(_lines(_text(body))))
+        return Request("lines", list(_lines(body)))
     if kind != JSON:
         raise RefusedInputError("content_type", f"has to be {JSON} or {JSON_LINES}, is {content_type[:60]}")
-    content = _json(_text(body), "body")
+    content = _json(_text(body, "body"), "body")
     if isinstance(content, dict) and "instances" in content:
         return Request("instances", _instances(content["instances"]))
     return Request("single", [_item(content, "")])
 
 
-def _text(body: bytes | str) -> str:
+def _text(body: bytes | str, field: str) -> str:
     if isinstance(body, str):  # decoded by the container already
         return body.removeprefix("\ufeff")
     try:
         return bytes(body).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RefusedInputError("body", "is no UTF-8") from error
+        raise RefusedInputError(field, "is no UTF-8") from error
 
 
 def _json(text: str, field: str) -> Any:
@@ -77,14 +80,15 @@ def _json(text: str, field: str) -> Any:
         raise RefusedInputError(field, "is no JSON") from error
 
 
-def _lines(text: str) -> Iterator[Item]:
-    for number, line in enumerate(text.split("\n"), start=1):
+def _lines(body: bytes | str) -> Iterator[Item]:
+    lines: Sequence[bytes | str] = body.split("\n") if isinstance(body, str) else bytes(body).split(b"\n")
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         place = f"line {number}"
         identifier = None
         try:
-            content = _json(line, place)
+            content = _json(_text(line, place), place)
             identifier = _readable_id(content)
             yield _item(content, f"{place}: ")
         except RefusedInputError as refusal:
@@ -102,7 +106,8 @@ def _instances(content: Any) -> list[Item]:
 def _item(content: Any, place: str) -> Item:
     if not isinstance(content, dict):
         raise RefusedInputError(place.strip(" :.") or "body", 'has to be an object {"id": …, "text": …}')
-    identifier, text = content.get("id"), content.get("text")
+    identifier, data = content.get("id"), content.get("data")
+    text = data.get("text") if isinstance(data, dict) else content.get("text")
     if identifier is not None and _readable_id(content) is None:
         raise RefusedInputError(f"{place}id", f"has to be a text of 1 to {LONGEST_ID} characters")
     if not isinstance(text, str):

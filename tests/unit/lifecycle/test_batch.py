@@ -185,7 +185,7 @@ def test_what_no_job_can_answer_is_refused_before_one_starts(content: bytes, fie
         ({"name": ""}, InvalidInputError, "name"),
     ],
 )
-def test_what_is_not_there_is_told_by_name(event: dict[str, str], error: type[Exception], field: str) -> None:
+def test_what_is_not_there_is_told_by_name(event: dict[str, Any], error: type[Exception], field: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         prepare(laid_out(), **event)
     assert type(refused.value) is error
@@ -252,12 +252,12 @@ def test_answers_that_are_not_there_are_told() -> None:
 
 
 def test_only_the_first_refusals_are_shown_and_all_are_counted() -> None:
-    refusals = b"".join(
-        json.dumps({"error": {"field": "text", "reason": "is blank"}}).encode() + b"\n" for _ in "a" * 50
-    )
-    answered = read_answers(refusals, line_numbers(b"{}\n" * 50))
+    # Given fifty refusals that number their lines from the beginning of a payload
+    refusal = json.dumps({"id": None, "error": {"field": "line 1: text", "reason": "is blank"}}).encode()
+    answered = read_answers((refusal + b"\n") * 50, line_numbers(b"{}\n" * 50))
+    # When read, then all are counted, and the first of them go by the numbers of the file
     assert (answered.refused, len(answered.refusals)) == (50, ERRORS_SHOWN)
-    assert answered.refusals[0].message == "is blank"
+    assert [(each.line, each.field, each.message) for each in answered.refusals[-1:]] == [(20, "text", "is blank")]
 
 
 def test_the_order_survives_its_way_through_the_state_machine() -> None:

@@ -74,6 +74,20 @@ def test_json_lines_answer_line_by_line(inference: ModuleType, bundle: Path) -> 
     assert set(answers[0]["scores"]) == {"positive", "neutral", "negative"}
 
 
+def test_a_line_that_is_no_utf8_spoils_no_other(inference: ModuleType, bundle: Path) -> None:
+    body = b'{"text": "Profit soars"}\n{"text": "\xff"}\n{"text": "Shares plunge"}\n'
+    content, _ = ask(inference, bundle, body, LINES)
+    answers = [json.loads(line) for line in content.splitlines()]
+    assert [each.get("label") for each in answers] == ["positive", None, "negative"]
+    assert answers[1]["error"] == {"field": "line 2", "reason": "is no UTF-8"}
+
+
+def test_the_text_may_stand_where_every_model_s_columns_stand(inference: ModuleType, bundle: Path) -> None:
+    content, _ = ask(inference, bundle, '{"data": {"text": "Profit soars"}}\n{"text": "Profit soars"}\n', LINES)
+    first, second = content.splitlines()
+    assert first == second
+
+
 def test_the_endpoint_answers_its_golden_request(inference: ModuleType, bundle: Path, packed: Packed) -> None:
     # Given the golden request that travels in the bundle
     golden = json.loads((bundle / MANIFEST_FILE).read_bytes())["golden"]

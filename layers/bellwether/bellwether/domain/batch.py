@@ -5,6 +5,7 @@ used is answered by an object with `error`, and the others go on.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -22,6 +23,7 @@ LINES_LIMIT = 100_000  # whose answers, 1 to 2 kB each, a function can still rea
 LINE_LIMIT_BYTES = 256 * 1024  # as for a request of its own; a payload of a job holds four of them
 ERRORS_SHOWN = 20
 INPUT_FILE = "input.jsonl"
+_PLACE = re.compile(r"^line \d+(: )?")
 NAME = r"^[A-Za-z0-9][A-Za-z0-9-]{0,39}$"
 BatchName = Annotated[str, Field(pattern=NAME)]
 
@@ -184,8 +186,12 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 def _refused(document: dict[str, Any], line: int) -> RefusedLine:
-    """An answer with `error`: its name beside field and message, or an object of field and reason."""
+    """An answer with `error`: its name beside field and message, or an object of field and reason.
+
+    A field may begin with a line's number; that one counts from the beginning of its payload.
+    """
     error = document["error"]
     told = error if isinstance(error, dict) else document
     message = told.get("message") or told.get("reason") or error
-    return RefusedLine(line=line, field=str(told.get("field", ""))[:200], message=str(message)[:300])
+    field = _PLACE.sub("", str(told.get("field", "")))
+    return RefusedLine(line=line, field=field[:200], message=str(message)[:300])
