@@ -26,7 +26,7 @@ from cli.target import Target
 __all__ = ["Target"]
 
 EVENT_WAIT_SECONDS = 120
-UNAVAILABLE = 503
+UNAVAILABLE = frozenset({429, 503})  # too much of the API, or of the endpoint behind it
 PATIENCE_ATTEMPTS = 6
 PATIENCE_SECONDS = 5.0  # what the API says in Retry-After
 REGISTERED = "registered"
@@ -426,7 +426,7 @@ def ask(target: Target, model: str, body: dict[str, Any]) -> dict[str, Any]:
     url = f"{target.api_base}/predict/{model}"
     for _ in range(PATIENCE_ATTEMPTS):
         status, answer = target.post(url, body)
-        if status != UNAVAILABLE:
+        if status not in UNAVAILABLE:
             break
         time.sleep(PATIENCE_SECONDS)  # a serverless endpoint that nobody asked for a while has to start first
     if status != 200:

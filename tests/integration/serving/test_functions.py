@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from moto.sagemakerruntime.models import sagemakerruntime_backends
 
+from bellwether.adapters import sagemaker_runtime
 from bellwether.adapters.captures_s3 import S3CaptureStore
 from bellwether.adapters.ssm import TRAFFIC_SECONDS, SsmExperimentsStore, SsmPromotions, SsmTraffic
 from bellwether.domain.deployment import CurrentVersion
@@ -110,6 +111,12 @@ def test_a_batch_of_nonsense_is_given_back_whole(aws: Aws) -> None:
     result = store_captures.handler(queued("", "[]"), InvocationContext())
     assert [each["itemIdentifier"] for each in result["batchItemFailures"]] == ["m-0", "m-1"]
     assert aws.objects() == []
+
+
+def test_threads_find_a_client_that_is_there_already(aws: Aws) -> None:
+    assert sagemaker_runtime.runtime_client.cache_info().currsize == 0
+    sagemaker_runtime.SageMakerPredictor()
+    assert sagemaker_runtime.runtime_client.cache_info().currsize == 1
 
 
 # --- who serves ------------------------------------------------------------------------------------------------------

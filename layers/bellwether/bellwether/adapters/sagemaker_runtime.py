@@ -34,7 +34,13 @@ def runtime_client() -> "SageMakerRuntimeClient":
 
 
 class SageMakerPredictor:
-    """Predictor. Needs sagemaker:InvokeEndpoint. Retries are the caller's: a person waits for the answer."""
+    """Predictor, to be used from several threads. Needs sagemaker:InvokeEndpoint.
+
+    Retries are the caller's: a person waits for the answer.
+    """
+
+    def __init__(self) -> None:
+        runtime_client()  # here, and not when the threads first ask: making clients is not safe for several of them
 
     def invoke(self, endpoint_name: str, body: bytes) -> Answer:
         """Ask a model in JSON; errors as the port says."""
