@@ -192,9 +192,11 @@ class Cloud:
                 return remembered
             service.stop()
             taken = {remembered.aws_port, remembered.sagemaker_port}
-            remembered = self._remember(remembered, replay_port=ports.choose(remembered.replay_port, avoid=taken))
-            service = self._replay(remembered)
-            service.start()
+            for attempt in range(_START_ATTEMPTS):
+                remembered = self._remember(remembered, replay_port=ports.choose(remembered.replay_port, avoid=taken))
+                service = self._replay(remembered)
+                if _started(service, last=attempt + 1 == _START_ATTEMPTS):
+                    break
             tell(service.addresses.replay_url)
             return remembered
 
@@ -202,19 +204,26 @@ class Cloud:
         self, connection: Connection, remembered: CloudState, on_progress: OnProgress
     ) -> tuple[Endpoints, CloudState]:
         """Start both services. Each knows the other's port: when one has to move, both are started anew."""
-        running = self._emulator(remembered).runs(), self._sagemaker(remembered).runs()
-        if not all(running):
-            remembered = self._choose_ports(remembered, *running)
-        for service in (self._emulator(remembered), self._sagemaker(remembered)):
-            with _timed(on_progress, service.name) as tell:
-                url = f"http://{ports.LOOPBACK}:{service.port}"
-                if service.runs():
-                    tell(f"{url} (was up)")
-                    continue
-                service.stop()
-                service.start()
-                tell(url)
+        for attempt in range(_START_ATTEMPTS):
+            running = self._emulator(remembered).runs(), self._sagemaker(remembered).runs()
+            if not all(running):
+                remembered = self._choose_ports(remembered, *running)
+            services = (self._emulator(remembered), self._sagemaker(remembered))
+            if all(self._start(each, on_progress, last=attempt + 1 == _START_ATTEMPTS) for each in services):
+                break
         return self._endpoints(remembered, connection), remembered
+
+    def _start(self, service: Service, on_progress: OnProgress, *, last: bool) -> bool:
+        """Have a service run; false when somebody else was quicker on its port, and this was not the last attempt."""
+        with _timed(on_progress, service.name) as tell:
+            url = f"http://{ports.LOOPBACK}:{service.port}"
+            if service.runs():
+                tell(f"{url} (was up)")
+                return True
+            service.stop()
+            started = _started(service, last=last)
+            tell(url if started else f"{url} is taken")
+            return started
 
     def _choose_ports(self, remembered: CloudState, emulator_runs: bool, sagemaker_runs: bool) -> CloudState:
         """Keep the ports of before; where a stranger took one, take another and stop the one that knows the old."""
@@ -299,6 +308,17 @@ class Cloud:
             stack_name=self.stack.name,
             replay_url=addresses.replay_url,
         )
+
+
+def _started(service: Service, *, last: bool) -> bool:
+    """Whether a service could be started: not when its port was taken since it was chosen. Raises ServiceError."""
+    try:
+        service.start()
+    except ServiceError:
+        if last or ports.is_free(service.port):
+            raise
+        return False
+    return True
 
 
 @contextmanager

@@ -77,6 +77,19 @@ def leader(home: Path, service: str) -> ServiceProcess | None:
     return min(leaders, key=lambda process: process.started, default=None)
 
 
+def listens(home: Path, service: str, port: int) -> bool:
+    """Whether it is a process of this service that listens on the port, and not somebody else's."""
+    return any(_listens(process.pid, port) for process in find(home, service))
+
+
+def _listens(pid: int, port: int) -> bool:
+    try:
+        sockets = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.Error:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in sockets)
+
+
 def stop(
     home: Path, service: str, *, with_signal: signal.Signals = signal.SIGTERM, patience_seconds: float = 20
 ) -> None:

@@ -93,7 +93,10 @@ class Service(ABC):
             time.sleep(0.05)
 
     def answers(self) -> bool:
-        """Whether the service talks HTTP on its port."""
+        """Whether somebody talks HTTP on the service's port, and it is the service: another cloud may be at it, too."""
+        return processes.listens(self.home.root, self.name, self.port) and self._talks()
+
+    def _talks(self) -> bool:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             opener.open(f"http://{ports.LOOPBACK}:{self.port}{self.health_path}", timeout=5).close()
@@ -105,7 +108,7 @@ class Service(ABC):
         return True
 
     def runs(self) -> bool:
-        """Whether our process is there, of our present code, and answers; a stranger on the port doesn't count."""
+        """Whether our process is there, of our present code, and answers."""
         process = processes.leader(self.home.root, self.name)
         return process is not None and process.code == self.code() and self.answers()
 

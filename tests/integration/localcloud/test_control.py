@@ -9,7 +9,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,28 @@ def test_up_again_changes_nothing(cloud: Cloud, endpoints: Endpoints) -> None:
     assert _pids(cloud) == before
     assert steps[-1].detail == "nothing changed"
     assert time.monotonic() - started < 5
+
+
+def test_who_loses_a_port_between_choosing_and_starting_takes_another(
+    fresh_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given another cloud that is quicker on every port that this one chooses first
+    with ExitStack() as others:
+        choose, chosen = ports.choose, list[int]()
+
+        def too_late(preferred: int | None = None, avoid: Collection[int] = ()) -> int:
+            port = choose(None, avoid)
+            chosen.append(port)
+            if len(chosen) in (2, 4):  # after Postgres's own: the replay's, then, beside its second one, the emulator's
+                others.enter_context(_stranger(port))
+            return port
+
+        monkeypatch.setattr(ports, "choose", too_late)
+        # When it goes up; Then it runs, at other places
+        fresh_cloud.up(deploy=False)
+        assert [each.state for each in fresh_cloud.status().services] == ["up"] * 4
+        addresses = " ".join(each.address for each in fresh_cloud.status().services)
+        assert [port for port in chosen if f":{port}" not in addresses][:2] == [chosen[1], chosen[3]]
 
 
 def test_a_service_whose_code_has_changed_is_started_anew(
