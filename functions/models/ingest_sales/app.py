@@ -19,6 +19,8 @@ from bellwether.settings import FunctionSettings, load, parse
 from bellwether.usecases.ingest_sales import SalesIngestion, ingest_sales, published, start_over
 
 QUARANTINED_SHOWN = 200
+object_store = cache(S3ObjectStore)  # one client of each for every process
+actuals_store = cache(S3ActualsStore)
 
 
 class Settings(FunctionSettings):
@@ -87,7 +89,8 @@ class Summary(SalesIngestion):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Ingest and measure. A run that finds nothing new changes nothing."""
     settings = load(Settings)
-    store, actuals = _stores(settings.data_bucket)
+    store = object_store(settings.data_bucket)
+    actuals = actuals_store(settings.data_bucket)
     earlier: str | None = None
     if event.get("detail-type") == "Object Created":
         spec, keys = _dropped(parse(ObjectCreated, event), settings)
@@ -111,11 +114,6 @@ def _dropped(event: ObjectCreated, settings: Settings) -> tuple[ValuationSpec, l
         if isinstance(spec, ValuationSpec) and key.startswith(spec.dataset.inbox):
             return spec, [key]
     raise InvalidInputError(f"{key!r} lies in no inbox for sales", field="detail.object.key")
-
-
-@cache  # one client of each for every process
-def _stores(bucket: str) -> tuple[S3ObjectStore, S3ActualsStore]:
-    return S3ObjectStore(bucket), S3ActualsStore(bucket)
 
 
 def _pause(attempt: int) -> None:

@@ -27,11 +27,11 @@ CANBERRA = b"datesold,postcode,price,propertyType,bedrooms\n2007-02-07,2607,5250
 def inbox(bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The bucket, with the function's environment about it."""
     monkeypatch.setenv("DATA_BUCKET", bucket)
-    for cached in (load, app._stores):
+    for cached in (load, app.object_store, app.actuals_store):
         cached.cache_clear()
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")  # read from the environment on import
     yield bucket
-    for cached in (load, app._stores):
+    for cached in (load, app.object_store, app.actuals_store):
         cached.cache_clear()
 
 

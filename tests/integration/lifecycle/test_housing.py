@@ -30,7 +30,8 @@ SCHEMA = {
 @pytest.fixture
 def sales(aws: Aws) -> Aws:
     """An account that has the model's group, and a file of sales in the inbox."""
-    ingest_sales._stores.cache_clear()
+    ingest_sales.object_store.cache_clear()
+    ingest_sales.actuals_store.cache_clear()
     aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=HOUSING.package_group)
     aws.put("housing-data/inbox/homes.schema.json", json.dumps(SCHEMA).encode())
     aws.put("housing-data/inbox/homes.csv", SALES)
