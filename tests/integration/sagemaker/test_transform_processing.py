@@ -1,5 +1,6 @@
 """Batch transform and processing jobs."""
 
+import json
 from typing import Any
 
 import pytest
@@ -97,6 +98,56 @@ def test_transform_needs_its_model_and_its_input(sagemaker: SageMakerProcess, cl
     create_config(sagemaker, name, put_bundle(cloud, name, code=LINES))
     job = transform(sagemaker, name, f"s3://{BUCKET}/nowhere/")
     assert "matched no files on s3" in job["FailureReason"]
+
+
+JSON_LINES = """
+import json
+def model_fn(model_dir):
+    return 2
+def answer(line, model):
+    try:
+        return {"y": json.loads(line)["x"] * model}
+    except (ValueError, KeyError, TypeError):
+        return {"error": "invalid_input", "field": "x", "message": "can't be used"}
+def transform_fn(model, body, content_type, accept):
+    lines = body.split("\\n") if content_type == "application/jsonlines" else [body]
+    return "\\n".join(json.dumps(answer(line, model)) for line in lines if line.strip()), accept
+"""
+
+
+@pytest.mark.parametrize("strategy", ["SingleRecord", "MultiRecord"])
+def test_ten_thousand_lines_come_back_in_order_a_bad_one_answered_in_its_place(
+    sagemaker: SageMakerProcess, cloud: Cloud, name: str, strategy: str
+) -> None:
+    # Given ten thousand requests, of which one is nonsense, in more than one payload
+    create_config(sagemaker, name, put_bundle(cloud, name, code=JSON_LINES))
+    lines = [json.dumps({"x": number, "filler": "é" * 40}, ensure_ascii=False) for number in range(10_000)]
+    lines[4_321] = '{"x": oh dear}'
+    cloud.put(f"in/{name}/input.jsonl", "\n".join(lines))
+    # When they are transformed as JSON lines
+    job = transform(
+        sagemaker,
+        name,
+        f"s3://{BUCKET}/in/{name}/input.jsonl",
+        BatchStrategy=strategy,
+        MaxPayloadInMB=1,
+        TransformInput={
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/in/{name}/input.jsonl"}},
+            "ContentType": "application/jsonlines",
+            "SplitType": "Line",
+        },
+        TransformOutput={
+            "S3OutputPath": f"s3://{BUCKET}/out/{name}",
+            "Accept": "application/jsonlines",
+            "AssembleWith": "Line",
+        },
+    )
+    # Then every line has its answer, in its place
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    answers = [json.loads(line) for line in cloud.read(f"out/{name}/input.jsonl.out").splitlines()]
+    assert len(answers) == 10_000
+    assert answers.pop(4_321)["error"] == "invalid_input"
+    assert [each["y"] for each in answers] == [2 * number for number in range(10_000) if number != 4_321]
 
 
 SCRIPT = """
