@@ -1,24 +1,27 @@
-"""Alpaca's market data API v2, `GET /v2/stocks/bars`: pages over symbols, and now and then too many requests."""
+"""Alpaca's market data API v2, `GET /v2/stocks/bars`: pages over symbols, now and then too many requests, a bar that
+comes late, and one that is corrected."""
 
 import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from threading import Lock
 from typing import Any
 
 from localcloud.replay.answers import Answer
 from localcloud.replay.clock import ReplayClock
-from localcloud.replay.tape import Bar, Tape
+from localcloud.replay.tape import Bar, Tape, floored
 
 PATH = "/v2/stocks/bars"
 MOST_BARS, DEFAULT_BARS = 10_000, 1_000
 TIMEFRAME = "5Min"
 FIRST_REFUSAL, REFUSALS_EVERY = 2, 25
 PAUSE_SECONDS = 1
+LATE, CORRECTED = "XOM", "JPM"  # neither is recommended
+ODD_AGE = timedelta(minutes=20)  # from the bar's start: within the half hour that is asked for again
 _SYMBOL = re.compile(r"[A-Z]{1,5}(?:\.[A-Z]{1,2})?")
 
 
@@ -45,6 +48,24 @@ class RateLimit:
             "X-RateLimit-Remaining": str(199 if passes else 0),
             "X-RateLimit-Reset": str(reset),
         }
+
+
+class Afterthoughts:
+    """What the source has to put right: one bar of each of two tickers is missing, or wrong, where it is first told."""
+
+    def __init__(self) -> None:
+        self._odd: dict[tuple[int, str], datetime] = {}
+
+    def as_told(self, bar: Bar, *, edition: int, now: datetime) -> Bar | None:
+        """The bar as this answer has it; None where it does not have it yet."""
+        key = (edition, bar.ticker)
+        if bar.ticker not in (LATE, CORRECTED) or key in self._odd or bar.start != floored(now) - ODD_AGE:
+            return bar
+        self._odd[key] = bar.start
+        if bar.ticker == LATE:
+            return None
+        last_trade_missing = bar.open  # the close is that of the last trade
+        return replace(bar, close=last_trade_missing, volume=bar.volume - 1)
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,7 @@ class MarketApi:
         self._tape = tape
         self._clock = clock
         self._limit = RateLimit(clock.now)
+        self._afterthoughts = Afterthoughts()
 
     def answer(self, parameters: Mapping[str, str]) -> Answer:
         """One page."""
@@ -110,8 +132,10 @@ class MarketApi:
         for bar in self._bars(query, now):
             if count == query.limit and last is not None:
                 return {"bars": bars, "next_page_token": _as_token(last)}
-            bars.setdefault(bar.ticker, []).append(_row(bar))
-            last, count = bar, count + 1
+            told = self._afterthoughts.as_told(bar, edition=self._clock.start.edition, now=now)
+            if told is not None:
+                bars.setdefault(bar.ticker, []).append(_row(told))
+                last, count = bar, count + 1
         return {"bars": bars, "next_page_token": None}
 
     def _bars(self, query: _Query, now: datetime) -> Iterator[Bar]:

@@ -194,6 +194,15 @@ def test_bars_fetched_again_are_the_same_bars(news: News) -> None:
     assert double == []
 
 
+def test_a_late_bar_and_a_corrected_one_are_found_by_asking_again(news: News) -> None:
+    # Given a source that lacked one bar and had another one wrong when the demo first asked
+    again = news.report["runs"]["telemetry_again"]
+    assert (again["late"], again["revised"]) == (1, 1)
+    with psycopg.connect(news.dsn) as connection:
+        revised = connection.execute("SELECT ticker FROM lane_telemetry WHERE revised_count > 0").fetchall()
+    assert revised == [("JPM",)]
+
+
 def test_the_rule_applied_again_recommends_nothing_again(news: News) -> None:
     before = {each.recommendation_id for each in news.facts.recommendations()}
     again = news.recommend()

@@ -246,6 +246,26 @@ def test_bars_go_on_in_the_next_run_without_a_jump(world: World) -> None:
     assert all(abs(late["o"] / early["c"] - 1) < 0.01 for early, late in pairwise(rows))
 
 
+def test_one_bar_comes_late_and_one_is_corrected(world: World) -> None:
+    # Given tickers of which one bar is missing and one wrong where they are first told
+    def told() -> dict[tuple[str, str], Any]:
+        return {
+            (ticker, row["t"]): row for ticker, rows in world.bars(symbols="JPM,XOM")["bars"].items() for row in rows
+        }
+
+    first, second = told(), told()
+    # Then both are right from the second answer on
+    (late,) = second.keys() - first.keys()
+    corrected = [key for key in first if first[key] != second[key]]
+    assert (late[0], [ticker for ticker, _ in corrected]) == ("XOM", ["JPM"])
+    assert told() == second
+    assert all(row["l"] <= row["c"] <= row["h"] for row in first.values())
+    # And after a rewind there are others
+    world.wall.time += timedelta(hours=1)
+    world.replay.rewind()
+    assert len(told().keys() ^ told().keys()) == 1
+
+
 def test_before_the_week_there_is_nothing_and_unknown_symbols_are_left_out(world: World) -> None:
     assert world.bars(start="2026-11-01", end="2026-11-02")["bars"] == {}
     assert list(world.bars(symbols="AAPL,ZZZZ")["bars"]) == ["AAPL"]
