@@ -19,6 +19,7 @@ from functions.models.ingest_sales import app
 from tests.fakes.lambda_context import InvocationContext
 
 EVENTS = Path(__file__).resolve().parents[3] / "events" / "models" / "ingest_sales"
+SAMPLE = Path(__file__).resolve().parents[3] / "samples" / "housing"
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "housing"
 CANBERRA = b"datesold,postcode,price,propertyType,bedrooms\n2007-02-07,2607,525000,house,4\n"
 
@@ -70,6 +71,16 @@ def test_a_dropped_object_is_ingested_by_its_event_and_again_by_the_same_event(
     # And the same event again changes nothing
     again = invoke(event("object_created"))
     assert (again["ingested"], again["dataset"]) == ([], first["dataset"])
+
+
+def test_the_sample_becomes_the_dataset_with_what_came_true(inbox: str) -> None:
+    for path in sorted(SAMPLE.glob("*.csv")):
+        drop(inbox, path.read_bytes(), path.name)
+    result = invoke(event("by_hand"))
+    assert (result["dataset"]["rows"], result["dataset"]["layout"], result["dataset"]["files"]) == (2_930, "ames", 5)
+    assert (result["actuals"], result["quarantined"]) == (2_930, [])
+    actuals = S3Actuals(inbox).read("housing", since=datetime(2006, 1, 1, tzinfo=UTC))
+    assert (len(actuals), actuals["ames-2319"].value) == (2_930, 250_000.0)
 
 
 def test_by_hand_everything_in_the_inbox_is_ingested(inbox: str) -> None:

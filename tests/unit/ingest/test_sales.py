@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from bellwether.domain import sales as domain
 from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.sales import SalesReading, actuals_of, build_sales, merge, read_kept, read_sales, sale_day
-from bellwether.domain.sales_layouts import CANBERRA, HDB, KING_COUNTY, LAYOUTS, SalesLayout, parse_schema
+from bellwether.domain.sales_layouts import AMES, CANBERRA, HDB, KING_COUNTY, LAYOUTS, SalesLayout, parse_schema
 
+SAMPLE = Path(__file__).parents[3] / "samples" / "housing"
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "housing"
 TODAY = date(2026, 3, 1)
 HEADER = "datesold,postcode,price,propertyType,bedrooms"
@@ -65,6 +66,16 @@ def test_files_as_they_are_published_are_read_to_the_last_row(
     assert (reading.layout, len(reading.sales), reading.rejections) == (layout, rows, ())
     dataset = build_sales("housing", layout, merge(layout, (), reading.sales).sales, ())
     assert (dataset.manifest.rows, dataset.manifest.first_day, dataset.manifest.last_day) == (rows, *days)
+
+
+def test_the_sample_is_read_to_the_last_row_and_makes_one_dataset() -> None:
+    files = [read_sales(path.read_bytes(), layouts=LAYOUTS, received_on=TODAY) for path in sorted(SAMPLE.glob("*.csv"))]
+    assert {(each.layout, each.unused, each.rejections) for each in files} == {(AMES, (), ())}
+    sold: tuple[domain.Cells, ...] = ()
+    for each in files:
+        sold = merge(AMES, sold, each.sales).sales
+    manifest = build_sales("housing", AMES, sold, ()).manifest
+    assert (manifest.rows, manifest.first_day, manifest.last_day) == (2_930, "2006-01-01", "2010-07-01")
 
 
 def test_an_unknown_layout_is_told_what_the_nearest_one_has_more() -> None:
