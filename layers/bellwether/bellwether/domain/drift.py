@@ -26,6 +26,7 @@ from bellwether.domain.models import CategoricalReference, DriftReference, Numer
 EXPECTED_MIN = 8.0  # in every cell, of the smaller sample
 INDEPENDENT_MIN = 2 * EXPECTED_MIN  # below that not even two cells are left
 RESEMBLANCE_SIGMAS = 1.645  # below so many standard errors an autocorrelation is taken for noise
+KIND_PREFIX = "prediction."  # a reference may write h1 as prediction.h1
 PSI_PRIOR = 0.5  # added to each cell, so that an empty one has a logarithm
 
 Cells = Sequence[tuple[float, float]]  # what the reference has in each cell, and what is there now
@@ -425,8 +426,9 @@ def columns_of(
         if name not in redacted
     )
     answered = (
-        Column(name, each, _places(each, [row[name] for row in predictions if name in row]), is_prediction=True)
+        Column(name, each, _places(each, [row[kind] for row in predictions if kind in row]), is_prediction=True)
         for name, each in reference.prediction.items()
+        for kind in (name.removeprefix(KIND_PREFIX),)
     )
     return (*asked, *answered)
 
