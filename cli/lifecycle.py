@@ -437,8 +437,9 @@ def ask(target: Target, model: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def prediction_table(answer: dict[str, Any]) -> Table:
-    """One row a horizon."""
-    table = Table(title=f"{answer['model']} ({answer['model_version']})", caption=f"unit: {answer['unit']}")
+    """One row a horizon, and the chance of a recession where the model gives one."""
+    caption = "\n".join([f"unit: {answer['unit']}", *_recession_lines(answer)])
+    table = Table(title=f"{answer['model']} ({answer['model_version']})", caption=caption)
     for column in ("months ahead", "prediction", "interval"):
         table.add_column(column, justify="right")
     for row in answer["predictions"]:
@@ -449,3 +450,12 @@ def prediction_table(answer: dict[str, Any]) -> Table:
             f"{interval['lower']:.2f} … {interval['upper']:.2f} ({interval['level']:.0%})",
         )
     return table
+
+
+def _recession_lines(answer: dict[str, Any]) -> list[str]:
+    if found := answer.get("recession"):
+        ahead, baseline = found["within_months"], found["baseline_probability"]
+        return [
+            f"recession within {ahead} months: {found['probability']:.0%} (the term spread alone says {baseline:.0%})"
+        ]
+    return [f"no chance of a recession: {reason}"] if (reason := answer.get("recession_left_out")) else []

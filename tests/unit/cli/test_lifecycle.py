@@ -1,6 +1,7 @@
 """What the lifecycle commands decide before they speak to a cloud."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,3 +89,22 @@ def test_an_approval_is_told_from_a_rejection_of_the_same_version(monkeypatch: p
     # When the approval of version 2 is waited for, then it is found
     name = lifecycle.approval_of("macro", 2)
     assert lifecycle.next_deployment(target, frozenset(), name=name) == f"{machine}-v2-deploy-0b1c"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            {"recession": {"probability": 0.31, "within_months": 12, "baseline_probability": 0.18, "month": "2016-06"}},
+            "recession within 12 months: 31% (the term spread alone says 18%)",
+        ),
+        (
+            {"recession": None, "recession_left_out": "the dataset has no USREC"},
+            "no chance of a recession: the dataset",
+        ),
+        ({}, "unit: percent"),
+    ],
+)
+def test_a_prediction_shows_the_chance_of_a_recession_or_why_there_is_none(said: dict[str, Any], told: str) -> None:
+    answer = {"model": "macro", "model_version": "macro-0badcafe", "unit": "percent", "predictions": [], **said}
+    assert told in str(lifecycle.prediction_table(answer).caption)
