@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.capture import Actual, CaptureRecord, Point, Status, Variant
+from bellwether.domain.capture import LATE, Actual, CaptureRecord, Point, Status, Variant
 from bellwether.domain.catalogue import ExperimentPolicy, GuardPolicy, Loss
 from bellwether.domain.experiment import Decider, Mode
 from bellwether.domain.sequential import Pair
@@ -24,6 +24,7 @@ from tests.unit.experiments.builders import (
 
 POLICY = ExperimentPolicy(loss=Loss.ABSOLUTE)
 GUARD = GuardPolicy()
+NOBODY = health([], GUARD)
 CHALLENGER = Variant.CHALLENGER
 
 
@@ -130,9 +131,27 @@ def test_a_refusal_of_what_the_champion_answered_is_a_failure() -> None:
 
 def test_nothing_is_said_before_there_are_enough_requests() -> None:
     few = [record(n, status=Status.FAILED) for n in range(GUARD.requests_min - 1)]
-    assert all(gate.passed for gate in health(few, GUARD).gates(GUARD, 3))
+    assert all(gate.passed for gate in health(few, GUARD).gates(GUARD, 3, NOBODY))
     one_more = [*few, record(99, status=Status.FAILED)]
-    assert [gate.passed for gate in health(one_more, GUARD).gates(GUARD, 3)] == [False, True]
+    assert [gate.passed for gate in health(one_more, GUARD).gates(GUARD, 3, NOBODY)] == [False, True]
+
+
+def test_a_shadow_that_nobody_waited_for_is_late_and_has_not_failed() -> None:
+    # Given answers that came too late for the record, of a shadow and of one that a caller waited for
+    late: dict[str, Any] = {"status": Status.FAILED, "error": f"TransientUpstreamError: {LATE}", "latency_ms": 900.0}
+    shadow = health([record(n, CHALLENGER, returned=False, **late) for n in range(30)], GUARD)
+    assert (shadow.requests, shadow.failed, shadow.slow, shadow.latency_p95_ms) == (30, 0, 30, 900.0)
+    assert health([record(n, **late) for n in range(30)], GUARD).failed == 30
+
+
+@pytest.mark.parametrize("fault", [{"status": Status.FAILED}, {"latency_ms": 6000.0}])
+def test_nobody_is_held_to_more_than_the_other_version_keeps(fault: dict[str, Any]) -> None:
+    # Given a model that is asked so seldom that half of its answers wait for a cold start, or a network that fails
+    half = health([record(n, **(fault if n % 2 else {})) for n in range(100)], GUARD)
+    # Then that is nobody's fault; a version that always does so is
+    assert all(gate.passed for gate in half.gates(GUARD, 3, half))
+    always = health([record(n, **fault) for n in range(100)], GUARD)
+    assert not all(gate.passed for gate in always.gates(GUARD, 3, half))
 
 
 # --- experiments -----------------------------------------------------------------------------------------------------
@@ -271,10 +290,18 @@ def test_a_version_that_fails_after_its_promotion_goes_back() -> None:
 
 def test_probation_looks_at_its_own_requests_and_so_many_of_them() -> None:
     promoted = current(3, promoted_at=NOON)
-    before = [record(-1 - n, status=Status.FAILED) for n in range(40)]
+    before = [record(-1 - n, status=Status.FAILED) for n in range(5)]
     others = [record(n, CHALLENGER, status=Status.FAILED) for n in range(40)]
     older = [record(n, status=Status.ANSWERED, model_version="housing-00000000", latency_ms=9999) for n in range(40)]
     late = [record(5000 + n, status=Status.FAILED) for n in range(40)]
     fine = [record(100 + n) for n in range(SPEC.probation.requests_max)]
     found = on_probation(promoted, spec=SPEC, records=[*late, *before, *others, *older, *fine])
     assert (found.step, found.health.requests, found.health.failed) == (Step.GO_ON, 2000, 0)
+
+
+def test_a_version_is_not_blamed_for_what_was_so_before_it() -> None:
+    # Given answers that waited for a cold start before the promotion as they do after it
+    promoted = current(3, promoted_at=NOON)
+    cold = [record(n, latency_ms=6000.0) for n in range(-40, 40)]
+    assert on_probation(promoted, spec=SPEC, records=cold).step is Step.GO_ON
+    assert on_probation(promoted, spec=SPEC, records=cold[40:]).step is Step.ROLLBACK

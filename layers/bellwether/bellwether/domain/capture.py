@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from bellwether.domain.errors import InvalidInputError
 
 MESSAGE_LIMIT_BYTES = 256 * 1024
+LATE = "no answer in time"  # in the error of a record whose answer nobody waited for
 
 
 class Variant(StrEnum):

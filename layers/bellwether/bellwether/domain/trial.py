@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from bellwether.domain.capture import Actual, CaptureRecord, Status, Variant
+from bellwether.domain.capture import LATE, Actual, CaptureRecord, Status, Variant
 from bellwether.domain.catalogue import ExperimentPolicy, GuardPolicy, Loss, ModelSpec
 from bellwether.domain.decisions import Gate
 from bellwether.domain.deployment import Approval, CurrentVersion
@@ -17,6 +17,7 @@ from bellwether.domain.joined import JoinedPoint, join
 from bellwether.domain.sequential import Comparison, Finding, Interval, Pair, share_above
 
 SLOW_SHARE = 0.05  # of the answers may come later than the limit of the 95th percentile
+SHARE_MOST = 0.9
 QUANTILE = 0.95
 APPROVAL = "approval"  # name of its gate
 
@@ -36,30 +37,40 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Health:
-    """How one version did: requests that ended, those that failed, those answered too late, and how late."""
+    """How one version did: requests that ended, those that failed, those that took too long, and how long."""
 
     requests: int
     failed: int
     slow: int
     latency_p95_ms: float | None
 
-    def gates(self, policy: GuardPolicy, version: int) -> tuple[Gate, Gate]:
-        """Whether it is sure enough that a limit is broken: by a test that may be looked at all the time."""
-        answered = self.requests - self.failed
+    @property
+    def answered(self) -> int:
+        """Requests that did not fail."""
+        return self.requests - self.failed
+
+    def gates(self, policy: GuardPolicy, version: int, beside: "Health") -> tuple[Gate, Gate]:
+        """Whether it is sure enough that a limit is broken: by a test that may be looked at all the time.
+
+        Nobody is held to more than the version `beside` keeps itself: where requests are rare, every one of them waits
+        for a cold start, and where the network fails, it fails for both.
+        """
+        failed_limit = max(policy.error_share_max, _share(beside.failed, beside.requests, policy))
+        slow_limit = max(SLOW_SHARE, _share(beside.slow, beside.answered, policy))
         return (
             Gate(
                 name=f"failed requests of version {version}",
                 observed=round(self.failed / self.requests, 4) if self.requests else None,
-                limit=policy.error_share_max,
-                passed=not _breaks(self.failed, self.requests, policy.error_share_max, policy),
+                limit=round(failed_limit, 4),
+                passed=not _breaks(self.failed, self.requests, failed_limit, policy),
                 reason=f"{self.failed} of {self.requests} requests failed",
             ),
             Gate(
-                name=f"latency p95 of version {version} in ms",
-                observed=self.latency_p95_ms,
-                limit=policy.latency_p95_ms_max,
-                passed=not _breaks(self.slow, answered, SLOW_SHARE, policy),
-                reason=f"{self.slow} of {answered} answers took longer than {policy.latency_p95_ms_max:g} ms",
+                name=f"late answers of version {version}",
+                observed=round(self.slow / self.answered, 4) if self.answered else None,
+                limit=round(slow_limit, 4),
+                passed=not _breaks(self.slow, self.answered, slow_limit, policy),
+                reason=f"{self.slow} of {self.answered} answers took longer than {policy.latency_p95_ms_max:g} ms",
             ),
         )
 
@@ -67,22 +78,36 @@ class Health:
 def health(
     records: Iterable[CaptureRecord], policy: GuardPolicy, *, answerable: frozenset[str] = frozenset()
 ) -> Health:
-    """Count requests, not rows; a refusal is the caller's fault unless the other version answered (`answerable`)."""
+    """Count requests, not rows; a refusal is the caller's fault unless the other version answered (`answerable`).
+
+    A shadow whose answer nobody waited for is late, which is not the same as failed.
+    """
     failed: dict[str, bool] = {}
     latencies: dict[str, float] = {}
+    late: set[str] = set()
     for record in records:
-        refused = record.status is Status.REFUSED
-        if refused and record.request_id not in answerable:
+        if record.status is Status.REFUSED and record.request_id not in answerable:
             continue
-        failed[record.request_id] = failed.get(record.request_id, False) or record.status is not Status.ANSWERED
+        is_late = not record.returned and LATE in (record.error or "")
+        is_failure = record.status is not Status.ANSWERED and not is_late
+        failed[record.request_id] = failed.get(record.request_id, False) or is_failure
         latencies[record.request_id] = max(latencies.get(record.request_id, 0.0), record.latency_ms)
-    answered = sorted(latency for request, latency in latencies.items() if not failed[request])
+        if is_late:
+            late.add(record.request_id)
+    answered = {request: latency for request, latency in latencies.items() if not failed[request]}
+    slow = {request for request, latency in answered.items() if latency > policy.latency_p95_ms_max or request in late}
+    ranked = sorted(answered.values())
     return Health(
         requests=len(failed),
         failed=sum(failed.values()),
-        slow=sum(latency > policy.latency_p95_ms_max for latency in answered),
-        latency_p95_ms=round(answered[math.ceil(QUANTILE * len(answered)) - 1], 1) if answered else None,
+        slow=len(slow),
+        latency_p95_ms=round(ranked[math.ceil(QUANTILE * len(ranked)) - 1], 1) if ranked else None,
     )
+
+
+def _share(count: int, total: int, policy: GuardPolicy) -> float:
+    """The other version's share, once it is known; never so much that nothing could break it."""
+    return min(count / total, SHARE_MOST) if total >= policy.requests_min else 0.0
 
 
 def _breaks(count: int, total: int, limit: float, policy: GuardPolicy) -> bool:
@@ -192,15 +217,16 @@ def stand(
     championing = [record for record in own if record.variant is Variant.CHAMPION]
     answered = frozenset(record.request_id for record in championing if record.status is Status.ANSWERED)
     challenger = health(challenging, policy.guard, answerable=answered)
+    champion = health(championing, policy.guard)
     comparison = Comparison(pairs_of(experiment, policy, own, actuals), policy)
     finding, _ = comparison.finding
-    guards = challenger.gates(policy.guard, experiment.challenger_version)
+    guards = challenger.gates(policy.guard, experiment.challenger_version, champion)
     step, reason = _step(experiment, finding, guards, current, approval, now, policy)
     interval = comparison.interval
     return Standing(
         experiment=experiment,
         comparison=comparison,
-        champion=health(championing, policy.guard),
+        champion=champion,
         challenger=challenger,
         gates=(
             Gate(
@@ -304,18 +330,18 @@ def is_on_probation(current: CurrentVersion, spec: ModelSpec, now: datetime) -> 
 
 
 def on_probation(current: CurrentVersion, *, spec: ModelSpec, records: Iterable[CaptureRecord]) -> Probation:
-    """Judge a version by the first requests that it answered since it was promoted."""
+    """Judge a version by the first requests since it was promoted, beside the last ones before."""
     label = spec.model_version(current.bundle_sha256)
+    asked = [record for record in records if record.variant is Variant.CHAMPION]
+    before = [record for record in asked if record.received_at < current.promoted_at]
     own = [
         record
-        for record in records
-        if record.variant is Variant.CHAMPION
-        and record.received_at >= current.promoted_at
-        and record.model_version in {None, label}
+        for record in asked
+        if record.received_at >= current.promoted_at and record.model_version in {None, label}
     ]
     first = sorted(own, key=lambda record: (record.received_at, record.key))[: spec.probation.requests_max]
     seen = health(first, spec.probation.guard)
-    gates = seen.gates(spec.probation.guard, current.version)
+    gates = seen.gates(spec.probation.guard, current.version, health(before, spec.probation.guard))
     broken = [gate.reason for gate in gates if not gate.passed]
     return Probation(
         current=current,

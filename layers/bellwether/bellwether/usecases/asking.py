@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
+from bellwether.domain.capture import LATE
 from bellwether.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError, UpstreamError
 from bellwether.domain.prediction import PredictionRequest
 from bellwether.ports.models import Predictor
@@ -41,7 +42,7 @@ class Asking:
         self._thread.join(max(0.0, until - time.perf_counter()))
         if self._outcome is not None:
             return self._outcome
-        late = TransientUpstreamError("no answer in time")
+        late = TransientUpstreamError(LATE)
         return Asked(self._rows, (), late, self._elapsed_ms())
 
     def _run(self) -> None:

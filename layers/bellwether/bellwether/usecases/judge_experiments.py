@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from bellwether.ports.clock import Clock
 from bellwether.ports.models import CurrentVersions, Processes, RegisteredVersions
 
 ACTOR = "judge_experiments"
+BEFORE = timedelta(days=1)  # of what the version before did, a new one is held to as much
 PATH_LIMIT = 60  # intervals of a confidence sequence that a picture needs
 
 
@@ -134,7 +135,8 @@ class ExperimentJudge:
         )
 
     def _on_probation(self, spec: ModelSpec, current: CurrentVersion, now: datetime, *, act: bool) -> Ruling:
-        records = _bare(self.captures.read(spec.name, since=current.promoted_at, until=now))
+        since = current.promoted_at - BEFORE
+        records = _bare(self.captures.read(spec.name, since=since, until=now))
         probation = on_probation(current, spec=spec, records=records)
         decision = _decision(
             kind="judge_probation",
