@@ -1,0 +1,237 @@
+"""A challenger beside the champion on the embedded cloud: shadowed, judged, promoted, stopped; and the way back."""
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bellwether.domain.capture import Actual, CaptureRecord, Point, Status, Variant, as_line
+from bellwether.domain.experiment import Decider, Mode
+from cli import executions, lifecycle, trials
+from cli.problems import CommandError
+from localcloud.control import Cloud
+from tests.e2e.flow import MODEL, WAIT_SECONDS, Flow
+from tests.e2e.test_macro import decisions
+
+pytestmark = pytest.mark.aws
+CHALLENGER = "Fred-Serverless-Endpoint-Challenger"
+
+
+@pytest.fixture(autouse=True)
+def alone(flow: Flow) -> Iterator[None]:
+    """Whatever a test leaves competing is stopped after it."""
+    yield
+    flow.await_execution(trials.stop(flow.target, MODEL, None, "the test is over"))
+
+
+def candidate(flow: Flow) -> int:
+    """A further pending version that answers as the one in service does: the same files under another hash."""
+    files = flow.read_bundle(flow.serving())
+    manifest = json.loads(files["bundle.json"]) | {"seed": time.time_ns() % 10**9}
+    return flow.register_copy(flow.serving(), files | {"bundle.json": json.dumps(manifest).encode()})
+
+
+def start(flow: Flow, number: int, **changes: Any) -> dict[str, Any]:
+    """Start an experiment with a version and wait for it."""
+    version = lifecycle.numbered_version(flow.target, MODEL, number)
+    terms: dict[str, Any] = {"mode": Mode.SHADOW, "share": 1.0, "decider": Decider.AUTO, "days": 1.0}
+    return flow.await_execution(trials.start(flow.target, MODEL, version, **terms | changes))
+
+
+def endpoints(flow: Flow) -> set[str]:
+    listed = flow.target.client("sagemaker").list_endpoints()["Endpoints"]
+    return {each["EndpointName"] for each in listed if each["EndpointStatus"] != "Deleting"}
+
+
+def judge(flow: Flow) -> dict[str, Any]:
+    """Let the judge look and act, as the schedule does."""
+    answer = flow.target.invoke(flow.target.output("JudgeExperimentsFunctionName"), {"models": [MODEL]})
+    (ruling,) = answer["rulings"]
+    return dict(ruling)
+
+
+def followed(flow: Flow, ruling: dict[str, Any]) -> dict[str, Any]:
+    """Wait for the process that a ruling has started, and for the deployment that that one has."""
+    recorded = flow.await_execution(ruling["execution_arn"])
+    return flow.await_execution(recorded["execution"])
+
+
+def keep(flow: Flow, entries: list[CaptureRecord] | list[Actual], kind: str) -> None:
+    """Put captures or actuals where the functions put them."""
+    body = gzip.compress("".join(f"{as_line(each)}\n" for each in entries).encode())
+    key = f"{kind}/model={MODEL}/date={datetime.now(UTC):%Y-%m-%d}/e2e-{time.time_ns()}.jsonl.gz"
+    flow.target.client("s3").put_object(Bucket=flow.target.output("DataBucketName"), Key=key, Body=body)
+
+
+def outcome(flow: Flow, *, champion: float, challenger: float, failing: bool = False, count: int = 150) -> None:
+    """Both were asked about many things, erred by so much, and the truth is known."""
+    experiment = trials.running(flow.target, MODEL)["standing"]["experiment"]
+    now = datetime.now(UTC)
+    records, actuals = [], []
+    for number in range(count):
+        for variant, error in ((Variant.CHAMPION, champion), (Variant.CHALLENGER, challenger)):
+            broken = failing and variant is Variant.CHALLENGER
+            figure = error + (number * 7919 % 13) / 50
+            records.append(
+                CaptureRecord(
+                    request_id=f"e2e-{experiment['experiment_id']}-{number}",
+                    model=MODEL,
+                    variant=variant,
+                    experiment_id=experiment["experiment_id"],
+                    received_at=now,
+                    latency_ms=20,
+                    status=Status.FAILED if broken else Status.ANSWERED,
+                    points=() if broken else (Point(join_key=f"e2e-{number}", prediction=figure),),
+                )
+            )
+        actuals.append(Actual(model=MODEL, join_key=f"e2e-{number}", value=0.0, observed_at=now))
+    keep(flow, records, "captures")
+    keep(flow, actuals, "actuals")
+    time.sleep(0.01)  # records are read up to, but without, the judge's now
+
+
+# --- shadow ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_pending_version_is_shadowed_and_answers_nobody(flow: Flow, cloud: Cloud) -> None:
+    # Given a challenger that nobody has approved
+    serving, number = flow.served_model(), candidate(flow)
+    assert start(flow, number)["outcome"] == "started"
+    assert CHALLENGER in endpoints(flow)
+    # When callers ask
+    time.sleep(16)  # what predictions remember of who is in service
+    answers = [lifecycle.predict(flow.target, MODEL, {"UNRATE": "4.9"}) for _ in range(5)]
+    # Then the champion answers all of them, and the challenger was asked too
+    assert {answer["model_version"] for answer in answers} == {serving}
+    deadline = time.monotonic() + 120
+    while trials.running(flow.target, MODEL)["standing"]["challenger"]["requests"] < 5:
+        assert time.monotonic() < deadline, "the challenger's answers were not captured"
+        time.sleep(2)
+    ruling = trials.running(flow.target, MODEL)
+    assert (ruling["step"], ruling["execution_arn"]) == ("go_on", None)
+    # And one experiment at a time
+    again = start(flow, candidate(flow))
+    assert (again["outcome"], again["reason"]) == (
+        "refused",
+        f"experiment {ruling['standing']['experiment']['experiment_id']} with version {number} is under way",
+    )
+    assert [verdict for _, verdict in decisions(cloud, "start_experiment")][-2:] == ["accepted", "refused"]
+
+
+def test_what_is_pending_may_not_answer_callers(flow: Flow) -> None:
+    with pytest.raises(CommandError, match="only an approved version may answer callers"):
+        start(flow, candidate(flow), mode=Mode.SPLIT, share=0.2)
+    assert CHALLENGER not in endpoints(flow)
+
+
+def test_a_challenger_that_does_not_load_leaves_nothing_behind(flow: Flow, cloud: Cloud) -> None:
+    # Given an honest bundle whose code can't load
+    serving, pointer = flow.served_model(), flow.serving()
+    files = flow.read_bundle(pointer)
+    files["code/inference.py"] = b"raise RuntimeError('this model does not load')\n"
+    number = flow.register_copy(pointer, files)
+    # When it is to compete
+    with pytest.raises(CommandError, match="FAILED"):
+        start(flow, number)
+    # Then there is neither an endpoint nor an experiment, and the champion serves
+    assert CHALLENGER not in endpoints(flow)
+    assert trials.experiment_of(trials.look(flow.target, MODEL)) is None
+    assert flow.served_model() == serving
+
+
+# --- verdicts --------------------------------------------------------------------------------------------------------
+
+
+def test_a_winner_is_promoted_once_it_is_approved(flow: Flow, cloud: Cloud) -> None:
+    # Given a challenger that wins, and that nobody has approved
+    number = candidate(flow)
+    start(flow, number)
+    outcome(flow, champion=1.0, challenger=0.4)
+    ruling = judge(flow)
+    assert ruling["step"] == "ask"
+    flow.await_execution(ruling["execution_arn"])
+    assert any(f"bellwether approve {MODEL} --version {number}" in mail for mail in flow.mails())
+    # When it is approved for the experiment, and the judge looks again
+    known = lifecycle.deployments(flow.target)
+    trials.approve_for_experiment(flow.target, lifecycle.numbered_version(flow.target, MODEL, number))
+    approved = flow.await_execution(
+        lifecycle.next_deployment(flow.target, known, name=lifecycle.approval_of(MODEL, number))
+    )
+    assert (approved["outcome"], approved["reason"]) == (
+        "superseded",
+        f"version {number} is approved for an experiment only",
+    )
+    promoted = followed(flow, judge(flow))
+    # Then it serves, its experiment is over and its endpoint gone, all on record
+    assert promoted["outcome"] == "deployed"
+    assert flow.serving() == number
+    assert trials.experiment_of(trials.look(flow.target, MODEL)) is None
+    assert CHALLENGER not in endpoints(flow)
+    assert decisions(cloud, "judge_experiment")[-1][1] == "accepted"
+    assert decisions(cloud, "conclude_experiment")
+
+
+def test_a_loser_is_stopped(flow: Flow) -> None:
+    serving = flow.serving()
+    start(flow, candidate(flow))
+    outcome(flow, champion=0.4, challenger=1.0)
+    ruling = judge(flow)
+    assert (ruling["step"], followed(flow, ruling)["outcome"]) == ("stop", "concluded")
+    assert (flow.serving(), CHALLENGER in endpoints(flow)) == (serving, False)
+
+
+def test_a_guard_stops_a_failing_challenger_whoever_decides(flow: Flow) -> None:
+    start(flow, candidate(flow), decider=Decider.PERSON)
+    outcome(flow, champion=1.0, challenger=0.4, failing=True)
+    ruling = judge(flow)
+    assert (ruling["step"], followed(flow, ruling)["outcome"]) == ("stop", "concluded")
+    assert judge_has_nothing(flow)
+
+
+def judge_has_nothing(flow: Flow) -> bool:
+    """Whether no experiment is left to be judged."""
+    return trials.experiment_of(trials.look(flow.target, MODEL)) is None
+
+
+# --- the way back ----------------------------------------------------------------------------------------------------
+
+
+def test_a_version_that_fails_after_its_promotion_is_rolled_back_by_itself(flow: Flow, cloud: Cloud) -> None:
+    # Given a version in service since a moment ago, and a challenger beside it
+    before, number = flow.serving(), candidate(flow)
+    flow.deploy(number)
+    start(flow, candidate(flow))
+    # When its requests fail
+    now = datetime.now(UTC)
+    failed = [
+        CaptureRecord(request_id=f"e2e-{n}", model=MODEL, received_at=now, latency_ms=20, status=Status.FAILED)
+        for n in range(40)
+    ]
+    keep(flow, failed, "captures")
+    time.sleep(0.01)
+    answer = flow.target.invoke(flow.target.output("JudgeExperimentsFunctionName"), {"models": [MODEL]})
+    (ruling,) = [each for each in answer["rulings"] if each["kind"] == "judge_probation"]
+    begun = time.monotonic()
+    rolled_back = followed(flow, ruling)
+    # Then the version before serves again within a minute, and the experiment has lost its champion
+    assert rolled_back["outcome"] == "rolled_back"
+    assert time.monotonic() - begun < 60
+    assert flow.serving() == before
+    assert judge_has_nothing(flow)
+    assert decisions(cloud, "judge_probation")[-1] == (f"{MODEL} version {number}", "refused")
+
+
+def test_a_rollback_by_hand_takes_less_than_a_minute(flow: Flow) -> None:
+    before = flow.serving()
+    flow.deploy(candidate(flow))
+    begun = time.monotonic()
+    chosen = lifecycle.rollback_version(flow.target, MODEL, None)
+    output = executions.follow(
+        flow.target, lifecycle.start_rollback(flow.target, MODEL, chosen), timeout_seconds=WAIT_SECONDS
+    )
+    assert (output["outcome"], flow.serving()) == ("rolled_back", before)
+    assert time.monotonic() - begun < 60
