@@ -441,3 +441,7 @@ def test_redacted_columns_are_kept_nowhere(policy: Callable[[CapturePolicy], Non
     (record,) = ask(endpoints, body).records
     assert record.error == "InvalidInputError"
     assert "4711" not in record.model_dump_json()
+    # But that an endpoint was busy, or late, is said
+    endpoints.replies[CHAMPION] = raises(TransientUpstreamError("busy"))
+    (record,) = ask(endpoints, body, patience=replace(PATIENCE, seconds=0.1)).records
+    assert record.error == "TransientUpstreamError: busy"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bellwether.domain.capture import CaptureRecord, Point, Status, Variant
 from bellwether.domain.catalogue import ModelSpec, model_spec
-from bellwether.domain.errors import BellwetherError, InvalidInputError, NotFoundError
+from bellwether.domain.errors import BellwetherError, InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.domain.golden import VERSION_FIELD
 from bellwether.domain.prediction import RESULTS, PredictionRequest, read_request
 from bellwether.domain.routing import Plan, Traffic, is_kept, plan
@@ -214,4 +214,5 @@ def _words(error: Exception | None, *, quoting: bool) -> str | None:
     """What an error says; only what it is called where its words may quote what must not be kept."""
     if error is None:
         return None
-    return f"{type(error).__name__}: {error}"[:LONGEST_ERROR] if quoting else type(error).__name__
+    harmless = quoting or isinstance(error, TransientUpstreamError)  # says how an endpoint was out of reach
+    return f"{type(error).__name__}: {error}"[:LONGEST_ERROR] if harmless else type(error).__name__
