@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bellwether.domain.batch import INPUT_FILE, INPUT_LIMIT_BYTES, NAME, BatchReport, batch_folder, report_key
+from bellwether.domain.catalogue import CATALOGUE
 from cli import executions
 from cli.lifecycle import caller, spec_of
 from cli.problems import CommandError
@@ -37,7 +38,7 @@ class Answered:
 
 
 def predict_batch(
-    model: Annotated[str, typer.Argument(help="Name of the model in the catalogue, such as 'macro'.")],
+    model: Annotated[str, typer.Argument(help=f"Name of the model in the catalogue: {', '.join(CATALOGUE)}.")],
     lines: Annotated[str, typer.Argument(help="File with a JSON request on each line, here or at s3://….")],
     out: Annotated[str, typer.Option(help="Where to copy the answers, here or to s3://…; by default nowhere.")] = "",
     name: Annotated[str, typer.Option(help="The batch's name in the data bucket; by default made of its lines.")] = "",

@@ -41,10 +41,14 @@ def trained(days_ago: float, *, recipe: str = OTHER, attempt: int = 1, status: s
 
 
 def ask(
-    *past: PastTraining, trigger: str = "drift", instance_type: str = "ml.m5.large", seconds: float = 900
+    *past: PastTraining,
+    trigger: str = "drift",
+    instance_type: str = "ml.m5.large",
+    seconds: float = 900,
+    model: str = "macro",
 ) -> Retraining:
     return request_retraining(
-        parse(RetrainingRequest, {"model": "macro", "trigger": trigger, "request_id": "run-1"}),
+        parse(RetrainingRequest, {"model": model, "trigger": trigger, "request_id": "run-1"}),
         instance_type=instance_type,
         time_limit_seconds=3600,
         objects=InMemoryObjectStore({"fred-data/train/manifest.json": json.dumps(dataset_manifest()).encode()}),
@@ -67,6 +71,12 @@ def test_a_model_that_has_rested_is_trained_on_newer_data(trigger: str) -> None:
 
 def test_the_first_training_of_all_needs_no_past() -> None:
     assert ask(trigger="schedule").accepted
+
+
+def test_a_model_that_was_given_no_data_yet_waits_without_a_word() -> None:
+    answer = ask(trigger="schedule", model="housing")
+    assert (answer.accepted, answer.tell) == (False, False)
+    assert answer.decision.reasons == ("nothing was ingested for it yet",)
 
 
 def test_one_at_a_time() -> None:

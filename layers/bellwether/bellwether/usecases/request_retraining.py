@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.domain.bundle import parse_report
 from bellwether.domain.catalogue import trained_spec
-from bellwether.domain.decisions import Decision, Verdict, decide
+from bellwether.domain.decisions import Decision, Gate, Verdict, decide
+from bellwether.domain.errors import NotFoundError
 from bellwether.domain.models import Sha256
 from bellwether.domain.retraining import (
     KIND,
@@ -27,6 +28,9 @@ from bellwether.ports.models import JobCode, TrainingHistory
 from bellwether.ports.objects import ObjectStore
 
 ACTOR = "bellwether:request_retraining"
+NO_DATA = Gate(
+    name="data to learn from", observed=None, limit="a dataset", passed=False, reason="nothing was ingested for it yet"
+)
 
 
 class RetrainingRequest(BaseModel):
@@ -75,13 +79,14 @@ def request_retraining(
     """Hold the request against the model's policy for trainings by itself.
 
     Two requests in the same second may both pass: their jobs have the same name, and SageMaker takes one of them.
-    Raises NotFoundError for an unknown model or a dataset that was never ingested, InvalidInputError for
-    hyperparameters that can't be used.
+    A model that nobody has given data yet is refused, and nobody is told. Raises NotFoundError for an unknown model,
+    InvalidInputError for hyperparameters that can't be used.
     """
     spec = trained_spec(request.model)
     now = clock.now()
-    manifest = objects.get(spec.dataset.manifest_key).content
-    dataset_sha256 = parse_report(PublishedData, manifest, spec.dataset.manifest_key).sha256
+    dataset_sha256 = _published_sha256(objects, spec.dataset.manifest_key)
+    if dataset_sha256 is None:
+        return _without_data(request, now)
     code_sha256 = sha256(code.pack()).hexdigest()
     hyperparameters = merged_hyperparameters(spec, request.hyperparameters)
     past = history.of(spec.name)
@@ -104,6 +109,34 @@ def request_retraining(
         decision=decision,
         subject_line=refusal_subject(spec.name),
         message=refusal_message(spec.name, request.trigger, decision),
+    )
+
+
+def _published_sha256(objects: ObjectStore, manifest_key: str) -> str | None:
+    try:
+        manifest = objects.get(manifest_key).content
+    except NotFoundError:
+        return None
+    return parse_report(PublishedData, manifest, manifest_key).sha256
+
+
+def _without_data(request: RetrainingRequest, now: datetime) -> Retraining:
+    decision = decide(
+        kind=KIND,
+        subject=request.model,
+        key=request.request_id,
+        gates=(NO_DATA,),
+        evidence={"trigger": request.trigger.value, "requested_by": request.requested_by},
+        actor=ACTOR,
+        made_at=now,
+    )
+    return Retraining(
+        model=request.model,
+        accepted=False,
+        tell=False,
+        decision=decision,
+        subject_line=refusal_subject(request.model),
+        message=refusal_message(request.model, request.trigger, decision),
     )
 
 
