@@ -43,7 +43,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Scenario:
-    """Errors of two versions: how alike they are, how heavy their tails, how much they resemble their neighbours."""
+    """Errors of two versions: their correlation, how heavy their tails, how much they resemble their neighbours."""
 
     name: str
     likeness: float
@@ -52,9 +52,9 @@ class Scenario:
 
     def draw(self, rng: Rng, points: int, improvement: float) -> tuple[Floats, Floats]:
         """Losses of champion and challenger, point by point."""
-        shared, own = (self._errors(rng, points) for _ in range(2))
-        challenger = self.likeness * shared + np.sqrt(1 - self.likeness**2) * own
-        return np.abs(shared), (1 - improvement) * np.abs(challenger)
+        shared, *own = (self._errors(rng, points) for _ in range(3))
+        champion, challenger = (np.sqrt(self.likeness) * shared + np.sqrt(1 - self.likeness) * each for each in own)
+        return np.abs(champion), (1 - improvement) * np.abs(challenger)
 
     def _errors(self, rng: Rng, points: int) -> Floats:
         noise = rng.standard_normal(points) if self.degrees is None else rng.standard_t(self.degrees, points)
