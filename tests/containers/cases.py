@@ -420,6 +420,7 @@ NEWS = (
     Case("news/store_entries/claim_check", error="NotFoundError"),
     Case("news/list_bar_gaps/tickers", {"gaps": []}),
     Case("news/list_bar_gaps/no_tickers", {"requests": []}),
+    Case("news/list_bar_gaps/from_the_bucket", error="NotFoundError"),
     Case("news/fetch_bars/nothing_to_fetch", {"bars": 0}),
     Case("news/fetch_bars/two_tickers", error="TransientUpstreamError"),
     Case("news/store_bars/inline", {"stored": 3, "revised": 0}),

@@ -9,18 +9,20 @@ from pydantic import Field
 from bellwether.adapters.clock import SystemClock
 from bellwether.adapters.postgres import Database, SslMode
 from bellwether.adapters.postgres_telemetry import PostgresBars
+from bellwether.adapters.s3 import S3ObjectStore
 from bellwether.adapters.secrets import SecretsManagerStore
 from bellwether.domain.bars import TelemetryPolicy
 from bellwether.domain.database import DatabaseLogin
 from bellwether.domain.market_calendar import MarketHours
 from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.list_bar_gaps import TickerList, list_bar_gaps
+from bellwether.usecases.list_bar_gaps import TickerList, list_bar_gaps, read_tickers
 
 
 class Settings(FunctionSettings):
     """Environment of ListBarGapsFunction."""
 
+    data_bucket: Annotated[str, Field(min_length=3)]
     application_secret_id: Annotated[str, Field(min_length=1)]
     database_sslmode: SslMode
     market_hours: MarketHours
@@ -29,8 +31,9 @@ class Settings(FunctionSettings):
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with the requests of this run; none when every bar that can be had is there."""
+    wanted = parse(TickerList, event)
     plan = list_bar_gaps(
-        parse(TickerList, event),
+        read_tickers(wanted.file, objects=_objects()) if wanted.file else wanted.tickers,
         store=_bars(),
         clock=SystemClock(),
         hours=load(Settings).market_hours,
@@ -38,6 +41,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     )
     logger.info("bars planned", extra={"requests": len(plan.requests), "bars_missing": plan.bars_missing})
     return plan.model_dump(mode="json")
+
+
+@cache
+def _objects() -> S3ObjectStore:
+    return S3ObjectStore(load(Settings).data_bucket)
 
 
 @cache

@@ -90,6 +90,7 @@ def world(
         if kept.cache_info().currsize:
             kept()._database.close()
             kept.cache_clear()
+    list_app._objects.cache_clear()
     fetch_app._objects.cache_clear()
     store_app._objects.cache_clear()
 
@@ -145,10 +146,11 @@ def test_a_small_delivery_travels_inline_and_is_stored_once() -> None:
     assert [call(store_app, delivery)["stored"] for _ in range(2)] == [6, 0]
 
 
-@pytest.mark.parametrize("case", ["tickers", "no_tickers"])
+@pytest.mark.parametrize("case", ["tickers", "no_tickers", "from_the_bucket"])
 def test_sample_events_are_listed(case: str) -> None:
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="news/tickers/all.json", Body=b'["AAPL", "MSFT"]')
     plan = call(list_app, event(f"list_bar_gaps/{case}"))
-    assert bool(plan["requests"]) == (case == "tickers")
+    assert bool(plan["requests"]) == (case != "no_tickers")
 
 
 def test_sample_events_are_fetched_and_stored() -> None:

@@ -5,6 +5,7 @@ import gzip
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,23 @@ def test_repeating_the_plan_covers_each_session_without_a_hole(after: int, cover
         assert session.opens_at <= request.start <= max(until, session.opens_at)
         assert request.start < request.end <= min(session.closes_at, now)
         assert not settled
+
+
+def test_what_a_run_has_no_budget_for_comes_first_in_the_next() -> None:
+    # Given twice as many tickers as a run may ask for, once their session was filled
+    tickers = [f"T{count}" for count in range(8)]
+    policy = TelemetryPolicy(batch=1, max_bars=4 * 8)
+    (session,) = last_sessions(NOON, 1)
+    coverage = {(session.day, ticker): Coverage(NOON - FIVE_MINUTES, settled=False) for ticker in tickers}
+    # When run follows run, every five minutes
+    asked: list[set[str]] = []
+    for run in range(4):
+        now = NOON + run * FIVE_MINUTES + timedelta(seconds=30)
+        requests = plan_requests(tickers, [session], coverage, now, policy)
+        coverage |= {(session.day, each.tickers[0]): Coverage(each.end, settled=False) for each in requests}
+        asked.append({each.tickers[0] for each in requests})
+    # Then every ticker is asked for in two runs
+    assert all(one | other == set(tickers) for one, other in pairwise(asked))
 
 
 def test_a_plan_is_no_larger_than_its_budget_and_today_comes_first() -> None:

@@ -1,17 +1,19 @@
 """Gaps are listed, fetched and stored; what fails stops nothing that came before it."""
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from pydantic import ValidationError
 
 from bellwether.domain.bars import Bar, TelemetryPolicy, bar_starts
 from bellwether.domain.errors import InvalidInputError, TransientUpstreamError, UpstreamError
 from bellwether.domain.market_calendar import MarketHours, session_on
 from bellwether.usecases import fetch_bars as fetching
 from bellwether.usecases.fetch_bars import BarOrder, Delivery, fetch_bars
-from bellwether.usecases.list_bar_gaps import BarPlan, TickerList, list_bar_gaps
+from bellwether.usecases.list_bar_gaps import BarPlan, TickerFile, TickerList, list_bar_gaps, read_tickers
 from bellwether.usecases.store_bars import StoreResult, store_bars
 from tests.fakes.bar_store_suite import BarStoreSuite
 from tests.fakes.objects import InMemoryObjectStore
@@ -54,8 +56,7 @@ class World:
         self.seconds_left = 300.0
 
     def plan(self, *tickers: str) -> BarPlan:
-        wanted = TickerList(tickers=tickers)
-        return list_bar_gaps(wanted, store=self.store, clock=self.clock, hours=MarketHours.NYSE, policy=POLICY)
+        return list_bar_gaps(tickers, store=self.store, clock=self.clock, hours=MarketHours.NYSE, policy=POLICY)
 
     def fetch(self, plan: BarPlan) -> Delivery:
         delivery = fetch_bars(
@@ -208,6 +209,38 @@ def test_an_object_that_holds_no_bars_is_refused() -> None:
         world.keep(Delivery(results_key="news/bars/x.json"))
 
 
+def test_a_long_list_of_tickers_comes_from_the_bucket() -> None:
+    # Given more tickers than a parameter of SSM can hold
+    many = [f"T{count:05}" for count in range(5000)]
+    objects = InMemoryObjectStore({"news/tickers/all.json": json.dumps(many).encode()})
+    wanted = TickerList.model_validate({"tickers": {"s3_key": "news/tickers/all.json"}})
+    assert wanted.file is not None
+    assert read_tickers(wanted.file, objects=objects) == tuple(many)
+    # And a short one is there itself
+    assert TickerList.model_validate({"tickers": ["ACME"]}) == TickerList(tickers=("ACME",), file=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'["ACME", "acme"]', "1: "),
+        (b'{"ACME": 1}', "valid array"),
+        (b"ACME", "JSON"),
+        (b'["' + b'A","' * 10_001 + b'A"]', ""),
+    ],
+)
+def test_a_list_that_is_none_names_its_place(content: bytes, says: str) -> None:
+    objects = InMemoryObjectStore({"news/tickers/all.json": content})
+    with pytest.raises(InvalidInputError, match=f"news/tickers/all.json: .*{says}"):
+        read_tickers(TickerFile(s3_key="news/tickers/all.json"), objects=objects)
+
+
+@pytest.mark.parametrize("key", ["secrets.json", "news/tickers/", "news/tickers/../x", "news/tickers/a/b"])
+def test_a_list_lies_in_its_own_place_only(key: str) -> None:
+    with pytest.raises(ValidationError):
+        TickerFile(s3_key=key)
+
+
 def test_without_tickers_there_is_nothing_to_do() -> None:
     world = World(ReplayedMarket(()))
     assert world.plan().requests == ()
@@ -217,7 +250,7 @@ def test_without_tickers_there_is_nothing_to_do() -> None:
 def test_a_replay_is_open_at_any_hour() -> None:
     # Given a Saturday night
     saturday = datetime.fromisoformat("2026-03-14T23:00:00Z")
-    wanted = TickerList(tickers=("ACME",))
+    wanted = ("ACME",)
     clock = FixedClock(saturday)
     plan = list_bar_gaps(wanted, store=InMemoryBars(), clock=clock, hours=MarketHours.ALWAYS, policy=POLICY)
     # Then the day is a session for a replay, and none for the exchange

@@ -129,19 +129,28 @@ def plan_requests(
     policy: TelemetryPolicy,
 ) -> tuple[BarRequest, ...]:
     """What to ask the source for, the newest session first; tickers with the same window share a request."""
-    windows: dict[tuple[date, datetime, datetime, bool], list[str]] = {}
     ordered = sorted(set(tickers))
-    for session in sorted(sessions, key=lambda each: each.opens_at, reverse=True):
-        for ticker in ordered:
-            window = _window(session, coverage.get((session.day, ticker)), now, policy)
-            if window:
-                windows.setdefault((session.day, *window), []).append(ticker)
-    requests = (
-        BarRequest(tickers=batch, session_day=day, start=start, end=end, settles=settles)
-        for (day, start, end, settles), of_window in windows.items()
-        for batch in batched(of_window, policy.batch, strict=False)
-    )
+    newest_first = sorted(sessions, key=lambda each: each.opens_at, reverse=True)
+    requests = (request for session in newest_first for request in _of_session(session, ordered, coverage, now, policy))
     return tuple(_within_budget(requests, policy))
+
+
+def _of_session(
+    session: Session,
+    tickers: Sequence[str],
+    coverage: Mapping[tuple[date, str], Coverage],
+    now: datetime,
+    policy: TelemetryPolicy,
+) -> Iterator[BarRequest]:
+    """Those that lag the most come first: what a run has no budget for is not left over again by the next."""
+    windows: dict[tuple[datetime, datetime, bool], list[str]] = {}
+    for ticker in tickers:
+        window = _window(session, coverage.get((session.day, ticker)), now, policy)
+        if window:
+            windows.setdefault(window, []).append(ticker)
+    for (start, end, settles), of_window in sorted(windows.items()):
+        for batch in batched(of_window, policy.batch, strict=False):
+            yield BarRequest(tickers=batch, session_day=session.day, start=start, end=end, settles=settles)
 
 
 def _within_budget(requests: Iterable[BarRequest], policy: TelemetryPolicy) -> Iterator[BarRequest]:

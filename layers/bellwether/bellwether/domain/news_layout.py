@@ -5,6 +5,7 @@ from uuid import UUID
 
 FETCHED = "news/fetched/"
 QUARANTINE = "news/quarantine/"
+TICKER_LISTS = "news/tickers/"
 
 
 def fetched_key(token: UUID) -> str:

@@ -1,9 +1,10 @@
 """Find out which bars have to be asked for, and which are missing of those that were."""
 
+from collections.abc import Sequence
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from bellwether.domain.bars import (
     MAX_TICKERS,
@@ -14,19 +15,53 @@ from bellwether.domain.bars import (
     missing_ranges,
     plan_requests,
 )
+from bellwether.domain.errors import InvalidInputError
 from bellwether.domain.market_calendar import MarketHours
+from bellwether.domain.news_layout import TICKER_LISTS
 from bellwether.ports.clock import Clock
+from bellwether.ports.objects import ObjectStore
 from bellwether.ports.telemetry import BarStore
 
 GAPS_SHOWN = 50
 
 
+Tickers = Annotated[tuple[Ticker, ...], Field(max_length=MAX_TICKERS)]
+_TICKERS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Tickers)
+
+
+class TickerFile(BaseModel):
+    """Where a list lies that is too long for a parameter: a JSON list in the data bucket."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    s3_key: Annotated[str, Field(pattern=rf"^{TICKER_LISTS}[A-Za-z0-9._-]{{1,100}}$")]
+
+
 class TickerList(BaseModel):
-    """Whose bars are wanted; given anew each time, so that the list can change without a deployment."""
+    """Whose bars are wanted, themselves or by the place of their list; told anew each time, without a deployment."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    tickers: Annotated[tuple[Ticker, ...], Field(max_length=MAX_TICKERS)]
+    tickers: Tickers
+    file: TickerFile | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _elsewhere(cls, given: Any) -> Any:
+        """What the parameter holds comes as `tickers`, whichever of the two it is."""
+        if isinstance(given, dict) and isinstance(given.get("tickers"), dict):
+            return {"tickers": (), "file": given["tickers"]}
+        return given
+
+
+def read_tickers(file: TickerFile, *, objects: ObjectStore) -> tuple[str, ...]:
+    """The tickers of a list. Raises NotFoundError where there is none, InvalidInputError for what is none."""
+    try:
+        return _TICKERS.validate_json(objects.get(file.s3_key).content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InvalidInputError(f"{place}: {first['msg']}" if place else first["msg"], field=file.s3_key) from error
 
 
 class Gap(BaseModel):
@@ -51,12 +86,12 @@ class BarPlan(BaseModel):
 
 
 def list_bar_gaps(
-    wanted: TickerList, *, store: BarStore, clock: Clock, hours: MarketHours, policy: TelemetryPolicy
+    wanted: Sequence[str], *, store: BarStore, clock: Clock, hours: MarketHours, policy: TelemetryPolicy
 ) -> BarPlan:
     """Plan the requests of this run. Raises InvalidInputError when the market calendar has come to its end."""
     now = clock.now()
     sessions = hours.last_sessions(now, policy.sessions)
-    tickers = tuple(sorted(set(wanted.tickers)))
+    tickers = tuple(sorted(set(wanted)))
     coverage = store.coverage(tickers, sessions[0].day) if tickers else {}
     newest = sessions[-1]
     covered = {
