@@ -23,6 +23,7 @@ class Settings(FunctionSettings):
     data_bucket: Annotated[str, Field(min_length=3)]
     training_instance_type: Annotated[str, Field(pattern=r"^ml\.")]
     training_time_limit_seconds: Annotated[int, Field(gt=0)]
+    retrain_cooldown_days_max: Annotated[float, Field(ge=0)]
 
 
 @observed
@@ -33,6 +34,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         parse(RetrainingRequest, event),
         instance_type=settings.training_instance_type,
         time_limit_seconds=settings.training_time_limit_seconds,
+        cooldown_days_max=settings.retrain_cooldown_days_max,
         objects=object_store(settings.data_bucket),
         history=SageMakerTrainingHistory(),
         code=PackagedJobCode(),

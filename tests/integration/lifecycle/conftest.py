@@ -79,6 +79,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         "ENDPOINTS_MAX": "1",
         "TRAINING_INSTANCE_TYPE": "ml.m5.large",
         "TRAINING_TIME_LIMIT_SECONDS": "3600",
+        "RETRAIN_COOLDOWN_DAYS_MAX": "7",
         "POWERTOOLS_SERVICE_NAME": "models",
     }
     for name, value in variables.items():

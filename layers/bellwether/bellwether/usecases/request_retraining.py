@@ -1,5 +1,6 @@
 """Decide whether a training that no person ordered may begin."""
 
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated
@@ -71,12 +72,13 @@ def request_retraining(
     *,
     instance_type: str,
     time_limit_seconds: int,
+    cooldown_days_max: float,
     objects: ObjectStore,
     history: TrainingHistory,
     code: JobCode,
     clock: Clock,
 ) -> Retraining:
-    """Hold the request against the model's policy for trainings by itself.
+    """Hold the request against the model's policy for trainings by itself; no model rests past `cooldown_days_max`.
 
     Two requests in the same second may both pass: their jobs have the same name, and SageMaker takes one of them.
     A model that nobody has given data yet is refused, and nobody is told. Raises NotFoundError for an unknown model,
@@ -93,7 +95,7 @@ def request_retraining(
     month = [job for job in past if job.created_at >= month_of(now)]
     case = RetrainingCase(
         trigger=request.trigger,
-        policy=spec.retrain,
+        policy=replace(spec.retrain, cooldown_days=min(spec.retrain.cooldown_days, cooldown_days_max)),
         now=now,
         recipe=job_prefix(spec.name, dataset_sha256, hyperparameters, code_sha256),
         machine=MachineTime(instance_type, 1, time_limit_seconds),

@@ -1,0 +1,255 @@
+"""The life of a model, once through: two challengers of which one wins, drift, a training by itself, its approval."""
+
+import csv
+import gzip
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import batched
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bellwether.domain.catalogue import ValuationSpec
+from bellwether.domain.experiment import Decider, Mode
+from bellwether.domain.sales_layouts import AMES
+from cli import executions, lifecycle, monitor, sales, trials
+from cli.problems import CommandError
+from cli.target import Target
+
+MODEL = "housing"
+SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "housing"
+FIRST_YEARS, MORE_YEARS, ASKED_YEAR = ("2006", "2007"), ("2008", "2009"), "2010"
+ROWS_A_REQUEST = 100
+LARGER = 1.6  # what drift makes of every area
+WAIT_SECONDS = 300
+NUMBERS = frozenset(column.name for column in AMES.columns if column.role in {"number", "latitude", "longitude"})
+NOT_ASKED = frozenset({"id", "month", "price"})
+
+console = Console()
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """How one version fared beside another: the verdict, the ruling it rests upon."""
+
+    challenger: int
+    champion: int
+    won: bool
+    ruling: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        standing = self.ruling["standing"]
+        return {
+            "challenger": self.challenger,
+            "champion": self.champion,
+            "won": self.won,
+            "pairs": standing["pairs"],
+            "improvement": standing["improvement"],
+            "interval": standing["interval"],
+            "reason": self.ruling["reason"],
+        }
+
+
+def run_housing(target: Target, trials_of_tuning: int, out: Path) -> dict[str, Any]:
+    """Run the model's whole life on the sample of sales, draw `experiment.png` into `out`; returns the facts.
+
+    The cloud has to be up with the stack deployed. Raises CommandError when a step fails.
+    """
+    started = time.monotonic()
+    houses = _rows(ASKED_YEAR)
+    ingest(target, FIRST_YEARS, start_over=True)
+    first = train(target, trials_of_tuning)
+    deploy(target, first)
+    ingest(target, MORE_YEARS)
+    second = train(target, trials_of_tuning)
+    wins = compete(target, second, houses, decider=Decider.PERSON)
+    trials.draw_path(wins.ruling, out / "experiment.png")
+    deploy(target, second)
+    loses = compete(target, first, houses, decider=Decider.AUTO)
+    ingest(target, (ASKED_YEAR,))
+    look = drift(target, houses, out)
+    third = train_for(target, look)
+    deploy(target, third)
+    report = {
+        "versions": [first, second, third],
+        "contests": [wins.as_json(), loses.as_json()],
+        "drift": {key: look[key] for key in ("found", "trigger", "message")},
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    console.print(_table(report))
+    return report
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
+def ingest(target: Target, years: Iterable[str], *, start_over: bool = False) -> None:
+    """Drop the years' files into the inbox and wait until they are in the dataset."""
+    files = [SAMPLES / f"ames-{year}.csv" for year in years]
+    with console.status(f"Ingesting sales of {', '.join(years)}"):
+        result = sales.ingest_files(target, _spec(), files, start_over=start_over)
+    _say(f"Sales: {sales.dataset_line(result.dataset)}")
+
+
+def train(target: Target, trials_of_tuning: int) -> int:
+    """Train a candidate on what is in the dataset; returns the version that waits for approval."""
+    arn = lifecycle.start_training(target, MODEL, {"trials": str(trials_of_tuning)})
+    return _registered(_follow(target, arn, f"Training {MODEL}"))
+
+
+def deploy(target: Target, number: int) -> None:
+    """Approve a version as a person would, and wait until it serves."""
+    known = lifecycle.deployments(target)
+    lifecycle.approve(target, lifecycle.numbered_version(target, MODEL, number))
+    arn = lifecycle.next_deployment(target, known, name=lifecycle.approval_of(MODEL, number))
+    _follow(target, arn, f"Deploying version {number}")
+    _say(f"Approved and deployed: version {number} is current")
+
+
+def compete(target: Target, number: int, houses: list[Row], *, decider: Decider) -> Contest:
+    """Shadow the version in service with another, ask about houses, let their prices come true, hear the verdict."""
+    champion = int(lifecycle.current(target, MODEL)["version"])
+    version = lifecycle.numbered_version(target, MODEL, number)
+    arn = trials.start(target, MODEL, version, mode=Mode.SHADOW, share=1.0, decider=decider, days=1.0)
+    _follow(target, arn, f"Version {number} beside version {champion}")
+    with console.status(f"Asking about {len(houses)} houses of {ASKED_YEAR}"):
+        ask(target, houses)
+        bring_truths_in(target, houses)
+        ruling = _ruled(target, len(houses))
+    won = ruling["standing"]["improvement"] > 0
+    _say(f"Version {number} beside version {champion}: {ruling['step'].replace('_', ' ')}, {ruling['reason']}")
+    return Contest(number, champion, won, ruling)
+
+
+def ask(target: Target, houses: list[Row], change: Callable[[str, float], float] = lambda _name, value: value) -> None:
+    """Ask the API about houses, many a request; `change` makes other houses of them."""
+    for some in batched(houses, ROWS_A_REQUEST, strict=False):
+        lifecycle.ask(target, MODEL, {"instances": [_question(house, change) for house in some]})
+
+
+def bring_truths_in(target: Target, houses: list[Row]) -> None:
+    """Drop the prices that were paid, as a registry of deeds would send them."""
+    lines = "".join(f"{house['id']},{house['price']}\n" for house in houses)
+    bucket, key = target.output("DataBucketName"), f"actuals/inbox/{MODEL}/closed-{time.time_ns()}.csv"
+    target.client("s3").put_object(Bucket=bucket, Key=key, Body=f"join_key,value\n{lines}".encode())
+    target.invoke(target.output("CollectActualsFunctionName"), {"model": MODEL})
+
+
+def drift(target: Target, houses: list[Row], out: Path) -> dict[str, Any]:
+    """Ask about houses as nobody has seen them, and let the monitor look; returns what it found."""
+
+    def grown(name: str, value: float) -> float:
+        return round(value * LARGER) if name.endswith("_sqft") else value
+
+    with console.status("Asking about houses larger than any before"):
+        before = _recorded(target)
+        ask(target, houses, grown)
+        _await(lambda: _recorded(target) >= before + len(houses), "Predictions are not recorded")
+    arn = executions.start(target, target.output("MonitorModelsStateMachineArn"), {"models": [MODEL]})
+    (look,) = _follow(target, arn, "Looking for drift")["looks"]
+    looked = monitor.fetch(target, look, folder=out)
+    if looked.report is None or not look["found"]:
+        raise CommandError(f"The monitor found nothing, where it should have: {look['message']}")
+    drifted = [each.name for each in looked.report.drift.columns if each.state.value == "drifted"]
+    _say(f"Monitor: {len(drifted)} of {len(looked.report.drift.columns)} columns have drifted: {', '.join(drifted)}")
+    return dict(look) | {"execution": arn.rsplit(":", 1)[-1]}
+
+
+def train_for(target: Target, look: Mapping[str, Any]) -> int:
+    """Wait for the training that the monitor has asked for; returns the version that waits for approval."""
+    machine = target.output("TrainModelStateMachineArn").replace(":stateMachine:", ":execution:")
+    arn = f"{machine}:{MODEL}-{look['trigger']}-{look['execution']}"[: len(machine) + 81]
+    return _registered(_follow(target, arn, f"Training {MODEL} for {look['trigger']}"))
+
+
+# --- what steps stand on ---------------------------------------------------------------------------------------------
+
+
+def _spec() -> ValuationSpec:
+    spec = lifecycle.spec_of(MODEL)
+    if not isinstance(spec, ValuationSpec):
+        raise CommandError(f"{MODEL} is no model that values things")
+    return spec
+
+
+def _rows(year: str) -> list[Row]:
+    with (SAMPLES / f"ames-{year}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _question(house: Row, change: Callable[[str, float], float]) -> dict[str, Any]:
+    data = {
+        name: change(name, float(text)) if name in NUMBERS else text
+        for name, text in house.items()
+        if name not in NOT_ASKED
+    }
+    return {"data": data, "entity_id": house["id"], "as_of": f"{house['month']}-01"}
+
+
+def _follow(target: Target, arn: str, title: str) -> dict[str, Any]:
+    with console.status(title) as status:
+        return executions.follow(
+            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"{title}: {name}")
+        )
+
+
+def _registered(output: Mapping[str, Any]) -> int:
+    version = output.get("version")
+    if version is None:
+        raise CommandError(f"No version of {MODEL} came of a training:\n{output.get('message', json.dumps(output))}")
+    _say(f"Trained, through the gate, registered as version {version}: PendingManualApproval")
+    return int(version)
+
+
+def _ruled(target: Target, pairs: int) -> dict[str, Any]:
+    """The judge's ruling once it has seen all pairs, acted upon."""
+    _await(
+        lambda: trials.running(target, MODEL)["standing"]["pairs"] >= pairs, f"Fewer than {pairs} pairs came together"
+    )
+    answer = target.invoke(target.output(trials.FUNCTION), {"models": [MODEL]})
+    ruling = trials.experiment_of(answer["rulings"])
+    if ruling is None:
+        raise CommandError(f"The judge said nothing about {MODEL}")
+    if ruling["execution_arn"] is not None:
+        _follow(target, ruling["execution_arn"], "Acting upon the verdict")
+    return ruling
+
+
+def _recorded(target: Target) -> int:
+    """How many predictions of the model lie in the bucket."""
+    s3, bucket = target.client("s3"), target.output("DataBucketName")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"captures/model={MODEL}/")
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    bodies = (s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys)
+    return sum(len(gzip.decompress(body).splitlines()) for body in bodies)
+
+
+def _await(condition: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise CommandError(f"{otherwise} after {WAIT_SECONDS} s (RUNBOOK, Captures refused)")
+        time.sleep(0.5)
+
+
+def _say(text: str) -> None:
+    console.print(f"[green]✓[/green] {text}", highlight=False)
+
+
+def _table(report: dict[str, Any]) -> Table:
+    table = Table(title=f"The life of {MODEL}, in {report['seconds']:.0f} s", show_header=False)
+    for contest in report["contests"]:
+        low, high = contest["interval"]["lower"], contest["interval"]["upper"]
+        table.add_row(
+            f"version {contest['challenger']} beside {contest['champion']}",
+            f"{'better' if contest['won'] else 'not better'}: mean relative error {contest['improvement']:+.1%} "
+            f"({low:+.1%} … {high:+.1%} at all times), {contest['pairs']} houses",
+        )
+    table.add_row("drift", f"found, and answered by a training: version {report['versions'][-1]}")
+    return table
