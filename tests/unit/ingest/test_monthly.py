@@ -166,6 +166,15 @@ def test_figures_of_later_months_never_change_an_earlier_one(
     assert all(after[month] == value for month, value in before.items())
 
 
+def test_a_month_that_ends_on_a_saturday_is_over_on_friday_only_for_who_rests_on_weekends() -> None:
+    # Given figures up to Friday, the 28th of February 2020, of a market and of what is counted every day
+    market = {day: 1.0 for day in every(1, start=date(2020, 2, 3), count=26) if day.weekday() < 5}
+    counted = dict.fromkeys(every(1, start=date(2020, 2, 1), count=28), 1.0)
+    # Then the market's month is over, and the other's has a day to go
+    assert len(to_months(market, DAILY, MEAN)) == 1
+    assert to_months(counted, DAILY, MEAN) == {}
+
+
 # --- catalogue ------------------------------------------------------------------------------------------------------
 
 

@@ -83,15 +83,19 @@ def _complete_months(days: Sequence[date], frequency: Frequency) -> range:
     if frequency is Frequency.WEEKLY:
         before, after = first - timedelta(days=7), last + timedelta(days=7)
     else:
-        before, after = first - _FIRST_FIGURE_SLACK, _next_weekday(last)
+        before, after = (
+            first - _FIRST_FIGURE_SLACK,
+            _next_day(last, rests=all(day.weekday() < _SATURDAY for day in days)),
+        )
     start = month_of(first) if month_of(before) < month_of(first) else month_of(first) + 1
     stop = month_of(last) + 1 if month_of(after) > month_of(last) else month_of(last)
     return range(start, stop)
 
 
-def _next_weekday(day: date) -> date:
+def _next_day(day: date, *, rests: bool) -> date:
+    """When the next figure is due; `rests`: the series has none of weekends."""
     following = day + timedelta(days=1)
-    while following.weekday() >= _SATURDAY:
+    while rests and following.weekday() >= _SATURDAY:
         following += timedelta(days=1)
     return following
 
