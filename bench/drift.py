@@ -374,7 +374,7 @@ def main() -> int:
     """Print the tables, or JSON; keep the JSON under build/bench."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--looks", type=int, default=3000)
-    parser.add_argument("--peer-looks", type=int, default=100)
+    parser.add_argument("--peer-looks", type=int, default=60)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     outcome = run(arguments.looks, arguments.peer_looks)

@@ -253,7 +253,8 @@ def test_rows_count_for_fewer_when_they_resemble_their_neighbours() -> None:
 
 
 def test_columns_are_the_reference_s_without_what_is_not_recorded() -> None:
-    reference = DriftReference(features={"x": DECILES, "town": TOWNS}, prediction={"prediction.h1": DECILES, "h3": DECILES})
+    answered = {"prediction.h1": DECILES, "h3": DECILES}
+    reference = DriftReference(features={"x": DECILES, "town": TOWNS}, prediction=answered)
     columns = columns_of(
         reference, [{"x": 2.5, "town": "west"}, {"town": "east"}], [{"h1": 1.0}], redacted=frozenset({"town"})
     )
