@@ -348,7 +348,7 @@ def _weeks(joined: Sequence[JoinedPoint]) -> tuple[WeekReport, ...]:
 _MOVED = {
     Aspect.DISTRIBUTION: "its values are others than in training",
     Aspect.MISSING: "missing in {now:.1%}, in training in {then:.1%}",
-    Aspect.UNSEEN: "levels that training did not know in {now:.1%}, in training in {then:.1%}",
+    Aspect.UNSEEN: "levels that its reference does not name in {now:.1%}, in training in {then:.1%}",
 }
 
 
