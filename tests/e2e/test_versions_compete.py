@@ -18,6 +18,7 @@ from tests.e2e.flow import MODEL, WAIT_SECONDS, Flow
 from tests.e2e.test_macro import decisions
 
 pytestmark = pytest.mark.aws
+FIRST = 1  # whose metadata say nothing of an experiment
 CHALLENGER = "Fred-Serverless-Endpoint-Challenger"
 
 
@@ -32,7 +33,7 @@ def candidate(flow: Flow) -> int:
     """A further pending version that answers as the one in service does: the same files under another hash."""
     files = flow.read_bundle(flow.serving())
     manifest = json.loads(files["bundle.json"]) | {"seed": time.time_ns() % 10**9}
-    return flow.register_copy(flow.serving(), files | {"bundle.json": json.dumps(manifest).encode()})
+    return flow.register_copy(FIRST, files | {"bundle.json": json.dumps(manifest).encode()})
 
 
 def start(flow: Flow, number: int, **changes: Any) -> dict[str, Any]:
@@ -47,10 +48,10 @@ def endpoints(flow: Flow) -> set[str]:
     return {each["EndpointName"] for each in listed if each["EndpointStatus"] != "Deleting"}
 
 
-def judge(flow: Flow) -> dict[str, Any]:
-    """Let the judge look and act, as the schedule does."""
+def judge(flow: Flow, kind: str = "judge_experiment") -> dict[str, Any]:
+    """Let the judge look and act, as the schedule does; what it found about the experiment, or the probation."""
     answer = flow.target.invoke(flow.target.output("JudgeExperimentsFunctionName"), {"models": [MODEL]})
-    (ruling,) = answer["rulings"]
+    (ruling,) = [each for each in answer["rulings"] if each["kind"] == kind]
     return dict(ruling)
 
 
@@ -203,7 +204,7 @@ def judge_has_nothing(flow: Flow) -> bool:
 def test_a_version_that_fails_after_its_promotion_is_rolled_back_by_itself(flow: Flow, cloud: Cloud) -> None:
     # Given a version in service since a moment ago, and a challenger beside it
     before, number = flow.serving(), candidate(flow)
-    flow.deploy(number)
+    assert flow.deploy(number)["outcome"] == "deployed"
     start(flow, candidate(flow))
     # When its requests fail
     now = datetime.now(UTC)
@@ -213,10 +214,8 @@ def test_a_version_that_fails_after_its_promotion_is_rolled_back_by_itself(flow:
     ]
     keep(flow, failed, "captures")
     time.sleep(0.01)
-    answer = flow.target.invoke(flow.target.output("JudgeExperimentsFunctionName"), {"models": [MODEL]})
-    (ruling,) = [each for each in answer["rulings"] if each["kind"] == "judge_probation"]
     begun = time.monotonic()
-    rolled_back = followed(flow, ruling)
+    rolled_back = followed(flow, judge(flow, "judge_probation"))
     # Then the version before serves again within a minute, and the experiment has lost its champion
     assert rolled_back["outcome"] == "rolled_back"
     assert time.monotonic() - begun < 60
