@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 VARIANT = "AllTraffic"
 JSON = "application/json"
+JSON_LINES = "application/jsonlines"
 RUNNING_JOB = frozenset({"InProgress", "Stopping"})
 PHASES = {  # all others are on the move
     "InService": EndpointPhase.IN_SERVICE,
@@ -149,8 +150,8 @@ class SageMakerRegistry:
                             "Environment": dict(registration.environment),
                         }
                     ],
-                    "SupportedContentTypes": [JSON],
-                    "SupportedResponseMIMETypes": [JSON],
+                    "SupportedContentTypes": [JSON, JSON_LINES],  # the endpoint's, and the transform job's
+                    "SupportedResponseMIMETypes": [JSON, JSON_LINES],
                 },
                 ModelMetrics={
                     "ModelQuality": {"Statistics": {"ContentType": JSON, "S3Uri": registration.evidence_uri}}
