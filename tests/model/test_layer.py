@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.training.learning.macro import candidate
+from jobs.training.learning.housing import candidate as housing
+from jobs.training.learning.macro import candidate as macro
 from tests.model.conftest import TRAINING
 
 FOREIGN = {"pickle", "joblib", "bellwether", "functions", "boto3", "pydantic", "pandas"}
@@ -40,9 +41,10 @@ def test_no_pickle_and_no_foreign_rooms() -> None:
                 assert path.name in {"tuning.py", "tracking.py"}
 
 
-def test_the_endpoint_s_code_is_all_that_it_imports() -> None:
+@pytest.mark.parametrize("served", [housing.SERVED, macro.SERVED], ids=["housing", "macro"])
+def test_the_endpoint_s_code_is_all_that_it_imports(served: tuple[str, ...]) -> None:
     # Given the modules that a bundle carries, then each import among them is carried too
-    carried = set(candidate.SERVED)
+    carried = set(served)
     for name in carried:
         package = Path(name).parent
         for node in ast.walk(ast.parse((TRAINING / name).read_text(encoding="utf-8"))):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InvalidParameterError, JobError
+from .housing import training as housing
 from .macro import training as macro
 
 OPT_ML = Path("/opt/ml")
@@ -39,7 +40,7 @@ class Folders:
 
 
 Train = Callable[[Mapping[str, str], Path, Path, Path], None]
-MODELS: Mapping[str, Train] = {"macro": macro.run}
+MODELS: Mapping[str, Train] = {"housing": housing.run, "macro": macro.run}
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:

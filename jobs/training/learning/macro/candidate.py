@@ -12,6 +12,7 @@ from ..intervals import Offsets
 from ..months import format_month, format_span
 from .backtest import Problem
 from .dataset import Dataset, Panel, Series, format_panel
+from .evaluation import Scored
 from .forecaster import Forecaster, to_files
 from .known import relative_lags, view
 from .parameters import EnsembleParameters, JobParameters
@@ -25,7 +26,7 @@ SOURCE = Path(__file__).resolve().parents[2]  # the folder of train.py
 SERVED = (
     "inference.py",
     "learning/__init__.py",
-    *(f"learning/{name}.py" for name in ("bundle", "errors", "intervals", "months")),
+    *(f"learning/{name}.py" for name in ("bundle", "errors", "intervals", "months", "requests")),
     "learning/macro/__init__.py",
     *(
         f"learning/macro/{name}.py"
@@ -54,6 +55,7 @@ class Trained:
     problem: Problem
     origin: int
     forecasters: tuple[Forecaster, ...]
+    scored: tuple[Scored, ...]
     offsets: Mapping[int, tuple[Offsets, ...]]
     recession: TrainedHead | LeftOut
     parameters: EnsembleParameters
@@ -150,17 +152,15 @@ def _input(trained: Trained, entry: Series, lag: int) -> Mapping[str, Any]:
 
 
 def _drift_reference(trained: Trained) -> Mapping[str, Any]:
-    """Counts of the features that the model learnt from, and of the inputs as sent in the history's months."""
-    table, panel = trained.problem.table, trained.selection.panel
-    rows = slice(0, trained.origin + 1)
+    """Counts of the inputs as sent in the history's months, and of the backtest's forecasts, by horizon."""
+    panel = trained.selection.panel
     recent = slice(max(0, trained.origin + 1 - HISTORY_MONTHS), trained.origin + 1)
-    known = view(panel, trained.selection.series, trained.job.target).values
-    return {
-        "features": drift.references(table.names, table.values[rows]),
-        "feature_rows": trained.origin + 1,
-        "inputs": drift.references(panel.names, known[recent]),
-        "input_rows": len(known[recent]),
+    known = view(panel, trained.selection.series, trained.job.target).values[recent]
+    inputs = {name: drift.numeric(known[:, column]) for column, name in enumerate(panel.names)}
+    forecasts = {
+        f"prediction.h{each.forecasts.horizon}": drift.numeric(each.model[each.in_test]) for each in trained.scored
     }
+    return drift.reference(inputs, forecasts, len(known))
 
 
 def _golden(manifest: Mapping[str, Any], files: Mapping[str, bytes], trained: Trained) -> Mapping[str, Any]:

@@ -1,6 +1,5 @@
 """Answer a request: one row of current figures on top of the bundle's history, through the training's own features."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from ..bundle import read_verified
 from ..errors import RefusedInputError
 from ..intervals import Offsets
 from ..months import format_month, parse_month
+from ..requests import data_of, finite_number, parse_object, shown
 from .dataset import Panel, Series, parse_panel
 from .features import LOOKBACK_MONTHS, build
 from .forecaster import Forecaster, from_files
@@ -24,7 +24,6 @@ from .transforms import Array
 HISTORY_FILE = "history.csv"
 HISTORY_MONTHS = 132
 MONTHS_AHEAD = 3  # how far past the bundle's history a request may lie
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -105,42 +104,13 @@ def from_manifest(manifest: Mapping[str, Any], parts: Mapping[str, bytes], versi
 
 def parse_request(body: bytes | str) -> Request:
     """Read JSON `{"data": {name: figure}, "month": "YYYY-MM"?, "horizon_months": n?}`; raises RefusedInputError."""
-    text = _text(body)
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RefusedInputError("body", "is no JSON") from error
-    if not isinstance(content, dict):
-        raise RefusedInputError("body", "has to be a JSON object")
-    data = content.get("data")
-    if not isinstance(data, dict):
-        raise RefusedInputError("data", "has to be an object with one figure for each series name")
-    figures = {name: value for name, value in data.items() if value is not None}
+    return read_request(parse_object(body))
+
+
+def read_request(content: Mapping[str, Any]) -> Request:
+    """The same from the object that the JSON holds."""
+    figures = {name: value for name, value in data_of(content).items() if value is not None}
     return Request(figures, _month(content.get("month")), _horizon(content.get("horizon_months")))
-
-
-def _text(body: bytes | str) -> str:
-    """The body as text, without the byte-order mark that some programs put before it."""
-    if isinstance(body, str):  # decoded by the container already
-        return body.removeprefix("\ufeff")
-    try:
-        return bytes(body).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RefusedInputError("body", "is no UTF-8") from error
-
-
-def _figure(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise RefusedInputError(name, f"has to be a number, is {_shown(value)}")
-    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
-        raise RefusedInputError(name, f"has to be a number, is {_shown(value)}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise RefusedInputError(name, f"has to be a finite number, is {_shown(value)}")
-    return number
 
 
 def _month(value: Any) -> int | None:
@@ -149,7 +119,7 @@ def _month(value: Any) -> int | None:
     try:
         return parse_month(value)
     except (ValueError, TypeError, AttributeError) as error:
-        raise RefusedInputError("month", f"has to be YYYY-MM, is {_shown(value)}") from error
+        raise RefusedInputError("month", f"has to be YYYY-MM, is {shown(value)}") from error
 
 
 def _horizon(value: Any) -> int | None:
@@ -157,13 +127,8 @@ def _horizon(value: Any) -> int | None:
         return None
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole and not (isinstance(value, str) and re.fullmatch(r"\d{1,3}", value.strip(), re.ASCII)):
-        raise RefusedInputError("horizon_months", f"has to be a whole number, is {_shown(value)}")
+        raise RefusedInputError("horizon_months", f"has to be a whole number, is {shown(value)}")
     return int(value)
-
-
-def _shown(value: Any) -> str:
-    """What was sent, in short; half a surrogate pair, which can be in JSON and not in UTF-8, as a question mark."""
-    return json.dumps(value, ensure_ascii=False)[:40].encode(errors="replace").decode()
 
 
 # --- answering -------------------------------------------------------------------------------------------------------
@@ -209,7 +174,7 @@ def _check_figures(model: Model, sent: Mapping[str, Any]) -> tuple[Mapping[str, 
                 raise RefusedInputError(entry.name, "is missing, and this model does not go without it")
             filled.append(entry.name)
             continue
-        value = _figure(entry.name, sent[entry.name])
+        value = finite_number(entry.name, sent[entry.name])
         if (entry.minimum is not None and value < entry.minimum) or (
             entry.maximum is not None and value > entry.maximum
         ):

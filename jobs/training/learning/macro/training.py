@@ -92,7 +92,17 @@ def _fit(
     recession = train_head(dataset, view(panel, series, job.target), origin, job.seed)
     _say_recession(recession)
     return Trained(
-        dataset, selection, problem, origin, tuple(forecasters), offsets, recession, tuning.chosen, job, floor
+        dataset=dataset,
+        selection=selection,
+        problem=problem,
+        origin=origin,
+        forecasters=tuple(forecasters),
+        scored=tuple(scored),
+        offsets=offsets,
+        recession=recession,
+        parameters=tuning.chosen,
+        job=job,
+        floor=floor,
     )
 
 

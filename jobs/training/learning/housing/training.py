@@ -1,0 +1,193 @@
+"""A training from the channel to bundle and evaluation: split → tune → count → fit on all → bundle → track."""
+
+import importlib.metadata
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import tracking
+from ..bundle import to_json
+from ..errors import InvalidDatasetError
+from . import baseline
+from .booster import importance
+from .candidate import Trained, write_bundle
+from .dataset import Dataset, Sales, read_dataset
+from .evaluation import Valued, evaluate, holdout_csv, value_later
+from .features import feature_names
+from .fitting import fit_valuer, lay_ground
+from .parameters import CUTOFFS, BoosterParameters, JobParameters
+from .splits import Split, split
+from .tuning import Lesson, Tuning, loss_curve, tune
+from .valuer import Values, value_online
+
+EVALUATION_FILE = "evaluation.json"
+HOLDOUT_FILE = "holdout.csv"
+LIBRARIES = ("numpy", "scipy", "xgboost", "xgboost-cpu", "optuna")
+HEADLINE = ("n", "mape", "rmse", "r2", "bias", "versus", "intervals")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The model on sales that it had not seen: those that chose, those that count, and these with the index online."""
+
+    eval: Mapping[str, Any]
+    holdout: Mapping[str, Any]
+    online: Mapping[str, Any]
+    valued: Valued
+    values_online: Values
+
+    @property
+    def scores(self) -> Mapping[str, Mapping[str, Any]]:
+        """By their names in evaluation.json."""
+        return {"holdout": self.holdout, "holdout_online": self.online, "eval": self.eval}
+
+
+def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -> None:
+    """Train on the channel in `train`, write the bundle to `model`, evaluation and tracking to `output_data`.
+
+    Raises JobError with the reason when parameters or data can't be used.
+    """
+    started_ms, started = time.time_ns() // 1_000_000, time.monotonic()
+    job = JobParameters.parse(given)
+    dataset = read_dataset(train)
+    price = dataset.sales.houses.schema.price.name
+    if price != job.target:
+        raise InvalidDatasetError(f"the dataset's price is called '{price}', the target '{job.target}'")
+    divided = split(dataset.sales, job)
+    _say_data(dataset, divided)
+
+    tuning = _tune(divided, job)
+    say(f"chosen {_inline(asdict(tuning.chosen))}")
+    counted = _count(divided, tuning.chosen, job.seed)
+    for name, scores in counted.scores.items():
+        _say_scores(name, scores)
+    say(f"fit on all {len(dataset.sales)} sales")
+    valuer = fit_valuer(dataset.sales, tuning.chosen, job.seed)
+    trained = Trained(dataset, divided, valuer, tuning.chosen, job, counted.valued.values.price)
+    headlines = {name: {key: scores[key] for key in HEADLINE} for name, scores in counted.scores.items()}
+    digest = write_bundle(model, trained, headlines)
+    say(f"bundle {job.model}-{digest[:8]}")
+    report = _report(trained, digest, tuning, counted, time.monotonic() - started)
+    output_data.mkdir(parents=True, exist_ok=True)
+    (output_data / EVALUATION_FILE).write_bytes(to_json(report))
+    (output_data / HOLDOUT_FILE).write_text(holdout_csv(counted.valued, counted.values_online), encoding="utf-8")
+    _track(trained, digest, tuning, counted, job.mlflow_tracking_uri or (output_data / "mlruns").as_uri(), started_ms)
+
+
+def say(line: str) -> None:
+    """One line of progress in the job's log."""
+    print(line, flush=True)
+
+
+def _tune(divided: Split, job: JobParameters) -> Tuning:
+    """Choose on the sales of `eval`, by trees that learnt from those of `train`."""
+    ground = lay_ground(divided.train, job.seed)
+    houses = divided.eval.houses
+    outcome = np.log(divided.eval.price) - ground.index.at(houses.months)
+    lesson = Lesson(ground.table, ground.deflated, ground.view(houses), outcome)
+    seconds = job.time_budget_seconds
+    return tune(lesson, BoosterParameters(), seed=job.seed, trials=job.trials, seconds=seconds, report=say)
+
+
+def _count(divided: Split, parameters: BoosterParameters, seed: int) -> Counted:
+    """Value later sales by models that saw nothing of them: what counts has chosen nothing, either."""
+
+    def later(learnt: Sales, sales: Sales) -> tuple[Valued, Values]:
+        valuer = fit_valuer(learnt, parameters, seed)
+        return value_later(valuer, valuer.value(sales.houses), learnt, sales), value_online(valuer, sales)
+
+    chosen_on, _ = later(divided.train, divided.eval)
+    earlier = divided.before_holdout
+    held_out, online = later(earlier, divided.holdout)
+    kept_up = Valued(held_out.sales, online, held_out.median_by_place, held_out.reach, held_out.known_places)
+    return Counted(evaluate(chosen_on), evaluate(held_out), evaluate(kept_up), held_out, online)
+
+
+def _report(trained: Trained, digest: str, tuning: Tuning, counted: Counted, seconds: float) -> Mapping[str, Any]:
+    job, schema = trained.job, trained.dataset.sales.houses.schema
+    names = feature_names(schema)
+    shares = importance(trained.valuer.trees, len(names))
+    ordered = sorted(zip(names, shares, strict=True), key=lambda pair: (-pair[1], pair[0]))
+    return {
+        "schema_version": 1,
+        "model": job.model,
+        "target": schema.price.name,
+        "unit": schema.price.unit,
+        "dataset_sha256": trained.dataset.sha256,
+        "bundle_sha256": digest,
+        "seed": job.seed,
+        "split": trained.split.to_json(),
+        "baselines": {baseline.NAME: baseline.DESCRIPTION},
+        **counted.scores,
+        "tuning": tuning.to_json(),
+        "training": {
+            "seconds": round(seconds, 1),
+            "rounds": trained.parameters.rounds,
+            "rows": len(trained.dataset.sales),
+            "loss_curve": loss_curve(tuning.chosen_trial),
+        },
+        "feature_importance": [{"feature": name, "share": float(share)} for name, share in ordered],
+    }
+
+
+def _track(trained: Trained, digest: str, tuning: Tuning, counted: Counted, uri: str, started_ms: int) -> None:
+    """Log to MLflow; the training is written already, and a tracking that fails is told and otherwise forgiven."""
+    metrics = {
+        f"{name}_{measure}": value
+        for name, scores in counted.scores.items()
+        for measure, value in {
+            **{f"mape_{whose}": each for whose, each in scores["mape"].items()},
+            **{f"coverage_{each['level']:g}": each["coverage"] for each in scores["intervals"]},
+            "r2": scores["r2"],
+            "bias": scores["bias"],
+        }.items()
+    }
+    chosen = {name: str(value) for name, value in {**asdict(trained.job), **asdict(trained.parameters)}.items()}
+    tags = {"bundle_sha256": digest, "dataset_sha256": trained.dataset.sha256}
+    libraries = {f"version.{name}": version for name, version in _versions().items()}
+    job = tracking.Run("training", chosen, metrics, started_ms, time.time_ns() // 1_000_000, {**tags, **libraries})
+    trials = [
+        tracking.Run(
+            f"trial-{one.number:03d}",
+            {name: str(value) for name, value in one.parameters.items()},
+            {"log_mae": one.score, "rounds": one.curve[-1][0]},
+            one.started_ms,
+            one.ended_ms,
+            {"pruned": str(one.is_pruned).lower()},
+        )
+        for one in tuning.trials
+    ]
+    try:
+        tracking.log_training(uri, trained.job.model, job, trials)
+    except Exception as error:  # noqa: BLE001 - whatever a tracking server does must not lose the training
+        say(f"tracking failed, the training stands: {type(error).__name__}: {error}")
+    else:
+        say(f"tracked {len(trials)} trials")
+
+
+def _versions() -> Mapping[str, str]:
+    installed = {distribution.name: distribution.version for distribution in importlib.metadata.distributions()}
+    return {name: installed[name] for name in LIBRARIES if name in installed}
+
+
+def _say_data(dataset: Dataset, divided: Split) -> None:
+    counts = divided.to_json()
+    say(f"dataset {dataset.sha256[:8]}: {len(dataset.sales)} sales from {counts['first_day']}")
+    spans = " ".join(f"{name}={counts[name]}" for name in ("n_train", "n_eval", "n_holdout"))
+    cutoffs = " ".join(f"{name}={counts[name]}" for name in CUTOFFS)
+    say(f"{spans} {cutoffs}")
+
+
+def _say_scores(name: str, scores: Mapping[str, Any]) -> None:
+    errors = " ".join(f"mape_{whose}={value:.4f}" for whose, value in scores["mape"].items())
+    tests = " ".join(f"p_{whose}={each['p_value']:.4f}" for whose, each in scores["versus"].items())
+    coverage = " ".join(f"coverage{each['level']:.0%}={each['coverage']:.3f}" for each in scores["intervals"])
+    say(f"{name} n={scores['n']} {errors} bias={scores['bias']:+.4f} r2={scores['r2']:.3f} {tests} {coverage}")
+
+
+def _inline(values: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value:.4g}" for name, value in values.items())
