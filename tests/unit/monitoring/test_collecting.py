@@ -94,6 +94,28 @@ def test_rows_that_can_t_be_read_are_set_aside_with_their_place() -> None:
     assert any(key.startswith("actuals/quarantine/2026-03-01/") for key in objects.keys())  # noqa: SIM118
 
 
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00"])
+def test_an_instant_beyond_the_calendar_spoils_its_own_row_only(instant: str) -> None:
+    _, actuals, collected = drop(f"join_key,value,observed_at\nh-1,1,{instant}\nh-2,2,2026-01-01\n")
+    assert [(each.line, each.field) for each in collected.quarantined] == [(2, "observed_at")]
+    assert list(actuals.read("housing", since=BEGINNING)) == ["h-2"]
+
+
+@pytest.mark.parametrize("value", ["1e200", "-1e31", "1e-300"])
+def test_a_figure_that_no_error_can_be_counted_against_is_set_aside(value: str) -> None:
+    _, actuals, collected = drop(f"join_key,value\nh-1,{value}\nh-2,0\n")
+    assert [(each.line, each.field) for each in collected.quarantined] == [(2, "value")]
+    assert list(actuals.read("housing", since=BEGINNING)) == ["h-2"]
+
+
+def test_a_file_of_the_second_in_which_somebody_asked_is_later_than_the_question() -> None:
+    # Given a store that tells whole seconds, as S3 does; When a file comes half a second after a request
+    asked_at = NOON.replace(microsecond=400_000)
+    _, actuals, _ = drop("join_key,value\nh-1,1\n")
+    # Then it counts as observed after it
+    assert actuals.read("housing", since=BEGINNING)["h-1"].observed_at > asked_at
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

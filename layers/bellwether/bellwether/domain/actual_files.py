@@ -1,6 +1,5 @@
 """Files of what came true: `join_key,value[,observed_at]`, one truth a row."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from bellwether.domain.delimited import (
     shown,
     split_line,
 )
+from bellwether.domain.joined import is_truth
 
 INBOX = "actuals/inbox/"
 ORIGINALS = "actuals/originals/"
@@ -74,8 +74,10 @@ def _row(
     key, value = texts[KEY], read_number(texts[VALUE])
     if not key or len(key) > KEY_CHARACTERS:
         raise UnreadableError(f"has to be 1 to {KEY_CHARACTERS} characters", line=line, field=KEY)
-    if value is None or not math.isfinite(value):
+    if value is None:
         raise UnreadableError(f"{shown(texts[VALUE])} is no number", line=line, field=VALUE)
+    if not is_truth(value):
+        raise UnreadableError(f"{shown(texts[VALUE])} is out of range", line=line, field=VALUE)
     observed_at = _instant(texts.get(OBSERVED_AT, ""), line) or received_at
     if observed_at > received_at:
         raise UnreadableError(f"{shown(texts[OBSERVED_AT])} is still to come", line=line, field=OBSERVED_AT)
@@ -88,6 +90,6 @@ def _instant(text: str, line: int) -> datetime | None:
         return None
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UnreadableError(f"{shown(text)} is no ISO date or time", line=line, field=OBSERVED_AT) from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -1,10 +1,12 @@
 """Predictions beside what came true."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bellwether.domain.capture import Actual, CaptureRecord, Point
+
+LARGEST = 1e30  # beyond that no figure of ours is one; the fourth power of an error still is a number
+SMALLEST = 1e-30  # a truth that is closer to zero, and not zero, is none: no error is a share of it
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,10 @@ class JoinedPoint:
 def join(
     records: Iterable[CaptureRecord], actuals: Mapping[str, Actual], *, nearest_only: bool = False
 ) -> Iterator[JoinedPoint]:
-    """Every point whose join key has come true, in the order of the records; figures that are none are left out.
+    """Every point that has come true, in the order of the records; figures that are none are left out.
+
+    Only what was observed at or after the request is its truth: what a house was sold for before somebody asked about
+    it, or a month's figure that was known by then, was no prediction's to make.
 
     With `nearest_only`, no more than the first point of each record: a record's points stand in the order of their
     horizons, and the errors of overlapping horizons come together, so that whoever counts errors takes one of them.
@@ -39,5 +44,12 @@ def join(
     for record in records:
         for point in record.points[:1] if nearest_only else record.points:
             actual = actuals.get(point.join_key)
-            if actual is not None and math.isfinite(point.prediction) and math.isfinite(actual.value):
+            if actual is None or actual.observed_at < record.received_at:
+                continue
+            if abs(point.prediction) <= LARGEST and is_truth(actual.value):
                 yield JoinedPoint(record, point, actual)
+
+
+def is_truth(value: float) -> bool:
+    """Whether errors can be counted against this figure."""
+    return value == 0 or SMALLEST <= abs(value) <= LARGEST

@@ -69,7 +69,7 @@ def collect_file(key: str, *, objects: ObjectStore, actuals: ActualsStore) -> Co
         drop = objects.get(key)
     except NotFoundError:  # somebody else has just collected it
         return Collected()
-    reading = _read(drop.content, file, drop.modified_at)
+    reading = _read(drop.content, file, drop.modified_at.replace(microsecond=999_999))  # S3 tells whole seconds
     with suppress(ConflictError):  # kept already, when it came before
         objects.put(original_key(ORIGINALS, file, drop.content), drop.content, only_if_absent=True)
     kept = actuals.put(reading.actuals) if reading.actuals else 0
