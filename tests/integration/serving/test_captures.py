@@ -49,9 +49,19 @@ class TestS3CaptureStore(CaptureStoreSuite):
         assert [key.rpartition("/")[0] for key in aws.objects()] == [PARTITION.rstrip("/")]
         assert len(list(store.read("macro", **WEEK))) == 1
 
+    def test_a_folder_made_in_the_console_is_no_capture(self, aws: Aws, store: CaptureStore) -> None:
+        store.put([capture()])
+        aws.client("s3").put_object(Bucket=BUCKET, Key=PARTITION)
+        assert len(list(store.read("macro", **WEEK))) == 1
+
     @pytest.mark.parametrize(
         ("content", "place"),
-        [(b"no gzip", "bad.gz"), (gzip.compress(b"{}\n"), "bad.gz:1"), (gzip.compress(b"\xff"), "bad.gz")],
+        [
+            (b"no gzip", "bad.gz"),
+            (gzip.compress(b"{}\n"), "bad.gz:1"),
+            (gzip.compress(b"\xff"), "bad.gz"),
+            (gzip.compress(b"{}\n" * 99)[:-9], "bad.gz"),
+        ],
     )
     def test_what_is_no_capture_is_named(self, aws: Aws, store: CaptureStore, content: bytes, place: str) -> None:
         aws.client("s3").put_object(Bucket=BUCKET, Key=f"{PARTITION}bad.gz", Body=content)

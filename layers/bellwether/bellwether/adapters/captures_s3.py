@@ -30,7 +30,7 @@ class _Partitions:
     def _lines(self, prefix: str, first: str = "") -> Iterator[tuple[str, str]]:
         """Each line with its place, object by object, of those from the key `first` on."""
         for entry in self._objects.entries(prefix):
-            if entry.key >= first:
+            if entry.key >= first and not entry.key.endswith("/"):  # a folder made in the console
                 yield from _unpacked(self._objects.get(entry.key).content, entry.key)
 
 
