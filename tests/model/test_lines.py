@@ -1,15 +1,20 @@
 """JSON lines, as a batch transform sends them: each answered in its place, bit by bit as the endpoint answers it."""
 
+import csv
+import hashlib
 import importlib.util
+import io
 import json
+import random
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tests.model.conftest import JobRun
+from tests.model.conftest import JobRun, start_job
 
 JSON, LINES = "application/json", "application/jsonlines"
 BAD = (
@@ -87,3 +92,110 @@ def test_a_bad_line_is_answered_in_its_place_and_spoils_no_other(
     assert len(refusals) == len(BAD)
     assert {each["error"] for each in refusals} == {"invalid_input"}
     assert all(each["field"] and each["message"] for each in refusals)
+
+
+# --- housing ---------------------------------------------------------------------------------------------------------
+
+COLUMNS: tuple[dict[str, Any], ...] = (
+    {"name": "house", "role": "id"},
+    {"name": "sold_on", "role": "date"},
+    {"name": "price", "role": "price", "unit": "USD"},
+    {"name": "living_area", "role": "number", "unit": "square feet", "minimum": 100, "maximum": 20_000, "monotone": 1},
+    {"name": "year_built", "role": "number", "unit": "year", "fill": "unknown"},
+    {"name": "place", "role": "category", "fill": "unknown"},
+    {"name": "kind", "role": "category", "fill": "unknown"},
+    {"name": "latitude", "role": "latitude", "unit": "degrees"},
+    {"name": "longitude", "role": "longitude", "unit": "degrees"},
+)
+PLACES = {"north": 1.3, "south": 0.8, "east": 1.0, "west": 1.1}
+
+
+def sales(count: int = 700) -> list[dict[str, Any]]:
+    """Made-up sales of five years, dearer by the year, by the place and by the area."""
+    chance, first = random.Random(7), date(2010, 1, 4)  # noqa: S311 - made-up sales need no secrecy
+    found = []
+    for number in range(count):
+        place, area = chance.choice(list(PLACES)), chance.randint(600, 4000)
+        price = 90_000 + 140 * area * PLACES[place] * (1 + number / count / 4) * chance.lognormvariate(0, 0.1)
+        found.append(
+            {
+                "house": f"h{number}",
+                "sold_on": (first + timedelta(days=number * 1800 // count)).isoformat(),
+                "price": round(price),
+                "living_area": area,
+                "year_built": chance.randint(1900, 2009) if chance.random() > 0.1 else "",
+                "place": place,
+                "kind": chance.choice(["detached", "flat"]),
+                "latitude": round(42 + 0.1 * PLACES[place] + chance.gauss(0, 0.01), 5),
+                "longitude": round(-93 + chance.gauss(0, 0.02), 5),
+            }
+        )
+    return found
+
+
+def write_channel(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    """Sales as the training channel would hold them."""
+    folder.mkdir()
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [column["name"] for column in COLUMNS], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    content = text.getvalue().encode()
+    (folder / "sales.csv").write_bytes(content)
+    manifest = {
+        "schema_version": 1,
+        "dataset": "housing",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "rows": len(rows),
+        "first_day": rows[0]["sold_on"],
+        "last_day": rows[-1]["sold_on"],
+        "columns": [
+            {"unit": "", "minimum": None, "maximum": None, "fill": "refuse", "monotone": 0} | column
+            for column in COLUMNS
+        ],
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def housing(tmp_path_factory: pytest.TempPathFactory) -> JobRun:
+    """A finished training of the housing model."""
+    root = tmp_path_factory.mktemp("housing")
+    channel = write_channel(root / "channel", sales())
+    run = start_job(root / "job", channel, {"model": "housing", "trials": "1"}).wait()
+    assert run.status == 0, run.log
+    return run
+
+
+@pytest.fixture(scope="module")
+def house_requests() -> list[bytes]:
+    """Houses of every kind: known, partly unknown, of a place that nobody has sold in, on several days."""
+    known = {"living_area", "year_built", "place", "kind", "latitude", "longitude"}
+    rows = [{name: row[name] or None for name in row if name in known} for row in sales()[::50]]
+    asked: list[dict[str, Any]] = [{"data": row} for row in rows]
+    asked += [{"data": {**row, "year_built": None, "kind": None}} for row in rows[:3]]
+    asked += [{"data": {**row, "place": "moon"}, "as_of": "2014-06-01"} for row in rows[:3]]
+    asked += [{"data": {**row, "living_area": str(row["living_area"])}, "as_of": "2012-02-29"} for row in rows[:3]]
+    return [json.dumps(each).encode() for each in asked]
+
+
+def test_housing_says_the_same_by_line_and_by_request(
+    housing: JobRun, house_requests: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_lines_are_the_endpoint_s(housing.model, house_requests, monkeypatch)
+
+
+def test_a_house_that_can_t_be_valued_spoils_no_other(
+    housing: JobRun, house_requests: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given lines of which the second lacks its area, the third knows a column that nobody knows
+    entry = entry_of(housing.model, monkeypatch)
+    model = entry.model_fn(str(housing.model))
+    first, last = house_requests[0], house_requests[-1]
+    data = json.loads(first)["data"]
+    bad = [{"data": {**data, "living_area": None}}, {"data": {**data, "vibes": 3}}, {"data": data, "as_of": "soon"}]
+    found = answers(entry, model, [first, *(json.dumps(each).encode() for each in bad), last])
+    # When answered, then each says why in its place
+    assert [found[0], found[-1]] == [call(entry, model, each, JSON) for each in (first, last)]
+    assert [json.loads(each)["field"] for each in found[1:-1]] == ["living_area", "vibes", "as_of"]
