@@ -85,6 +85,10 @@ bench-news: dev ## feeds to rows, signals, sentiment and tickers, each beside a 
 	$(BIN)/python -m bench.dispatch
 	$(BIN)/python -m bench.sentiment
 
+.PHONY: bench-cold
+bench-cold: cloud dev build ## what each function loads before its first event, beside a Powertools hello world
+	$(BIN)/python -m bench.cold_start
+
 .PHONY: readme
 readme: dev ## write the README's generated tables
 	$(BIN)/python -m docs.reference

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, field_validator
-from pydantic_settings import NoDecode
 
 from bellwether.adapters.clock import SystemClock
 from bellwether.adapters.fred import FredApi, FredCsv
@@ -38,7 +37,7 @@ class Settings(FunctionSettings):
     fred_csv_url: HttpUrl = HttpUrl("https://fred.stlouisfed.org/graph/fredgraph.csv")
     fred_api_url: HttpUrl = HttpUrl("https://api.stlouisfed.org/fred")
     fred_api_key_secret_id: str = ""  # name or ARN of a secret {"api_key": …}; needed by source fred_api only
-    series: Annotated[tuple[SeriesId, ...], NoDecode] = FETCHED
+    series: tuple[SeriesId, ...] = FETCHED
 
     @field_validator("series", mode="before")
     @classmethod

@@ -7,8 +7,6 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bellwether.domain.models import Sha256
-
 MODEL = "sentiment"
 BATCHES = "news/batches/"
 LISTINGS_KEY = "news/tickers.csv"  # a list of companies that takes the place of the one that ships with the code
@@ -16,6 +14,7 @@ SUMMARY_CHARACTERS = 600  # as far as a summary is looked at
 CONTROL_TEXT = "The company will publish its interim report on Friday"  # what every model can answer
 
 EventUid = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Label = Literal["positive", "neutral", "negative"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
