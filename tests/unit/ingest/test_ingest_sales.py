@@ -1,5 +1,6 @@
 """Sales over a store in memory: inbox, dataset, quarantine, corrections, what came true."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -14,6 +15,7 @@ from bellwether.domain.catalogue import HOUSING
 from bellwether.domain.errors import InvalidInputError, TransientUpstreamError
 from bellwether.domain.models import SalesManifest
 from bellwether.domain.sales import KeptManifest
+from bellwether.ports.objects import ObjectContent
 from bellwether.usecases import ingest_sales as usecase
 from bellwether.usecases.ingest_sales import SalesIngestion, ingest_sales, published, start_over
 from tests.fakes.captures import InMemoryActualsStore
@@ -264,6 +266,49 @@ def test_two_at_once_lose_nothing(world: World) -> None:
     for thread in threads:
         thread.join()
     assert len(world.rows) == world.manifest.rows == len(world.manifest.files) == 6
+
+
+def test_another_writer_between_two_reads_is_noticed(world: World) -> None:
+    # Given a dataset, and a file that brings nothing new to it
+    world.drop({"a.csv": CANBERRA + HOUSE}).ingest()
+    world.drop({"b.csv": CANBERRA + UNIT, "again.csv": CANBERRA + b"\n" + HOUSE})
+    # When another writer brings a sale in while the dataset is being read
+    read, reads = world.store.get, 0
+
+    def get(key: str) -> ObjectContent:
+        nonlocal reads
+        found = read(key)
+        if key in {HOUSING.dataset.data_key, HOUSING.dataset.manifest_key}:
+            reads += 1
+            if reads == 1:
+                world.ingest(keys=[f"{INBOX}b.csv"])
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.store, "get", get)
+        world.ingest(keys=[f"{INBOX}again.csv"])
+    # Then the manifest tells of the data that are there, and of every file
+    data = world.store.get(HOUSING.dataset.data_key).content
+    assert world.manifest.sha256 == hashlib.sha256(data).hexdigest()
+    assert {each.file for each in world.manifest.files} == {"a.csv", "b.csv", "again.csv"}
+
+
+@pytest.mark.parametrize("damaged", [None, CANBERRA.replace(b"datesold,postcode,price", b"datesold,price,postcode")])
+def test_data_that_are_fewer_than_their_manifest_names_stop_ingestion(world: World, damaged: bytes | None) -> None:
+    # Given a dataset whose data were deleted, or cut off
+    world.drop({"a.csv": CANBERRA + HOUSE}).ingest()
+    if damaged is None:
+        world.store.delete(HOUSING.dataset.data_key)
+    else:
+        world.store.put(HOUSING.dataset.data_key, damaged)
+    # When another file comes; Then it waits, and the manifest does not claim what is no longer there
+    with pytest.raises(InvalidInputError, match="holds 0 sales, its manifest names 1"):
+        world.drop({"b.csv": CANBERRA + UNIT}).ingest()
+    assert world.store.keys(INBOX) == [f"{INBOX}b.csv"]
+    # And once somebody has started over, it begins a dataset of its own
+    assert start_over(world.store, HOUSING)
+    world.ingest()
+    assert (len(world.rows), world.manifest.rows) == (1, 1)
 
 
 def test_when_others_keep_replacing_the_dataset_it_is_worth_another_try(world: World) -> None:

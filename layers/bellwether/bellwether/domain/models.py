@@ -97,8 +97,8 @@ class SalesColumn(_Report):
     name: str
     role: Literal["id", "date", "price", "number", "category", "latitude", "longitude"]
     unit: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: Finite | None = None
+    maximum: Finite | None = None
     fill: Literal["refuse", "unknown"] = "refuse"
     monotone: Literal[-1, 0, 1] = 0
 

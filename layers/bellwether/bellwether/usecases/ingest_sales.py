@@ -98,8 +98,12 @@ class _Present:
     manifest: KeptManifest | None
 
     def sales(self, layout: SalesLayout) -> tuple[Cells, ...]:
-        """The sales there are; raises InvalidInputError when they are not laid out so."""
-        return () if self.csv is None else read_kept(self.csv.content, layout)
+        """The sales there are; raises InvalidInputError when they are not laid out so, or fewer than there were."""
+        sales = () if self.csv is None else read_kept(self.csv.content, layout)
+        known = 0 if self.manifest is None else self.manifest.rows
+        if len(sales) < known:
+            raise InvalidInputError(f"holds {len(sales)} sales, its manifest names {known}", field="sales.csv")
+        return sales
 
 
 @dataclass
@@ -339,7 +343,9 @@ def _take_out(store: ObjectStore, key: str, etag: str) -> None:
 
 
 def _present(store: ObjectStore, spec: ValuationSpec) -> _Present:
-    csv, found = _found(store, spec.dataset.data_key), _found(store, spec.dataset.manifest_key)
+    """The manifest first: then the data are those that it names, or newer ones of a writer who comes to it next."""
+    found = _found(store, spec.dataset.manifest_key)
+    csv = _found(store, spec.dataset.data_key)
     if found is None:
         return _Present(csv, None, None)
     try:
