@@ -1,5 +1,6 @@
 """Logs, metrics and traces, the same for every function (Powertools)."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -10,7 +11,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 __all__ = ["MetricUnit", "gauge", "logger", "metrics", "observed", "tracer"]
 
-logger = Logger()
+
+def _line(entry: dict[str, Any]) -> str:
+    """An entry as JSON that can be written whatever a caller sent: half a pair of UTF-16 stays escaped."""
+    text = json.dumps(entry, default=str, separators=(",", ":"), ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()
+
+
+logger = Logger(json_serializer=_line)
 metrics = Metrics()
 tracer = Tracer()
 

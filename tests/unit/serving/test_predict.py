@@ -183,7 +183,17 @@ def test_a_model_that_nobody_deployed_leaves_no_record() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"[1]", b"{}", b'{"results": [{}]}', b'{"results": {}}', b'{"results": [1, 2]}', b'{"x": NaN}']
+    "body",
+    [
+        b"<html>",
+        b"[1]",
+        b"{}",
+        b'{"results": [{}]}',
+        b'{"results": {}}',
+        b'{"results": [1, 2]}',
+        b'{"x": NaN}',
+        b'{"results": [{"x": 1e999}, {}]}',
+    ],
 )
 def test_anything_else_than_an_answer_a_row_is_the_models_failure(body: bytes) -> None:
     prediction = ask(Endpoints(champion=lambda _question: body), figures(4.1, 4.2))

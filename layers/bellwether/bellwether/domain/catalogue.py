@@ -149,8 +149,9 @@ class GuardPolicy:
     """When a version is taken out of service by itself.
 
     No more than `error_share_max` of its requests may fail, and 95% of its answers have to come within
-    `latency_p95_ms_max`, unless the other version does no better; `alpha` is the chance that a version that keeps a limit exactly is ever taken for one that
-    breaks it, however often anybody looks. Before `requests_min` requests nothing is said.
+    `latency_p95_ms_max`, unless the other version does no better; `alpha` is the chance that a version that keeps a
+    limit exactly is ever taken for one that breaks it, however often anybody looks. Before `requests_min` requests
+    nothing is said.
     """
 
     error_share_max: float = 0.02

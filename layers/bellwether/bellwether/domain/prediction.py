@@ -158,7 +158,7 @@ class PredictionRequest:
 
     def answers(self, chosen: Sequence[int], body: bytes) -> tuple[dict[str, Any], ...]:
         """An endpoint's answers to `question(chosen)`; raises ValueError for anything else than one object each."""
-        content = json.loads(body, parse_constant=_refuse_constant)
+        content = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
         found = content[self.rows[0].results] if self.many and isinstance(content, dict) else [content]
         if not isinstance(found, list) or len(found) != len(chosen) or not all(isinstance(e, dict) for e in found):
             raise ValueError(f"not {len(chosen)} answers")
