@@ -38,8 +38,10 @@ class JobParameters:
 
     Sales before `train_before` teach, those from then on and before `eval_before` choose hyperparameters, those from
     then on and before `holdout_before` are counted. With `auto` (in all three, or in none) the newest fifth of the
-    sales is the holdout and the fifth before it is for choosing. `time_budget_seconds` ends tuning early on a slow
-    machine; a job that it cuts short is as good, but no longer the same bit for bit.
+    sales is the holdout and the fifth before it is for choosing. Where none of the three is given it is 2020-01-01,
+    2022-01-01 and 2024-01-01 for sales that these divide, else `auto`. `time_budget_seconds` ends tuning early on a
+    slow machine; a job that it cuts short is as good, but no longer the same bit for bit. `rounds` of boosting are
+    what a fit takes; fewer make a hasty model.
     """
 
     model: str = "housing"
@@ -49,12 +51,15 @@ class JobParameters:
     holdout_before: str = "2024-01-01"
     seed: int = 7
     trials: int = 12
+    rounds: int = BoosterParameters.rounds
     time_budget_seconds: float = 900.0
     mlflow_tracking_uri: str = ""
 
+    by_default: bool = True
+
     @property
     def is_auto(self) -> bool:
-        """Whether the sales are divided by their number instead of by days."""
+        """Whether the sales are to be divided by their number instead of by days."""
         return self.train_before == AUTO
 
     @classmethod
@@ -75,7 +80,7 @@ class JobParameters:
                 raise InvalidParameterError(name, str(error)) from error
         if any(values.get(name) == AUTO for name in CUTOFFS):
             values = {name: AUTO for name in CUTOFFS if name not in values} | values
-        job = replace(cls(), **values)
+        job = replace(cls(), **values, by_default=not values.keys() & set(CUTOFFS))
         cutoffs = [getattr(job, name) for name in CUTOFFS]
         if AUTO in cutoffs and set(cutoffs) != {AUTO}:
             raise InvalidParameterError("train_before", f"{AUTO} goes for all three of {', '.join(CUTOFFS)}")
@@ -120,6 +125,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     **dict.fromkeys(CUTOFFS, _cutoff),
     "seed": _whole(0, 2**31 - 1),
     "trials": _whole(1, 500),
+    "rounds": _whole(1, 5000),
     "time_budget_seconds": _seconds,
     "mlflow_tracking_uri": str,
 }

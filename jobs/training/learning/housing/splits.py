@@ -1,13 +1,13 @@
 """Who may learn from what: sales are divided by days, never by chance."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import InvalidDatasetError, TooLittleDataError
 from .dataset import Sales, format_day, parse_day
 from .fitting import FEWEST_SALES
-from .parameters import CUTOFFS, JobParameters
+from .parameters import AUTO, CUTOFFS, JobParameters
 
 AUTO_SHARES = (0.6, 0.8)  # of the sales, before which training and choosing end
 FEWEST_COUNTED = 50
@@ -43,6 +43,15 @@ class Split:
 
 def split(sales: Sales, job: JobParameters) -> Split:
     """Divide sales, sorted by day, as a job's hyperparameters say; raises TooLittleDataError that names the span."""
+    if not job.by_default:
+        return _divide(sales, job)
+    try:
+        return _divide(sales, job)
+    except TooLittleDataError:
+        return _divide(sales, replace(job, **dict.fromkeys(CUTOFFS, AUTO)))
+
+
+def _divide(sales: Sales, job: JobParameters) -> Split:
     if not len(sales):
         raise InvalidDatasetError("there are no sales")
     days = sales.houses.days

@@ -3,6 +3,7 @@
 import importlib.metadata
 import time
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,13 @@ def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -
 
     tuning = _tune(divided, job)
     say(f"chosen {_inline(asdict(tuning.chosen))}")
-    counted = _count(divided, tuning.chosen, job.seed)
+    say(f"fits on two parts and on all {len(dataset.sales)} sales, side by side")
+    with ThreadPoolExecutor() as pool:  # XGBoost lets go of the interpreter while it works
+        fit_on_all = pool.submit(fit_valuer, dataset.sales, tuning.chosen, job.seed)
+        counted = _count(divided, tuning.chosen, job.seed, pool)
+        valuer = fit_on_all.result()
     for name, scores in counted.scores.items():
         _say_scores(name, scores)
-    say(f"fit on all {len(dataset.sales)} sales")
-    valuer = fit_valuer(dataset.sales, tuning.chosen, job.seed)
     trained = Trained(dataset, divided, valuer, tuning.chosen, job, counted.valued.values.price)
     headlines = {name: {key: scores[key] for key in HEADLINE} for name, scores in counted.scores.items()}
     digest = write_bundle(model, trained, headlines)
@@ -90,19 +93,21 @@ def _tune(divided: Split, job: JobParameters) -> Tuning:
     outcome = np.log(divided.eval.price) - ground.index.at(houses.months)
     lesson = Lesson(ground.table, ground.deflated, ground.view(houses), outcome)
     seconds = job.time_budget_seconds
-    return tune(lesson, BoosterParameters(), seed=job.seed, trials=job.trials, seconds=seconds, report=say)
+    return tune(
+        lesson, BoosterParameters(rounds=job.rounds), seed=job.seed, trials=job.trials, seconds=seconds, report=say
+    )
 
 
-def _count(divided: Split, parameters: BoosterParameters, seed: int) -> Counted:
+def _count(divided: Split, parameters: BoosterParameters, seed: int, pool: Executor) -> Counted:
     """Value later sales by models that saw nothing of them: what counts has chosen nothing, either."""
 
     def later(learnt: Sales, sales: Sales) -> tuple[Valued, Values]:
         valuer = fit_valuer(learnt, parameters, seed)
         return value_later(valuer, valuer.value(sales.houses), learnt, sales), value_online(valuer, sales)
 
-    chosen_on, _ = later(divided.train, divided.eval)
-    earlier = divided.before_holdout
-    held_out, online = later(earlier, divided.holdout)
+    choosing = pool.submit(later, divided.train, divided.eval)
+    held_out, online = pool.submit(later, divided.before_holdout, divided.holdout).result()
+    chosen_on, _ = choosing.result()
     kept_up = Valued(held_out.sales, online, held_out.median_by_place, held_out.reach, held_out.known_places)
     return Counted(evaluate(chosen_on), evaluate(held_out), evaluate(kept_up), held_out, online)
 
