@@ -325,7 +325,7 @@ HOUSING = ValuationSpec(
         holdout_rows_min=200,
     ),
     experiment=ExperimentPolicy(loss=Loss.RELATIVE),
-    hyperparameters=MappingProxyType({"model": "housing", "target": "price", "seed": "7", "trials": "4"}  # tuning hardly helps here),
+    hyperparameters=MappingProxyType({"model": "housing", "target": "price", "seed": "7", "trials": "4"}),
 )
 
 SENTIMENT = ClassifierSpec(
