@@ -17,6 +17,7 @@ from bellwether.domain.errors import ConflictError, InvalidInputError
 from bellwether.domain.experiment import ChallengePlan, Experiment, Mode
 from bellwether.settings import parse
 from bellwether.usecases.promote_version import promote_version
+from bellwether.usecases.stage_endpoint import stage_endpoint
 from bellwether.usecases.start_experiment import start_experiment
 from bellwether.usecases.verify_bundle import BundleVerifier, VerificationRequest
 from bellwether.usecases.withdraw_challenger import Withdrawal, WithdrawalOrder, withdraw_challenger
@@ -28,6 +29,7 @@ from tests.fakes.lifecycle import (
     InMemoryEndpoints,
     InMemoryPromotions,
     InMemoryRegistry,
+    InMemoryServingModels,
     StoppedClock,
 )
 from tests.fakes.objects import InMemoryObjectStore
@@ -181,6 +183,26 @@ def test_a_version_approved_for_an_experiment_is_not_deployed_by_its_approval_al
 
 
 # --- the start -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", [EndpointPhase.IN_SERVICE, EndpointPhase.CHANGING])
+def test_of_two_challenges_at_once_the_later_one_takes_nobody_s_endpoint(phase: EndpointPhase) -> None:
+    # Given a challenger of another version that is being prepared, or that runs
+    theirs = {ENDPOINT: EndpointState(phase, "macro-v4-0badcafe")}
+    endpoints = InMemoryEndpoints(theirs)
+    # When this one is staged; Then it has to wait
+    with pytest.raises(ConflictError, match="macro-v4-0badcafe's"):
+        stage_endpoint(plan(), models=InMemoryServingModels(), endpoints=endpoints)
+    assert (endpoints.orders, endpoints.states) == ([], theirs)
+
+
+@pytest.mark.parametrize(
+    "state", [None, EndpointState(EndpointPhase.IN_SERVICE, CONFIG), EndpointState(EndpointPhase.CHANGING, CONFIG)]
+)
+def test_a_challenge_that_is_staged_again_finds_its_own_endpoint(state: EndpointState | None) -> None:
+    endpoints = InMemoryEndpoints({} if state is None else {ENDPOINT: state})
+    staged = stage_endpoint(plan(), models=InMemoryServingModels(), endpoints=endpoints)
+    assert (staged.endpoint_config_name, endpoints.states[ENDPOINT].heads_for) == (CONFIG, CONFIG)
 
 
 def plan(**changes: Any) -> ChallengePlan:

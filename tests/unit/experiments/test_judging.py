@@ -9,7 +9,7 @@ import pytest
 from bellwether.domain.capture import Actual, CaptureRecord, Status, Variant
 from bellwether.domain.deployment import CurrentVersion, RegisteredVersion
 from bellwether.domain.errors import InvalidInputError, NotFoundError
-from bellwether.domain.experiment import Decider, Experiment
+from bellwether.domain.experiment import Decider, Experiment, Mode
 from bellwether.domain.trial import Step
 from bellwether.usecases.judge_experiments import ExperimentJudge, JudgingOrder
 from tests.builders import package_arn
@@ -33,8 +33,8 @@ class Bench:
         self._promotions = InMemoryPromotions()
         if champion is not None:
             self._promotions.put("housing", champion)
-        self._registry = InMemoryRegistry()
-        self._registry.versions[package_arn(3)] = RegisteredVersion(package_arn(3), "g", 3, approval, "s3://b/k", {})
+        self.registry = InMemoryRegistry()
+        self.registry.versions[package_arn(3)] = RegisteredVersion(package_arn(3), "g", 3, approval, "s3://b/k", {})
         self._captures = InMemoryCaptureStore(evidence[0])
         self._actuals = InMemoryActualsStore(evidence[1])
 
@@ -42,7 +42,7 @@ class Bench:
         judge = ExperimentJudge(
             current_versions=self._promotions,
             experiments=self.experiments,
-            versions=self._registry,
+            versions=self.registry,
             captures=self._captures,
             actuals=self._actuals,
             processes=self.processes,
@@ -113,6 +113,28 @@ def test_a_winner_that_nobody_approved_asks_for_approval_even_when_it_may_decide
     assert started["deployment"] is None
     assert "bellwether approve housing --version 3" in started["mail"]["message"]
     assert started["decision"]["verdict"] == "refused"
+
+
+@pytest.mark.parametrize("decider", Decider)
+def test_a_challenger_that_a_person_rejects_is_stopped(decider: Decider) -> None:
+    # Given a challenger that answers callers, and does well
+    split = experiment(mode=Mode.SPLIT, share=0.5, decider=decider)
+    bench = Bench(split, champion=current(), evidence=WINNER, approval="Rejected")
+    # When a person has rejected it; Then it goes, whoever decides about winners
+    (ruling,) = bench.look()
+    assert (ruling.step, ruling.reason) == (Step.STOP, "version 3 was rejected")
+    assert bench.started[0]["deployment"]["input"]["action"] == "stop_challenge"
+
+
+def test_a_challenger_whose_version_was_deleted_is_still_guarded() -> None:
+    # Given a challenger that fails, and is no longer registered
+    records = [record(number, Variant.CHALLENGER, status=Status.FAILED, returned=False) for number in range(60)]
+    bench = Bench(experiment(), champion=current(), evidence=(records, []))
+    bench.registry.versions.clear()
+    # When it is judged; Then the guard speaks
+    (ruling,) = bench.look()
+    assert ruling.step is Step.STOP
+    assert "60 of 60 requests failed" in ruling.reason
 
 
 def test_a_loser_is_stopped_or_its_person_is_asked_to() -> None:

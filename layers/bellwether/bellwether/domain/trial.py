@@ -272,6 +272,8 @@ def _step(
         return Step.STOP, f"version {experiment.champion_version}, which it was compared with, serves no longer"
     if broken:
         return Step.STOP, f"{name} broke a limit: {'; '.join(broken)}"
+    if approval == Approval.REJECTED:
+        return Step.STOP, f"{name} was rejected"
     if finding is Finding.BETTER:
         if approval != Approval.APPROVED:
             return Step.ASK, f"{name} is better, and waits for approval"

@@ -12,7 +12,7 @@ from bellwether.domain.capture import CaptureRecord
 from bellwether.domain.catalogue import CATALOGUE, ModelSpec, model_spec
 from bellwether.domain.decisions import Decision, Gate, decide
 from bellwether.domain.deployment import Action, CurrentVersion, execution_name, sibling_arn
-from bellwether.domain.errors import BellwetherError
+from bellwether.domain.errors import BellwetherError, NotFoundError
 from bellwether.domain.experiment import Experiment
 from bellwether.domain.sequential import Finding
 from bellwether.domain.trial import (
@@ -31,6 +31,7 @@ from bellwether.ports.models import CurrentVersions, Processes, RegisteredVersio
 
 ACTOR = "judge_experiments"
 BEFORE = timedelta(days=1)  # of what the version before did, a new one is held to as much
+UNKNOWN = "unknown"  # approval of a version that is not, or can't be, looked up
 PATH_LIMIT = 60  # intervals of a confidence sequence that a picture needs
 
 
@@ -163,8 +164,13 @@ class ExperimentJudge:
 
     def _approval(self, experiment: Experiment, current: CurrentVersion | None) -> str:
         if current is None:
-            return "unknown"
-        return self.versions.describe(sibling_arn(current.model_package_arn, experiment.challenger_version)).approval
+            return UNKNOWN
+        try:
+            return self.versions.describe(
+                sibling_arn(current.model_package_arn, experiment.challenger_version)
+            ).approval
+        except NotFoundError:  # deleted by hand: the guards have to go on, and its end has to come
+            return UNKNOWN
 
     def _start(
         self,

@@ -3,7 +3,8 @@
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.domain.catalogue import model_spec
-from bellwether.domain.deployment import DeploymentPlan
+from bellwether.domain.deployment import Action, DeploymentPlan, EndpointPhase
+from bellwether.domain.errors import ConflictError
 from bellwether.ports.models import Endpoints, ServingModels
 from bellwether.usecases.steer_endpoint import steer_endpoint
 
@@ -22,9 +23,12 @@ class StagedEndpoint(BaseModel):
 def stage_endpoint(plan: DeploymentPlan, *, models: ServingModels, endpoints: Endpoints) -> StagedEndpoint:
     """Make model and serverless configuration unless they are there, and steer the endpoint to them.
 
-    Doing it twice is doing it once. Raises ConflictError or TransientUpstreamError while the endpoint takes no order.
+    Doing it twice is doing it once. Raises ConflictError or TransientUpstreamError while the endpoint takes no order,
+    and ConflictError while another challenger answers at it.
     """
     spec = model_spec(plan.model)
+    if plan.action is Action.CHALLENGE:
+        _refuse_to_oust(plan, endpoints)
     models.ensure_model(plan.model_name, plan.model_package_arn)
     models.ensure_config(
         plan.endpoint_config_name,
@@ -39,3 +43,14 @@ def stage_endpoint(plan: DeploymentPlan, *, models: ServingModels, endpoints: En
         endpoint_name=plan.endpoint_name,
         endpoint_config_name=plan.endpoint_config_name,
     )
+
+
+def _refuse_to_oust(plan: DeploymentPlan, endpoints: Endpoints) -> None:
+    """Two challenges may begin at once; an experiment whose endpoint is moved would have another version answer."""
+    state = endpoints.find(plan.endpoint_name)
+    if state is None or state.heads_for == plan.endpoint_config_name:
+        return
+    if state.phase in {EndpointPhase.IN_SERVICE, EndpointPhase.CHANGING}:
+        raise ConflictError(
+            f"endpoint {plan.endpoint_name} is {state.heads_for}'s: 'bellwether experiment stop {plan.model}' ends that"
+        )
