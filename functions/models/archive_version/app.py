@@ -7,7 +7,7 @@ from pydantic import Field
 
 from bellwether.adapters.clock import SystemClock
 from bellwether.adapters.object_marks import S3ObjectMarks
-from bellwether.adapters.sagemaker import SageMakerServingParts, SageMakerVersionMarks
+from bellwether.adapters.sagemaker import SageMakerEndpointStates, SageMakerServingParts, SageMakerVersionMarks
 from bellwether.domain.archive import ShelvingAct
 from bellwether.observability import logger, observed
 from bellwether.settings import FunctionSettings, load, parse
@@ -26,6 +26,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     act = parse(ShelvingAct, event)
     outcome = archive_version(
         act,
+        endpoints=SageMakerEndpointStates(),
         parts=SageMakerServingParts(),
         marks=SageMakerVersionMarks(),
         objects=S3ObjectMarks(load(Settings).data_bucket),

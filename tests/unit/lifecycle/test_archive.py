@@ -262,8 +262,36 @@ def test_the_same_run_decides_under_the_same_ids_and_the_next_under_others() -> 
 # --- acts ------------------------------------------------------------------------------------------------------------
 
 
-def carry_out(act: Any, shelves: Shelves) -> str:
-    return archive_version(act, parts=shelves, marks=shelves, objects=shelves, clock=StoppedClock()).status
+def carry_out(act: Any, shelves: Shelves, **states: EndpointState) -> str:
+    endpoints = InMemoryEndpoints(
+        {
+            {"champion": MACRO.endpoint_name, "challenger": MACRO.challenger_endpoint_name}[n]: s
+            for n, s in states.items()
+        }
+    )
+    return archive_version(
+        act, endpoints=endpoints, parts=shelves, marks=shelves, objects=shelves, clock=StoppedClock()
+    ).status
+
+
+@pytest.mark.parametrize("place", ["champion", "challenger"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        EndpointState(EndpointPhase.IN_SERVICE, name(1)),
+        EndpointState(EndpointPhase.CHANGING, name(4), pending_config_name=name(1)),
+    ],
+)
+def test_a_version_that_somebody_went_back_to_meanwhile_is_left_alone(place: str, state: EndpointState) -> None:
+    # Given a version that is to be archived; When an endpoint has come to it since the plan was made
+    act = plan([version(n) for n in range(1, 5)]).acts[0]
+    shelves = Shelves()
+    # Then nothing of it is taken away, and the next run decides
+    with pytest.raises(ConflictError, match="by now"):
+        carry_out(act, shelves, **{place: state})
+    assert shelves.done == []
+    # And another version at that endpoint is no reason to keep it
+    assert carry_out(act, shelves, **{place: EndpointState(EndpointPhase.IN_SERVICE, name(4))}) == "archived"
 
 
 def test_an_archived_version_keeps_its_bundle_and_its_place_in_the_registry() -> None:

@@ -48,7 +48,10 @@ class Front:
 
 
 class ShelvingAct(BaseModel):
-    """One thing to do, with its decision. `objects` are the bundle's objects whose tag follows."""
+    """One thing to do, with its decision. `objects` are the bundle's objects whose tag follows.
+
+    `serving_endpoints` are those that a version may have come to serve at by the time that the act is carried out.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,6 +61,7 @@ class ShelvingAct(BaseModel):
     model_name: str = ""
     endpoint_config_name: str = ""
     objects: tuple[str, ...] = ()
+    serving_endpoints: tuple[str, ...] = ()
     endpoint_name: str = ""
 
 
@@ -171,6 +175,7 @@ def _version_act(
         model_name=name,
         endpoint_config_name=name,
         objects=objects,
+        serving_endpoints=(front.spec.endpoint_name, front.spec.challenger_endpoint_name),
     )
 
 
