@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from bellwether.observability import logger
 
@@ -10,7 +11,9 @@ from bellwether.observability import logger
 @pytest.mark.parametrize("text", ["half a pair \ud800", "Ærø 7 😀", "a\nb\x00\u2028"])
 def test_a_log_line_can_be_written_whatever_was_sent(text: str) -> None:
     # Given a field that a caller has named
-    line = logger.registered_formatter.json_serializer({"message": "prediction refused", "field": text})
+    formatter = logger.registered_formatter
+    assert isinstance(formatter, LambdaPowertoolsFormatter)
+    line = formatter.json_serializer({"message": "prediction refused", "field": text})
     # When it is written, as Lambda writes it; Then it is one line that reads back the same
     written = line.encode("utf-8")
     assert written.count(b"\n") == 0
