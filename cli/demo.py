@@ -18,6 +18,7 @@ from rich.table import Table
 from bellwether.domain.models import EvaluationReport
 from cli import executions, lifecycle
 from cli.chart import BacktestPoint, draw_backtest
+from cli.demo_housing import begin_housing, run_housing
 from cli.demo_news import run_news
 from cli.lifecycle import Ingested
 from cli.problems import CommandError
@@ -47,7 +48,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for report.json and the pictures.")] = ROOT / "build" / "demo",
     trials: Annotated[int, typer.Option(min=1, max=500, help="Optuna trials.")] = 8,
 ) -> None:
-    """Run the whole system on this machine: FRED files to a prediction, news to dispatched recommendations."""
+    """Run the whole system on this machine: files to forecasts, versions that compete, drift, news to dispatch."""
     started = time.monotonic()
     packs = _packs()
     out.mkdir(parents=True, exist_ok=True)
@@ -56,11 +57,13 @@ def demo(
         cloud.up(on_progress=lambda text: status.update(f"Embedded cloud: {text}"))
     target = local_target(cloud)
     _say(f"Embedded cloud is up, stack {target.stack} is deployed")
+    begun = begin_housing(target)
     report = run_macro(target, packs, trials, out)
+    report["housing"] = run_housing(target, begun, out)
     report["news"] = run_news(target, cloud, out)
     report["seconds"] = round(time.monotonic() - started, 1)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    pictures = ", ".join(_shown(path) for path in sorted(out.glob("*.png")))
+    pictures = ", ".join(_shown(path) for path in sorted((*out.glob("*.png"), *out.glob("*.html"))))
     console.print(f"All of it in {report['seconds']:.0f} s. Pictures: {pictures}. Facts: {_shown(out / 'report.json')}")
     console.print("The cloud keeps running; 'make down' stops it.")
     if report["model"]["version"] is None and not os.environ.get(PACK_VARIABLE):

@@ -22,7 +22,8 @@ from cli.target import Target
 
 MODEL = "housing"
 SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "housing"
-FIRST_YEARS, MORE_YEARS, ASKED_YEAR = ("2006", "2007"), ("2008", "2009"), "2010"
+FIRST_YEARS, MORE_YEARS, ASKED_YEAR = ("2006", "2007", "2008"), ("2009",), "2010"
+HASTY, THOROUGH = {"trials": "1", "rounds": "30"}, {"trials": "2", "rounds": "200"}
 ROWS_A_REQUEST = 100
 LARGER = 1.6  # what drift makes of every area
 WAIT_SECONDS = 300
@@ -56,18 +57,34 @@ class Contest:
         }
 
 
-def run_housing(target: Target, trials_of_tuning: int, out: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Begun:
+    """Executions of the two trainings that are under way: a hasty one on the first years, a thorough one on more."""
+
+    hasty: str
+    thorough: str
+
+
+def begin_housing(target: Target) -> Begun:
+    """Bring sales in and start two trainings, which run while something else is looked at."""
+    ingest(target, FIRST_YEARS, start_over=True)
+    hasty = lifecycle.start_training(target, MODEL, HASTY)
+    with console.status(f"Freezing the sales of {FIRST_YEARS[0]} to {FIRST_YEARS[-1]}"):
+        executions.await_state(target, hasty, "Train", timeout_seconds=WAIT_SECONDS)
+    ingest(target, MORE_YEARS)
+    return Begun(hasty, lifecycle.start_training(target, MODEL, THOROUGH))
+
+
+def run_housing(target: Target, begun: Begun, out: Path) -> dict[str, Any]:
     """Run the model's whole life on the sample of sales, draw `experiment.png` into `out`; returns the facts.
 
     The cloud has to be up with the stack deployed. Raises CommandError when a step fails.
     """
     started = time.monotonic()
-    houses = _rows(ASKED_YEAR)
-    ingest(target, FIRST_YEARS, start_over=True)
-    first = train(target, trials_of_tuning)
+    houses = rows(ASKED_YEAR)
+    first = train(target, begun.hasty)
     deploy(target, first)
-    ingest(target, MORE_YEARS)
-    second = train(target, trials_of_tuning)
+    second = train(target, begun.thorough)
     wins = compete(target, second, houses, decider=Decider.PERSON)
     trials.draw_path(wins.ruling, out / "experiment.png")
     deploy(target, second)
@@ -97,9 +114,8 @@ def ingest(target: Target, years: Iterable[str], *, start_over: bool = False) ->
     _say(f"Sales: {sales.dataset_line(result.dataset)}")
 
 
-def train(target: Target, trials_of_tuning: int) -> int:
-    """Train a candidate on what is in the dataset; returns the version that waits for approval."""
-    arn = lifecycle.start_training(target, MODEL, {"trials": str(trials_of_tuning)})
+def train(target: Target, arn: str) -> int:
+    """Wait for a training; returns the version that waits for approval."""
     return _registered(_follow(target, arn, f"Training {MODEL}"))
 
 
@@ -130,7 +146,7 @@ def compete(target: Target, number: int, houses: list[Row], *, decider: Decider)
 def ask(target: Target, houses: list[Row], change: Callable[[str, float], float] = lambda _name, value: value) -> None:
     """Ask the API about houses, many a request; `change` makes other houses of them."""
     for some in batched(houses, ROWS_A_REQUEST, strict=False):
-        lifecycle.ask(target, MODEL, {"instances": [_question(house, change) for house in some]})
+        lifecycle.ask(target, MODEL, {"instances": [question(house, change) for house in some]})
 
 
 def bring_truths_in(target: Target, houses: list[Row]) -> None:
@@ -178,18 +194,18 @@ def _spec() -> ValuationSpec:
     return spec
 
 
-def _rows(year: str) -> list[Row]:
+def rows(year: str) -> list[Row]:
     with (SAMPLES / f"ames-{year}.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def _question(house: Row, change: Callable[[str, float], float]) -> dict[str, Any]:
+def question(house: Row, change: Callable[[str, float], float] = lambda _name, value: value) -> dict[str, Any]:
     data = {
         name: change(name, float(text)) if name in NUMBERS else text
         for name, text in house.items()
         if name not in NOT_ASKED
     }
-    return {"data": data, "entity_id": house["id"], "as_of": f"{house['month']}-01"}
+    return {"data": data, "entity_id": house["id"]}
 
 
 def _follow(target: Target, arn: str, title: str) -> dict[str, Any]:

@@ -51,6 +51,19 @@ def follow(
         time.sleep(POLL_SECONDS)
 
 
+def await_state(target: Target, execution_arn: str, name: str, *, timeout_seconds: float) -> None:
+    """Wait until the execution has entered a state; CommandError when it ends before, or `timeout_seconds` pass."""
+    states = target.client("stepfunctions")
+    deadline = time.monotonic() + timeout_seconds
+    while name not in _entered_states(states, execution_arn):
+        execution = states.describe_execution(executionArn=execution_arn)
+        if execution["status"] != RUNNING:
+            raise CommandError(f"{execution_arn} ended {execution['status']} before '{name}'")
+        if time.monotonic() > deadline:
+            raise CommandError(f"{execution_arn} has not come to '{name}' after {timeout_seconds:.0f} s")
+        time.sleep(POLL_SECONDS)
+
+
 def _entered_states(states: Any, execution_arn: str) -> list[str]:
     pages = states.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
     return [
