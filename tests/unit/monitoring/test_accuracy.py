@@ -75,6 +75,7 @@ def test_promises_are_read_from_either_kind_of_bundle() -> None:
     assert (
         promises(valuation) == promises({"holdout": valuation}) == {"prediction": Promise(61_000.0, {}, 0.11, -0.004)}
     )
+    assert promises({"rmse": math.inf}) == promises({"rmse": 1e-300}) == promises({"rmse": -1.0}) == {}
     assert promises({}) == promises({"rmse": None}) == promises({"accuracy": 0.8}) == {}
 
 

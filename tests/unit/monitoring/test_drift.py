@@ -235,6 +235,32 @@ def test_one_question_asked_all_day_is_one_question() -> None:
     assert look(same, POLICY, row_kappa=kappa(["same"] * 300)).state is DriftState.NOT_ENOUGH_DATA
 
 
+@pytest.mark.parametrize(
+    ("reference", "sent", "aspect"),
+    [
+        (TOWNS, "south", Aspect.DISTRIBUTION),
+        (TOWNS, "somewhere else", Aspect.UNSEEN),
+        (DECILES, 0, Aspect.DISTRIBUTION),
+    ],
+)
+def test_a_column_that_all_send_alike_has_moved(reference: Reference, sent: object, aspect: Aspect) -> None:
+    # Given a caller who sends one value only, in rows that differ in everything else
+    rng = seeded(3)
+    rows = [(each, sent) for each in uniform(rng, 300)]
+    columns = [
+        Column("size", DECILES, places(DECILES, [size for size, _ in rows])),
+        Column("same", reference, places(reference, [sent] * len(rows))),
+    ]
+    # When it is looked at; Then it has moved, and the other one has not
+    size, same = look(columns, POLICY, row_kappa=kappa(rows)).columns
+    assert (size.state, same.state) == (DriftState.STABLE, DriftState.DRIFTED)
+    assert aspect in same.drifted
+    # And where that is what was learned, it says nothing
+    alike = CategoricalReference(kind="categorical", levels={"south": 10_000})
+    drift = look([columns[0], Column("same", alike, places(alike, ["south"] * 300))], POLICY, row_kappa=kappa(rows))
+    assert drift.state is DriftState.STABLE
+
+
 def test_rows_count_for_fewer_when_they_resemble_their_neighbours() -> None:
     rng = seeded(9)
     loose = [rng.randrange(10) for _ in range(2000)]

@@ -18,7 +18,7 @@ from typing import Any
 from bellwether.domain.capture import CaptureRecord, Point
 from bellwether.domain.catalogue import MonitorPolicy
 from bellwether.domain.drift import chi_square_sf, number_of
-from bellwether.domain.joined import JoinedPoint
+from bellwether.domain.joined import JoinedPoint, is_truth
 
 PREDICTION = "prediction"  # the kind of a model that gives one figure
 NORMAL_KURTOSIS = 3.0
@@ -86,7 +86,7 @@ def _promise(metrics: Mapping[str, Any]) -> Promise | None:
     rmse = metrics.get("rmse")
     errors = rmse if isinstance(rmse, Mapping) else {"model": rmse}
     own = number_of(errors.get("model"))
-    if not own:
+    if own is None or own <= 0 or not is_truth(own):
         return None
     baselines = {name: each for name, value in errors.items() if name != "model" and (each := number_of(value))}
     mape = metrics.get("mape")

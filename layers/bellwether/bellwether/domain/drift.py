@@ -277,8 +277,12 @@ def independent_share(places: Sequence[Place], *, ordered: bool) -> float:
     """What one of these rows, in the order in which they came, counts for.
 
     By the first autocorrelation: of mid-ranks where bins have an order, else of belonging to the same level (kappa).
+    Where all are alike there is none: a caller who sends one level only has moved, and one question asked all day is
+    known by its whole rows.
     """
     present = [place for place in places if place is not None]
+    if len(set(present)) < 2:
+        return 1.0
     return _share_at(_rank_autocorrelation(present) if ordered else kappa(present), len(present))
 
 
