@@ -162,6 +162,7 @@ def test_what_can_t_compete_is_refused_with_a_reason(world: Registered, reason: 
         ({"action": "challenge"}, "event"),
         ({"action": "deploy", "challenge": CHALLENGE}, "event"),
         ({"action": "challenge", "challenge": CHALLENGE | {"share": 0}}, "challenge.share"),
+        ({"action": "challenge", "challenge": CHALLENGE | {"share": 1e-300}}, "challenge.share"),
         ({"action": "challenge", "challenge": CHALLENGE | {"share": 1.1}}, "challenge.share"),
         ({"action": "challenge", "challenge": CHALLENGE | {"days": 91}}, "challenge.days"),
         ({"action": "challenge", "challenge": CHALLENGE | {"experiment_id": "a b"}}, "challenge.experiment_id"),

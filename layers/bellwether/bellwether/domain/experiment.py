@@ -26,7 +26,7 @@ class Decider(StrEnum):
 
 
 ExperimentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
-Share = Annotated[float, Field(gt=0, le=1)]
+Share = Annotated[float, Field(ge=0.001, le=1)]  # of fewer callers no verdict would ever come
 
 
 class Challenge(BaseModel):
