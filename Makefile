@@ -70,6 +70,10 @@ build: dev sam ## sam build, then print the unzipped sizes against Lambda's limi
 bench-macro: dev ## UNRATE forecasts beside random walk and AR, recessions beside a probit, in one run
 	$(BIN)/python -m bench.macro
 
+.PHONY: bench-housing
+bench-housing: dev ## house prices on a chronological split, frozen and online, beside LightGBM and the median of the place
+	$(BIN)/python -m bench.housing
+
 .PHONY: bench-drift
 bench-drift: dev .venvs/evidently.stamp ## false alarms and power of the drift monitor beside fixed PSI, KS and Evidently
 	$(BIN)/python -m bench.drift

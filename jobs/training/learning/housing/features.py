@@ -13,7 +13,7 @@ from .encoders import Encoder, keys_of
 from .hedonic import Hedonic
 
 HEDONIC = "hedonic"
-ROOMS = "rooms"
+ROOMS, YEAR = "rooms", "year"  # units that are known here
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def assemble(
     names = [column.name for column in houses.schema.numbers]
     monotone = [column.monotone for column in houses.schema.numbers]
     blocks = [houses.numbers]
-    for name, values in (*_ratios(houses), *_diagonals(houses)):
+    for name, values in (*_ratios(houses), *_newest(houses), *_diagonals(houses)):
         names.append(name)
         blocks.append(values[:, None])
     for key, values in encodings:
@@ -73,6 +73,13 @@ def _ratios(houses: Houses) -> Iterator[tuple[str, Array]]:
             yield f"{column.name}/{columns[sizes[0]].name}", ratio
         elif column.unit == ROOMS:
             yield f"{columns[sizes[0]].name}/{column.name}", size / np.maximum(houses.numbers[:, at], 1.0)
+
+
+def _newest(houses: Houses) -> Iterator[tuple[str, Array]]:
+    """The latest of several years: a house is as new as its renovation."""
+    years = [at for at, column in enumerate(houses.schema.numbers) if column.unit.split(",")[0] == YEAR]
+    if len(years) > 1:
+        yield "newest year", np.fmax.reduce(houses.numbers[:, years], axis=1)
 
 
 def _diagonals(houses: Houses) -> Iterator[tuple[str, Array]]:

@@ -9,27 +9,38 @@ from ..errors import InvalidParameterError
 from .dataset import parse_day
 
 AUTO = "auto"
+LONGEST_STEP = 0.4  # of the way to the residual, in one round
 CUTOFFS = ("train_before", "eval_before", "holdout_before")
 
 
 @dataclass(frozen=True)
 class BoosterParameters:
-    """Hyperparameters of the trees. `trees_per_round` of them are grown side by side and averaged (bagging)."""
+    """Hyperparameters of the trees. `trees_per_round` of them are grown side by side and averaged (bagging).
 
+    `loss` is that of an error of log prices, `absolute` or `squared`: which is better is for tuning to say.
+    """
+
+    loss: str = "absolute"
     depth: int = 7
     eta: float = 0.06
     rounds: int = 520
-    trees_per_round: int = 4
+    trees_per_round: int = 6
     min_child_weight: float = 20.0
-    subsample: float = 0.73
+    subsample: float = 0.65
     colsample: float = 0.4
     reg_lambda: float = 1.8
     max_bin: int = 256
 
+    def with_rounds(self, rounds: int) -> "BoosterParameters":
+        """As many rounds with longer or shorter steps, so that they lead about as far."""
+        return replace(self, eta=min(LONGEST_STEP, self.eta * self.rounds / rounds), rounds=rounds)
+
     @property
     def coarse(self) -> "BoosterParameters":
         """A tenth of the work, for many fits whose ranking or residuals matter, not the last digit of their error."""
-        return replace(self, eta=min(0.3, 2.5 * self.eta), rounds=max(1, round(self.rounds / 2.5)), trees_per_round=1)
+        far = math.ceil(self.eta * self.rounds / LONGEST_STEP)
+        rounds = max(round(self.rounds / 2.5), min(self.rounds, far))
+        return replace(self.with_rounds(rounds), trees_per_round=1)
 
 
 @dataclass(frozen=True)

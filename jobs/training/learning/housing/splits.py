@@ -48,7 +48,7 @@ def split(sales: Sales, job: JobParameters) -> Split:
     try:
         return _divide(sales, job)
     except TooLittleDataError:
-        return _divide(sales, replace(job, **dict.fromkeys(CUTOFFS, AUTO)))
+        return _divide(sales, replace(job, train_before=AUTO, eval_before=AUTO, holdout_before=AUTO))
 
 
 def _divide(sales: Sales, job: JobParameters) -> Split:

@@ -94,7 +94,12 @@ def _tune(divided: Split, job: JobParameters) -> Tuning:
     lesson = Lesson(ground.table, ground.deflated, ground.view(houses), outcome)
     seconds = job.time_budget_seconds
     return tune(
-        lesson, BoosterParameters(rounds=job.rounds), seed=job.seed, trials=job.trials, seconds=seconds, report=say
+        lesson,
+        BoosterParameters(rounds=job.rounds),
+        seed=job.seed,
+        trials=job.trials,
+        seconds=seconds,
+        report=say,
     )
 
 
@@ -195,4 +200,5 @@ def _say_scores(name: str, scores: Mapping[str, Any]) -> None:
 
 
 def _inline(values: Mapping[str, Any]) -> str:
-    return " ".join(f"{name}={value:.4g}" for name, value in values.items())
+    shown = {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in values.items()}
+    return " ".join(f"{name}={value}" for name, value in shown.items())

@@ -10,7 +10,7 @@ import optuna
 import xgboost
 from xgboost.callback import TrainingCallback
 
-from .booster import fit_trees
+from .booster import OBJECTIVES, fit_trees
 from .dataset import Array
 from .features import Table
 from .parameters import BoosterParameters
@@ -40,7 +40,7 @@ class Trial:
     """
 
     number: int
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, Any]
     score: float
     is_pruned: bool
     curve: tuple[tuple[int, float, float], ...]
@@ -92,7 +92,7 @@ class Tuning:
 def tune(
     lesson: Lesson, defaults: BoosterParameters, *, seed: int, trials: int, seconds: float, report: Report
 ) -> Tuning:
-    """Find good parameters by coarse fits. The first trial is the defaults; the time budget ends the search.
+    """Find good parameters by coarse fits. First the defaults, then with their other loss; the budget ends the search.
 
     A trial whose error is above the median of those before it, a third of the way and later, is pruned.
     """
@@ -101,6 +101,7 @@ def tune(
     pruner = optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=round(PRUNE_AFTER * rounds))
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
     study.enqueue_trial(_searched(defaults))
+    study.enqueue_trial(_searched(replace(defaults, loss="squared")))
     done: list[Trial] = []
     deadline = time.monotonic() + seconds
 
@@ -139,6 +140,7 @@ def suggest(trial: optuna.trial.BaseTrial, defaults: BoosterParameters) -> Boost
     """The search space."""
     return replace(
         defaults,
+        loss=str(trial.suggest_categorical("loss", tuple(OBJECTIVES))),
         depth=int(trial.suggest_int("depth", 4, 9)),  # the sampler gives an integer of NumPy
         min_child_weight=trial.suggest_float("min_child_weight", 2.0, 60.0, log=True),
         subsample=trial.suggest_float("subsample", 0.5, 0.95),
