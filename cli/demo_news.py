@@ -176,16 +176,20 @@ def serve_sentiment(target: Target, on_state: Callable[[str], None] = lambda _: 
 
     Nothing happens when that very bundle serves already.
     """
+    with tempfile.TemporaryDirectory() as scratch:
+        return serve_bundle(target, bundles.delivery(pack_lexicon(Path(scratch)).archive), on_state)
+
+
+def serve_bundle(target: Target, packed: bundles.Delivery, on_state: Callable[[str], None] = lambda _: None) -> int:
+    """The same for any bundle of a sentiment model."""
     spec = lifecycle.spec_of(MODEL)
     if not isinstance(spec, ClassifierSpec):
         raise CommandError(f"{MODEL} is no classifier")
     current = lifecycle.current(target, MODEL)
-    with tempfile.TemporaryDirectory() as scratch:
-        packed = bundles.delivery(pack_lexicon(Path(scratch)).archive)
-        if current.get("bundle_sha256") == packed.bundle_sha256:
-            return int(current["version"])
-        arn = bundles.register(target, spec, packed)
-        output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
+    if current.get("bundle_sha256") == packed.bundle_sha256:
+        return int(current["version"])
+    arn = bundles.register(target, spec, packed)
+    output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
     if output.get("outcome") != lifecycle.REGISTERED:
         raise CommandError(f"The gate did not let the sentiment model through:\n{lifecycle.training_message(output)}")
     known = lifecycle.deployments(target)

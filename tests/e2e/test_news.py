@@ -12,9 +12,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from cli.demo_news import run_machine, run_news, serve_sentiment
+from cli import bundles, executions, lifecycle
+from cli.demo_news import run_machine, run_news, serve_bundle, serve_sentiment
 from cli.news_facts import FeedFact, NewsFacts, RecommendationFact
 from cli.target import Target
+from jobs.sentiment.evaluation import Labelled
+from jobs.sentiment.pack import pack_lexicon
 from localcloud.control import Cloud
 
 pytestmark = pytest.mark.aws
@@ -74,6 +77,22 @@ class News:
             ticker,
         )
         return recommendation_id
+
+    def label_anew(self) -> str:
+        """Have one story classified again; returns the version of the model that did it."""
+        self.execute(
+            """
+            UPDATE inbound_events_raw SET processed_at = NULL, attempts = 0
+            WHERE event_uid = (SELECT min(event_uid) FROM inbound_events_raw)
+            """
+        )
+        assert self.run(CLASSIFY)["stored"] >= 1
+        with psycopg.connect(self.dsn) as connection:
+            row = connection.execute(
+                "SELECT model_version FROM inbound_events_classified ORDER BY event_uid LIMIT 1"
+            ).fetchone()
+        assert row is not None
+        return str(row[0])
 
     @contextmanager
     def halted(self) -> Iterator[None]:
@@ -232,6 +251,24 @@ def test_dispatchers_at_once_send_an_order_once(news: News) -> None:
 
 def test_the_model_that_serves_is_not_registered_again(news: News) -> None:
     assert serve_sentiment(news.target) == news.report["model"]["version"]
+
+
+def test_a_version_of_the_sentiment_model_is_rolled_back(news: News, tmp_path: Path) -> None:
+    # Given a second bundle that has come through the gate and serves, and a story that it has labelled
+    words = {"positive": "profit rises sharply", "negative": "profit falls sharply", "neutral": "to report on Friday"}
+    rows = [Labelled(f"Company {n} {text}", label) for n in range(80) for label, text in words.items()]
+    first = news.report["model"]["version"]
+    second = serve_bundle(news.target, bundles.delivery(pack_lexicon(tmp_path, {"made-up": rows}).archive))
+    assert second == first + 1
+    versions = [news.label_anew()]
+    # When it is rolled back
+    before = lifecycle.rollback_version(news.target, "sentiment", None)
+    arn = lifecycle.start_rollback(news.target, "sentiment", before)
+    executions.follow(news.target, arn, timeout_seconds=300)
+    # Then the first serves again, and says so in the labels that it gives
+    assert lifecycle.current(news.target, "sentiment")["version"] == first
+    versions.append(news.label_anew())
+    assert versions[0] != versions[1]
 
 
 # --- switches and the watchdog -------------------------------------------------------------------------------------
