@@ -1,8 +1,8 @@
 """Gradient boosted trees (XGBoost) of log prices, monotone where the schema says so.
 
 By default they minimise absolute errors: some sales are between relatives or of ruins, and on King County that was .2
-points of MAPE. Where a flat's price is nearly a rule, as in Singapore, squared ones were better by .1. Averaging a few
-trees in each round was another .1 everywhere.
+points of MAPE, averaging a few trees in each round another .1. Where a flat's price is nearly a rule, as in Singapore,
+squared ones were better by .1; tuning tries both.
 """
 
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from .dataset import NUMBER, Array, Houses, Schema
 from .encoders import Encoder, keys_of
 from .hedonic import Hedonic
 
-HEDONIC = "hedonic"
+HEDONIC, MONTH = "hedonic", "month"
 ROOMS, YEAR = "rooms", "year"  # units that are known here
 
 
@@ -39,7 +39,7 @@ def assemble(
     names = [column.name for column in houses.schema.numbers]
     monotone = [column.monotone for column in houses.schema.numbers]
     blocks = [houses.numbers]
-    for name, values in (*_ratios(houses), *_newest(houses), *_diagonals(houses)):
+    for name, values in (*_month(houses), *_ratios(houses), *_newest(houses), *_diagonals(houses)):
         names.append(name)
         blocks.append(values[:, None])
     for key, values in encodings:
@@ -55,6 +55,11 @@ def build(houses: Houses, encoders: Sequence[Encoder], hedonic: Hedonic, past: P
     """Features of houses that are to be valued."""
     encodings = [(encoder.categories, encoder.apply(houses)) for encoder in encoders]
     return assemble(houses, encodings, hedonic.predict(houses), past.features(houses))
+
+
+def _month(houses: Houses) -> Iterator[tuple[str, Array]]:
+    """When: prices here are at one level, but places and kinds rise and fall against each other."""
+    yield MONTH, houses.months.astype(np.float64)
 
 
 def _ratios(houses: Houses) -> Iterator[tuple[str, Array]]:

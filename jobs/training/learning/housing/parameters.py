@@ -9,7 +9,7 @@ from ..errors import InvalidParameterError
 from .dataset import parse_day
 
 AUTO = "auto"
-LONGEST_STEP = 0.4  # of the way to the residual, in one round
+LONGEST_STEP = 0.3  # of the way to the residual, in one round
 CUTOFFS = ("train_before", "eval_before", "holdout_before")
 
 

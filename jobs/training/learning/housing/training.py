@@ -95,7 +95,7 @@ def _tune(divided: Split, job: JobParameters) -> Tuning:
     seconds = job.time_budget_seconds
     return tune(
         lesson,
-        BoosterParameters(rounds=job.rounds),
+        BoosterParameters().with_rounds(job.rounds),
         seed=job.seed,
         trials=job.trials,
         seconds=seconds,
