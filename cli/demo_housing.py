@@ -265,7 +265,7 @@ def _table(report: dict[str, Any]) -> Table:
         table.add_row(
             f"version {contest['challenger']} beside {contest['champion']}",
             f"{'better' if contest['won'] else 'not better'}: mean relative error {contest['improvement']:+.1%} "
-            f"({low:+.1%} … {high:+.1%} at all times), {contest['pairs']} houses",
+            f"({low:+.1%} … {high:+.1%} at all times, outliers clipped), {contest['pairs']} houses",
         )
     table.add_row("drift", f"found, and answered by a training: version {report['versions'][-1]}")
     return table
