@@ -23,7 +23,7 @@ from cli.target import Target
 MODEL = "housing"
 SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "housing"
 FIRST_YEARS, MORE_YEARS, ASKED_YEAR = ("2006", "2007", "2008"), ("2009",), "2010"
-HASTY, THOROUGH = {"trials": "1", "rounds": "30"}, {"trials": "2", "rounds": "200"}
+HASTY, THOROUGH = {"trials": "1", "rounds": "5"}, {"trials": "2", "rounds": "200"}
 ROWS_A_REQUEST = 100
 LARGER = 1.6  # what drift makes of every area
 WAIT_SECONDS = 300
