@@ -154,9 +154,11 @@ def differences(case: Case, invocation: Invocation) -> str:
 
 
 def _contains(whole: Any, part: Any) -> bool:
-    """Whether every key that `part` names is in `whole` with that value."""
+    """Whether every key that `part` names is in `whole` with that value; of a list, in each of its elements."""
     if isinstance(part, dict):
         return isinstance(whole, dict) and all(key in whole and _contains(whole[key], part[key]) for key in part)
+    if isinstance(part, list):
+        return isinstance(whole, list) and len(whole) == len(part) and all(map(_contains, whole, part))
     return bool(whole == part)
 
 

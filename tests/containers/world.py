@@ -92,33 +92,7 @@ def running(image: str) -> Iterator[World]:
         world = World(
             aws_url=f"http://{bind}:{aws_port}",
             answers_url=f"http://{seen}:{answers_port}",
-            values={
-                "DATABASE_SECRET_ID": DATABASE_SECRET,
-                "APPLICATION_SECRET_ID": APPLICATION_SECRET,
-                "DATABASE_SSLMODE": "prefer",
-                "DATA_BUCKET": builders.BUCKET,
-                "CAPTURE_QUEUE_URL": f"http://{seen}:{aws_port}/{builders.ACCOUNT}/{CAPTURE_QUEUE}",
-                "ENVIRONMENT": "local",
-                "COST_CENTER": "local",
-                "FRED_SOURCE": "pack",
-                "FRED_API_KEY_SECRET_ID": FRED_SECRET,
-                "INFERENCE_IMAGE": "sagemaker-xgboost:3.2-0",
-                "ENDPOINT_ROLE_ARN": ENDPOINT_ROLE,
-                "DEPLOY_STATE_MACHINE_ARN": DEPLOY_PROCESS,
-                "JUDGE_STATE_MACHINE_ARN": JUDGE_PROCESS,
-                "TRADING_MODE": "dry-run",
-                "MARKET_HOURS": "nyse",
-                "MAX_TRADES_PER_DAY": "20",
-                "MAX_TRADE_NOTIONAL_USD": "1000",
-                "MAX_POSITION_NOTIONAL_USD": "5000",
-                "MAX_DAILY_LOSS_USD": "200",
-                "COOLDOWN_SECONDS": "3600",
-                "SHORT_SELLING": "false",
-                "ALPACA_SECRET_ID": "",
-                "ALLOW_PRIVATE_HOSTS": "false",
-                "MARKET_DATA_URL": "http://127.0.0.1:9",
-                "MARKET_DATA_FEED": "iex",
-            },
+            values=values(f"http://{seen}:{aws_port}"),
             endpoints={
                 "AWS_ENDPOINT_URL": f"http://{seen}:{aws_port}",
                 "FRED_CSV_URL": f"http://{seen}:{fred_port}/graph/fredgraph.csv",
@@ -128,6 +102,41 @@ def running(image: str) -> Iterator[World]:
         )
         _furnish(world, database, host=seen, port=database_port)
         yield world
+
+
+def values(aws_url: str) -> dict[str, str]:
+    """What the variables that the stacks declare have here; `aws_url` is AWS as containers see it."""
+    return {
+        "DATABASE_SECRET_ID": DATABASE_SECRET,
+        "APPLICATION_SECRET_ID": APPLICATION_SECRET,
+        "DATABASE_SSLMODE": "prefer",
+        "DATA_BUCKET": builders.BUCKET,
+        "CAPTURE_QUEUE_URL": f"{aws_url}/{builders.ACCOUNT}/{CAPTURE_QUEUE}",
+        "ENVIRONMENT": "local",
+        "COST_CENTER": "local",
+        "FRED_SOURCE": "pack",
+        "FRED_API_KEY_SECRET_ID": FRED_SECRET,
+        "INFERENCE_IMAGE": "sagemaker-xgboost:3.2-0",
+        "ENDPOINT_ROLE_ARN": ENDPOINT_ROLE,
+        "DEPLOY_STATE_MACHINE_ARN": DEPLOY_PROCESS,
+        "JUDGE_STATE_MACHINE_ARN": JUDGE_PROCESS,
+        "TRAINING_INSTANCE_TYPE": "ml.m5.large",
+        "TRAINING_TIME_LIMIT_SECONDS": "1800",
+        "RETRAIN_COOLDOWN_DAYS_MAX": "365",
+        "FEED_CONTACT": "",
+        "TRADING_MODE": "dry-run",
+        "MARKET_HOURS": "nyse",
+        "MAX_TRADES_PER_DAY": "20",
+        "MAX_TRADE_NOTIONAL_USD": "1000",
+        "MAX_POSITION_NOTIONAL_USD": "5000",
+        "MAX_DAILY_LOSS_USD": "200",
+        "COOLDOWN_SECONDS": "3600",
+        "SHORT_SELLING": "false",
+        "ALPACA_SECRET_ID": "",
+        "ALLOW_PRIVATE_HOSTS": "false",
+        "MARKET_DATA_URL": "http://127.0.0.1:9",
+        "MARKET_DATA_FEED": "iex",
+    }
 
 
 def _furnish(world: World, database: Connection, *, host: str, port: int) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from localcloud.flat_template import TemplateError, flatten
+from tests.containers import world
 from tests.containers.cases import CASES, Case
 from tests.containers.run import differences, understand
 
-EVENTS = Path(__file__).parents[3] / "events"
+REPOSITORY = Path(__file__).parents[3]
+EVENTS, STACKS = REPOSITORY / "events", REPOSITORY / "stacks"
 FOUNDATION = """
 Resources:
   PowertoolsLayer: { Type: "AWS::Serverless::LayerVersion", Properties: { ContentUri: PowertoolsLayer } }
@@ -95,11 +97,39 @@ def test_only_the_expected_result_is_a_success(stdout: str, wrong: str) -> None:
     assert bool(found) == bool(wrong)
 
 
+@pytest.mark.parametrize(
+    ("stdout", "wrong"),
+    [
+        ('{"files": [{"known": true, "rows": 1}]}', ""),
+        ('{"files": [{"known": false}]}', "gave"),
+        ('{"files": []}', "gave"),
+        ('{"files": [{"known": true}, {"known": true}]}', "gave"),
+        ('{"files": null}', "gave"),
+    ],
+)
+def test_each_element_of_a_list_needs_to_have_what_is_expected_of_it(stdout: str, wrong: str) -> None:
+    found = differences(Case("a/b_c/d", {"files": [{"known": True}]}), understand(stdout, "log"))
+    assert wrong in found
+    assert bool(found) == bool(wrong)
+
+
 def test_an_expected_error_is_a_success_and_another_one_is_not() -> None:
     case = Case("a/b_c/d", error="NotFoundError")
     assert not differences(case, understand('{"errorMessage": "no", "errorType": "NotFoundError"}', ""))
     assert differences(case, understand('{"errorMessage": "no", "errorType": "ConflictError"}', ""))
     assert differences(case, understand("{}", ""))
+
+
+def test_containers_have_a_value_for_each_variable_of_each_stack(tmp_path: Path) -> None:
+    # Given the stacks as a build lays them out
+    for stack in [*STACKS.glob("*.yaml"), REPOSITORY / "template.yaml"]:
+        target = tmp_path if stack.stem == "template" else tmp_path / stack.stem
+        target.mkdir(exist_ok=True)
+        (target / "template.yaml").write_text(stack.read_text())
+
+    # When they are flattened with the values of the containers' world, Then none is missing
+    flat = flatten(tmp_path, world.values("http://172.17.0.1:4566"), {})
+    assert "RequestRetrainingFunction" in flat["Resources"]
 
 
 def test_each_sample_event_has_one_case() -> None:
