@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from bellwether.domain.bundle import VersionFacts, reference_key
+from bellwether.domain.catalogue import model_spec
 from bellwether.domain.sentiment import StoryLine, answers_key, batch_key
 from tests import builders
 from tests.containers.world import ENDPOINT_ROLE, NEWEST_PACK, OLDER_PACK, SAMPLES, World
@@ -173,7 +174,8 @@ def golden_answer(world: World, event: Event) -> Event:
     """The endpoint answers the golden request as the model did when it was trained."""
     golden = {"request": builders.GOLDEN_REQUEST, "response": builders.GOLDEN_RESPONSE}
     world.put(event["golden_key"], json.dumps(golden).encode())
-    world.endpoint_says(json.dumps(builders.GOLDEN_RESPONSE | {"model_version": builders.bundle().version}))
+    version = model_spec(event["model"]).model_version(event["bundle_sha256"])
+    world.endpoint_says(json.dumps(builders.GOLDEN_RESPONSE | {"model_version": version}))
     return event
 
 
@@ -231,7 +233,7 @@ def champion_serves(world: World, event: Event) -> Event:
 
 def nothing_deployed_before(world: World, event: Event) -> Event:
     """There is no current version, and the endpoint is the plan's."""
-    world.client("ssm").delete_parameter(Name=CURRENT_VERSION)
+    world.client("ssm").delete_parameters(Names=[CURRENT_VERSION])  # which minds none that is not there
     world.client("sagemaker").delete_endpoint(EndpointName=ENDPOINT)
     return event
 
