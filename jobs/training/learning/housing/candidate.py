@@ -32,7 +32,7 @@ SOURCE = Path(__file__).resolve().parents[2]  # the folder of train.py
 SERVED = (
     "inference.py",
     "learning/__init__.py",
-    *(f"learning/{name}.py" for name in ("bundle", "errors", "months", "requests")),
+    *(f"learning/{name}.py" for name in ("bundle", "errors", "requests")),
     "learning/housing/__init__.py",
     *(
         f"learning/housing/{name}.py"
