@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.catalogue import HOUSING
-from cli import demo_housing, lifecycle
+from bellwether.domain.catalogue import CATALOGUE, HOUSING
+from cli import demo_housing, executions, lifecycle
 from cli.problems import CommandError
 from cli.target import Target
 from localcloud.control import Cloud
+from tests.e2e.flow import WAIT_SECONDS
 from tests.e2e.test_upkeep import decided
 
 pytestmark = pytest.mark.aws
@@ -46,6 +47,15 @@ def test_drift_is_answered_by_a_training_that_a_person_approves(
     assert decided(cloud, "retrain_model")[-1][:2] == (HOUSING.name, "accepted")
     # And what came of it serves, once it was approved
     assert lifecycle.current(target, HOUSING.name)["version"] == told["versions"][-1]
+
+
+def test_a_look_at_every_model_leaves_none_out(told: dict[str, Any], target: Target) -> None:
+    # Given a model that serves and others that may not; When all are looked at
+    arn = executions.start(target, target.output("MonitorModelsStateMachineArn"), {})
+    looks = {each["model"]: each for each in executions.follow(target, arn, timeout_seconds=WAIT_SECONDS)["looks"]}
+    # Then each has its answer
+    assert set(looks) == set(CATALOGUE)
+    assert looks[HOUSING.name]["measured"]
 
 
 def test_what_does_not_fit_the_bundle_s_schema_is_named(told: dict[str, Any], target: Target) -> None:
