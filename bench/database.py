@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
-from bellwether.adapters.migration_files import PackagedMigrations
-from bellwether.adapters.postgres_schema import PostgresSchema
-from bellwether.domain.database import DatabaseLogin
+from bellwether.operations.adapters.migration_files import PackagedMigrations
+from bellwether.operations.adapters.postgres_schema import PostgresSchema
+from bellwether.shared.domain.database import DatabaseLogin
 from localcloud import ports
 from localcloud.home import Home
 from localcloud.postgres import Postgres

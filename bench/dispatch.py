@@ -25,16 +25,16 @@ from uuid import uuid4
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.adapters.broker_dry_run import DryRunBroker
-from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.postgres import Database, connect
-from bellwether.adapters.postgres_dispatch import PostgresExecutions, PostgresRecommendations
-from bellwether.domain.database import DatabaseLogin
-from bellwether.domain.dispatch import DRY_RUN, DispatchPolicy
-from bellwether.domain.market_calendar import MarketHours
-from bellwether.usecases.claim_recommendations import claim_recommendations
-from bellwether.usecases.execute_orders import execute_orders
-from bellwether.usecases.settle_executions import settle_executions
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.adapters.postgres import Database, connect
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.trading.adapters.broker_dry_run import DryRunBroker
+from bellwether.trading.adapters.postgres_dispatch import PostgresExecutions, PostgresRecommendations
+from bellwether.trading.domain.dispatch import DRY_RUN, DispatchPolicy
+from bellwether.trading.domain.market_calendar import MarketHours
+from bellwether.trading.usecases.claim_recommendations import claim_recommendations
+from bellwether.trading.usecases.execute_orders import execute_orders
+from bellwether.trading.usecases.settle_executions import settle_executions
 from bench.database import embedded_database
 
 OUTPUT = Path("build/bench")

@@ -30,9 +30,9 @@ from rich.table import Table
 from scipy import stats  # type: ignore[import-untyped]
 from scipy.signal import lfilter  # type: ignore[import-untyped]
 
-from bellwether.domain.catalogue import MonitorPolicy
-from bellwether.domain.drift import Column, Tally, compare, learned, look, tally
-from bellwether.domain.models import CategoricalReference, NumericReference, Reference
+from bellwether.models.domain.catalogue import MonitorPolicy
+from bellwether.models.domain.models import CategoricalReference, NumericReference, Reference
+from bellwether.monitoring.domain.drift import Column, Tally, compare, learned, look, tally
 
 OUTPUT = Path("build/bench")
 EVIDENTLY = Path(".venvs/evidently/bin/python")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bellwether.domain.series_catalogue import spec_of
+from bellwether.datasets.domain.series_catalogue import spec_of
 from jobs.training.learning.macro.dataset import Panel, Series
 from jobs.training.learning.months import parse_month
 

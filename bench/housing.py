@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.domain.sales_layouts import AMES, CANBERRA, HDB, KING_COUNTY, SalesLayout
+from bellwether.datasets.domain.sales_layouts import AMES, CANBERRA, HDB, KING_COUNTY, SalesLayout
 from jobs.training.learning.housing.baseline import fit_median_by_place
 from jobs.training.learning.housing.dataset import Column, Houses, Sales, Schema, parse_day, parse_sales
 from jobs.training.learning.housing.fitting import fit_valuer, lay_ground

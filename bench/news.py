@@ -29,15 +29,15 @@ import feedparser  # type: ignore[import-untyped]
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.adapters.feed_documents import FeedparserReader
-from bellwether.adapters.postgres import Database, connect
-from bellwether.adapters.postgres_feeds import PostgresFeeds
-from bellwether.domain.database import DatabaseLogin
-from bellwether.domain.feeds import DueFeed, FetchResult, ListedFeed, after
-from bellwether.domain.stories import as_batch, content_sha256, event_uid
-from bellwether.ports.feeds import FeedAnswer
-from bellwether.ports.objects import ObjectStore
-from bellwether.usecases.fetch_feeds import RESULTS, fetch_feeds
+from bellwether.news.adapters.feed_documents import FeedparserReader
+from bellwether.news.adapters.postgres_feeds import PostgresFeeds
+from bellwether.news.domain.feeds import DueFeed, FetchResult, ListedFeed, after
+from bellwether.news.domain.stories import as_batch, content_sha256, event_uid
+from bellwether.news.ports.feeds import FeedAnswer
+from bellwether.news.usecases.fetch_feeds import RESULTS, fetch_feeds
+from bellwether.shared.adapters.postgres import Database, connect
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.ports.objects import ObjectStore
 from bench.database import at_a_distance, embedded_database
 
 OUTPUT = Path("build/bench")

@@ -20,12 +20,12 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.adapters.postgres import Database, connect
-from bellwether.adapters.postgres_telemetry import SITUATIONS, PostgresSignals, situation_parameters
-from bellwether.domain.bars import bar_starts
-from bellwether.domain.database import DatabaseLogin
-from bellwether.domain.market_calendar import last_sessions
-from bellwether.domain.signals import INTRADAY, Signal, judge
+from bellwether.shared.adapters.postgres import Database, connect
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.trading.adapters.postgres_telemetry import SITUATIONS, PostgresSignals, situation_parameters
+from bellwether.trading.domain.bars import bar_starts
+from bellwether.trading.domain.market_calendar import last_sessions
+from bellwether.trading.domain.signals import INTRADAY, Signal, judge
 from bench.database import embedded_database
 
 OUTPUT = Path("build/bench")

@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.domain.tickers import Listing, TickerFinder, parse_listings
+from bellwether.news.domain.tickers import Listing, TickerFinder, parse_listings
 from bench.labelled import SETS, VARIABLE, Half, half_of, rows_of, shared_data
 from jobs.sentiment.classifying.lexicon.model import WORD_LIST_FILE, LexiconClassifier
 from jobs.sentiment.classifying.lexicon.wordlist import WordList
@@ -97,7 +97,9 @@ def lexicon_speed() -> float:
 
 def companies(folder: Path) -> list[Companies]:
     """Both halves of the headlines that a publisher filed under a symbol."""
-    listings = parse_listings((ROOT / "layers/bellwether/bellwether/data/us_symbols.csv").read_text(encoding="utf-8"))
+    listings = parse_listings(
+        (ROOT / "layers/bellwether/bellwether/news/data/us_symbols.csv").read_text(encoding="utf-8")
+    )
     finder = TickerFinder(listings)
     bare = TickerFinder(Listing(listing.symbol) for listing in listings)
     by_symbol = {listing.symbol: listing for listing in listings}

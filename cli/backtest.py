@@ -17,11 +17,19 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from bellwether.domain.bars import Timeframe
-from bellwether.domain.errors import BellwetherError
-from bellwether.domain.market_calendar import MarketHours
-from bellwether.domain.signals import DAILY, INTRADAY, Story
-from bellwether.usecases.backtest import BacktestReport, BacktestTerms, History, Performance, Progress, Trade, backtest
+from bellwether.shared.domain.errors import BellwetherError
+from bellwether.trading.domain.bars import Timeframe
+from bellwether.trading.domain.market_calendar import MarketHours
+from bellwether.trading.domain.signals import DAILY, INTRADAY, Story
+from bellwether.trading.usecases.backtest import (
+    BacktestReport,
+    BacktestTerms,
+    History,
+    Performance,
+    Progress,
+    Trade,
+    backtest,
+)
 from cli.market_files import BarFiles, Findings, read_bars, read_stories
 from cli.problems import CommandError
 

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.domain.batch import INPUT_FILE, INPUT_LIMIT_BYTES, NAME, BatchReport, batch_folder, report_key
-from bellwether.domain.catalogue import CATALOGUE
+from bellwether.models.domain.batch import INPUT_FILE, INPUT_LIMIT_BYTES, NAME, BatchReport, batch_folder, report_key
+from bellwether.models.domain.catalogue import CATALOGUE
 from cli import executions
 from cli.lifecycle import caller, spec_of
 from cli.problems import CommandError

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bellwether.domain.bundle import EVALUATION_FILE, MANIFEST_FILE
-from bellwether.domain.catalogue import ClassifierSpec
+from bellwether.models.domain.bundle import EVALUATION_FILE, MANIFEST_FILE
+from bellwether.models.domain.catalogue import ClassifierSpec
 from cli import executions, lifecycle
 from cli.models import AsJson, Model
 from cli.problems import CommandError

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.domain.models import EvaluationReport
+from bellwether.models.domain.models import EvaluationReport
 from cli import executions, lifecycle
 from cli.chart import BacktestPoint, draw_backtest
 from cli.demo_housing import begin_housing, run_housing

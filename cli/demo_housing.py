@@ -13,9 +13,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.domain.catalogue import ValuationSpec
-from bellwether.domain.experiment import Decider, Mode
-from bellwether.domain.sales_layouts import AMES
+from bellwether.datasets.domain.sales_layouts import AMES
+from bellwether.models.domain.catalogue import ValuationSpec
+from bellwether.models.domain.experiment import Decider, Mode
 from cli import executions, lifecycle, monitor, sales, trials
 from cli.problems import CommandError
 from cli.target import Target

@@ -15,8 +15,8 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.domain.catalogue import ClassifierSpec
-from bellwether.domain.signals import INTRADAY
+from bellwether.models.domain.catalogue import ClassifierSpec
+from bellwether.trading.domain.signals import INTRADAY
 from cli import bundles, executions, lifecycle
 from cli.news_chart import TickerFacts, draw_ticker
 from cli.news_facts import FeedFact, NewsFacts, RecommendationFact, StoryFact

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bellwether.domain.experiment import Decider, Mode
+from bellwether.models.domain.experiment import Decider, Mode
 from cli import executions, lifecycle, trials
 from cli.models import WAIT_SECONDS, AsJson, Model, Yes
 from cli.target import Target, current_target

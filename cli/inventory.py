@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 from rich.table import Table
 
-from bellwether.domain.archive import ARCHIVED, TRUE
-from bellwether.domain.catalogue import CATALOGUE
-from bellwether.domain.experiment import Experiment, Mode
+from bellwether.models.domain.archive import ARCHIVED, TRUE
+from bellwether.models.domain.catalogue import CATALOGUE
+from bellwether.models.domain.experiment import Experiment, Mode
 from cli import lifecycle
 from cli.problems import CommandError
 from cli.target import Target

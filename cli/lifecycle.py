@@ -14,11 +14,11 @@ from typing import Any
 
 from rich.table import Table
 
-from bellwether.domain.catalogue import ModelSpec, TrainedSpec, model_spec
-from bellwether.domain.deployment import Action, execution_name, parse_current
-from bellwether.domain.errors import InvalidInputError
-from bellwether.domain.fred_layout import INBOX, MERGED_CSV, QUARANTINE, VINTAGES
-from bellwether.domain.judging import family_of
+from bellwether.datasets.domain.fred_layout import INBOX, MERGED_CSV, QUARANTINE, VINTAGES
+from bellwether.models.domain.catalogue import ModelSpec, TrainedSpec, model_spec
+from bellwether.models.domain.deployment import Action, execution_name, parse_current
+from bellwether.models.domain.judging import family_of
+from bellwether.shared.domain.errors import InvalidInputError
 from cli import executions
 from cli.problems import CommandError
 from cli.target import Target

@@ -12,9 +12,9 @@ from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
 
-from bellwether.domain.bars import Bar, Timeframe, checked
-from bellwether.domain.errors import InvalidInputError
-from bellwether.domain.signals import Story
+from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.trading.domain.bars import Bar, Timeframe, checked
+from bellwether.trading.domain.signals import Story
 from cli.problems import CommandError
 
 TIMES = ("timestamp", "ts", "datetime", "date", "time")

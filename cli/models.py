@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bellwether.domain.catalogue import CATALOGUE, FRED, TrainedSpec, ValuationSpec
+from bellwether.models.domain.catalogue import CATALOGUE, FRED, TrainedSpec, ValuationSpec
 from cli import executions, inventory, lifecycle, questions, sales, trials
 from cli.problems import CommandError
 from cli.target import current_target

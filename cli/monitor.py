@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bellwether.domain.monitoring import AccuracyReport, ColumnReport, MonitorReport
+from bellwether.monitoring.domain.monitoring import AccuracyReport, ColumnReport, MonitorReport
 from cli import executions
 from cli.lifecycle import spec_of
 from cli.problems import CommandError

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from bellwether.domain.signals import SignalRule, Story, sentiment_at
+from bellwether.trading.domain.signals import SignalRule, Story, sentiment_at
 from cli.news_facts import PriceFact, RecommendationFact, StoryFact
 
 _COLOURS = {"positive": "#2a9d5c", "negative": "#c8443c", "neutral": "#888888"}

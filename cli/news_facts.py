@@ -10,7 +10,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 
-from bellwether.domain.decisions import Gate
+from bellwether.shared.domain.decisions import Gate
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bellwether.domain.catalogue import ValuationSpec
-from bellwether.domain.sales_layouts import SCHEMA_SUFFIX
+from bellwether.datasets.domain.sales_layouts import SCHEMA_SUFFIX
+from bellwether.models.domain.catalogue import ValuationSpec
 from cli import lifecycle
 from cli.target import Target
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from rich.table import Table
 
-from bellwether.domain.deployment import APPROVED_FOR, EXPERIMENT, Action, Approval
-from bellwether.domain.experiment import Decider, Mode
+from bellwether.models.domain.deployment import APPROVED_FOR, EXPERIMENT, Action, Approval
+from bellwether.models.domain.experiment import Decider, Mode
 from cli import executions, lifecycle
 from cli.problems import CommandError
 from cli.target import Target

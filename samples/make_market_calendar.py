@@ -1,4 +1,4 @@
-"""Make layers/bellwether/bellwether/domain/market_sessions.py: when the New York Stock Exchange was and will be open.
+"""Make trading/domain/market_sessions.py: when the New York Stock Exchange was and will be open.
 
 The library `exchange_calendars` (in the group `dev`) knows it, but brings pandas along, which is too heavy for a
 function; what it says fits into some fifty lines. Run once a year, and after an unplanned closing:
@@ -21,7 +21,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2032
 NEW_YORK = ZoneInfo("America/New_York")
 STANDARD_OFFSET = timedelta(hours=-5)
 REGULAR_OPEN = time(9, 30)
-TARGET = Path(__file__).parents[1] / "layers/bellwether/bellwether/domain/market_sessions.py"
+TARGET = Path(__file__).parents[1] / "layers/bellwether/bellwether/trading/domain/market_sessions.py"
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from bellwether.domain.bars import bar_starts
-from bellwether.domain.market_calendar import Session, sessions_between
+from bellwether.trading.domain.bars import bar_starts
+from bellwether.trading.domain.market_calendar import Session, sessions_between
 
 FOLDER = Path(__file__).parent / "market"
 FIRST_DAY, LAST_DAY = date(2026, 3, 2), date(2026, 3, 20)

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bellwether.domain.market_calendar import Session, sessions_between
+from bellwether.trading.domain.market_calendar import Session, sessions_between
 
 SEED = 20260309
 WEEK = (date(2026, 3, 9), date(2026, 3, 13))

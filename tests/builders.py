@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from bellwether.domain.capture import Actual, CaptureRecord
-from bellwether.domain.experiment import Experiment
+from bellwether.models.domain.capture import Actual, CaptureRecord
+from bellwether.models.domain.experiment import Experiment
 
 BUCKET = "fred-fintech-data-000000000000"
 DATASET = b"month,UNRATE,PAYEMS\n2019-11-30,3.6,151812\n2019-12-31,3.6,151959\n"

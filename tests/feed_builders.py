@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 from xml.sax.saxutils import escape
 
-from bellwether.domain.feeds import DueFeed, Entry, FetchResult
+from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TOKEN = UUID("6f0c1a52-3c55-4a3e-9d0b-2f6a1f3b7c11")

@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.containers import docker
+from tests.places import ROOT
 
-REPOSITORY = Path(__file__).parents[2]
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 RUNTIME_CLIENT = "awslambdaric==4.2.2"
 STAND_IN = "bellwether/lambda-python-stand-in"
@@ -118,11 +118,11 @@ def _copy_python(target: Path) -> None:
 
 def _copy_runtime(target: Path) -> None:
     """boto3 at the version that the project pins for the runtime, and the client of Lambda's runtime API."""
-    packages = REPOSITORY / ".venvs/runtime/lib" / PYTHON / "site-packages"
+    packages = ROOT / ".venvs/runtime/lib" / PYTHON / "site-packages"
     shutil.copytree(packages, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.pth"))
     subprocess.run(
         [
-            str(REPOSITORY / ".venvs/uv/bin/uv"),
+            str(ROOT / ".venvs/uv/bin/uv"),
             *("pip", "install", "--quiet", "--python", sys.executable, "--target", str(target), RUNTIME_CLIENT),
         ],
         check=True,

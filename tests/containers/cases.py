@@ -6,16 +6,16 @@ The cases run in this order, each on what the ones before it left: the migration
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from bellwether.domain.bundle import VersionFacts, reference_key
-from bellwether.domain.catalogue import model_spec
-from bellwether.domain.sentiment import StoryLine, answers_key, batch_key
+from bellwether.models.domain.bundle import VersionFacts, reference_key
+from bellwether.models.domain.catalogue import model_spec
+from bellwether.news.domain.sentiment import StoryLine, answers_key, batch_key
 from tests import builders
 from tests.containers.world import ENDPOINT_ROLE, NEWEST_PACK, OLDER_PACK, SAMPLES, World
 from tests.fakes import stories
+from tests.places import ROOT
 
 Event = dict[str, Any]
 SAMPLE_ANSWERS_URL = "http://localhost:4566/custom-resource-answers"
@@ -48,7 +48,7 @@ class Case:
 
 # --- operations -----------------------------------------------------------------------------------------------------
 
-NEWEST = max(path.name[:4] for path in (Path(__file__).parents[2] / "db" / "migrations").glob("[0-9]*.sql"))
+NEWEST = max(path.name[:4] for path in (ROOT / "db" / "migrations").glob("[0-9]*.sql"))
 DECISION_ID = "166735c2-e082-50aa-9778-4d381f8a86b5"
 
 
@@ -239,14 +239,14 @@ def nothing_deployed_before(world: World, event: Event) -> Event:
 
 
 INGEST = (
-    Case("models/ingest_series/object_created", {"dataset": {"series": 1}}, given=pack_dropped(OLDER_PACK)),
-    Case("models/ingest_series/schedule", {"quarantined": [], "dataset": {"series": 27, "last_month": "2016-05"}}),
-    Case("models/ingest_series/manual_pack", {"dataset": {"last_month": "2016-06"}}, given=pack_dropped(NEWEST_PACK)),
-    Case("models/ingest_series/manual_as_of", {"dataset": {"last_month": "2016-05"}}),
-    Case("models/ingest_series/manual_accept_shrunken", {"ingested": [], "dataset": {"series": 27}}),
-    Case("models/ingest_series/manual_defaults", {"ingested": [], "dataset": {"changed": False}}),
-    Case("models/ingest_series/manual_fred_csv", {"failed": [], "dataset": {"last_month": "2016-06"}}),
-    Case("models/ingest_series/manual_fred_api_vintages", {"failed": [], "dataset": {"series": 27}}),
+    Case("datasets/ingest_series/object_created", {"dataset": {"series": 1}}, given=pack_dropped(OLDER_PACK)),
+    Case("datasets/ingest_series/schedule", {"quarantined": [], "dataset": {"series": 27, "last_month": "2016-05"}}),
+    Case("datasets/ingest_series/manual_pack", {"dataset": {"last_month": "2016-06"}}, given=pack_dropped(NEWEST_PACK)),
+    Case("datasets/ingest_series/manual_as_of", {"dataset": {"last_month": "2016-05"}}),
+    Case("datasets/ingest_series/manual_accept_shrunken", {"ingested": [], "dataset": {"series": 27}}),
+    Case("datasets/ingest_series/manual_defaults", {"ingested": [], "dataset": {"changed": False}}),
+    Case("datasets/ingest_series/manual_fred_csv", {"failed": [], "dataset": {"last_month": "2016-06"}}),
+    Case("datasets/ingest_series/manual_fred_api_vintages", {"failed": [], "dataset": {"series": 27}}),
 )
 
 BATCH_LINES = b"""{"data": {"sqft_living": 1800}, "as_of": "2026-02-01"}
@@ -299,21 +299,21 @@ def sales_dropped(world: World, event: Event) -> Event:
 
 INGEST_SALES = (
     Case(
-        "models/ingest_sales/object_created",
+        "datasets/ingest_sales/object_created",
         {"rejections": 1, "dataset": {"layout": "canberra", "rows": 1}},
         given=sales_dropped,
     ),
-    Case("models/ingest_sales/by_hand", {"ingested": [{"known": True}], "dataset": {"rows": 1}}, given=sales_dropped),
-    Case("models/ingest_sales/start_over", {"ingested": [], "dataset": None}),
-    Case("models/ingest_sales/no_sales", error="NotFoundError"),
+    Case("datasets/ingest_sales/by_hand", {"ingested": [{"known": True}], "dataset": {"rows": 1}}, given=sales_dropped),
+    Case("datasets/ingest_sales/start_over", {"ingested": [], "dataset": None}),
+    Case("datasets/ingest_sales/no_sales", error="NotFoundError"),
 )
 
 MODELS = (
     *INGEST,
     *INGEST_SALES,
-    Case("models/request_retraining/by_schedule", {"accepted": True, "model": "macro"}, given=dataset_published),
-    Case("models/request_retraining/by_drift", {"accepted": True, "tell": False}),
-    Case("models/request_retraining/by_alarm", {"accepted": True, "tell": False}),
+    Case("monitoring/request_retraining/by_schedule", {"accepted": True, "model": "macro"}, given=dataset_published),
+    Case("monitoring/request_retraining/by_drift", {"accepted": True, "tell": False}),
+    Case("monitoring/request_retraining/by_alarm", {"accepted": True, "tell": False}),
     Case("models/prepare_training/by_hand", {"already_running": False}),
     Case("models/prepare_training/by_schedule", {"already_running": False}),
     Case("models/prepare_training/unknown_model", error="NotFoundError"),
@@ -335,11 +335,11 @@ MODELS = (
     ),
     Case("models/smoke_test_endpoint/plan", {"passed": True}, given=golden_answer),
     Case("models/verify_bundle/challenge", {"deploy": False, "champion_version": None}, given=version_registered),
-    Case("models/start_experiment/plan", {"champion_version": 2, "mode": "shadow"}, given=champion_serves),
-    Case("models/judge_experiments/by_hand"),  # and nothing is started: the sample only looks
-    Case("models/withdraw_challenger/clear", {"experiment_id": EXPERIMENT_ID, "endpoint_deleted": False}),
-    Case("models/withdraw_challenger/delete", {"experiment_id": None, "reason": "no challenger was there"}),
-    Case("models/judge_experiments/schedule", {"rulings": []}),
+    Case("monitoring/start_experiment/plan", {"champion_version": 2, "mode": "shadow"}, given=champion_serves),
+    Case("monitoring/judge_experiments/by_hand"),  # and nothing is started: the sample only looks
+    Case("monitoring/withdraw_challenger/clear", {"experiment_id": EXPERIMENT_ID, "endpoint_deleted": False}),
+    Case("monitoring/withdraw_challenger/delete", {"experiment_id": None, "reason": "no challenger was there"}),
+    Case("monitoring/judge_experiments/schedule", {"rulings": []}),
     Case("models/promote_version/plan", {"version": 3}),
     Case("models/predict/current_figures", {"statusCode": 200}, given=some_answer),
     Case("models/predict/one_horizon", {"statusCode": 200}, given=some_answer),
@@ -353,11 +353,11 @@ MODELS = (
     Case("models/prepare_batch/no_lines", error="NotFoundError"),
     Case("models/finish_batch/answered", {"complete": True, "answers": 2, "refused": 1}, given=lines_answered),
     Case("models/finish_batch/empty", {"complete": True, "lines": 0}, given=no_lines),
-    Case("models/store_captures/two_models", {"batchItemFailures": []}, then=captures_of("macro", "housing")),
-    Case("models/store_captures/one_unreadable", {"batchItemFailures": [{"itemIdentifier": UNREADABLE_MESSAGE}]}),
+    Case("monitoring/store_captures/two_models", {"batchItemFailures": []}, then=captures_of("macro", "housing")),
+    Case("monitoring/store_captures/one_unreadable", {"batchItemFailures": [{"itemIdentifier": UNREADABLE_MESSAGE}]}),
     Case("models/restore_endpoint/plan", {"restored_to": CONFIG_BEFORE}, then=endpoint_serves(CONFIG_BEFORE)),
     Case("models/restore_endpoint/first_deployment", {"restored_to": None}, given=nothing_deployed_before),
-    Case("models/measure_freshness/daily", {}),
+    Case("monitoring/measure_freshness/daily", {}),
     Case("models/plan_archive/daily", {"postponed": 0}),
     Case("models/archive_version/archive", {"status": "archived"}, given=of_the_registry),
     Case("models/archive_version/restore", {"status": "restored"}, given=of_the_registry),
@@ -394,17 +394,17 @@ CLASSIFY = (
 # --- dispatch and watch: nothing waits, orders are ones that nobody approved here ------------------------------------
 
 DISPATCH = (
-    Case("news/set_dispatch_control/look", {"halted": False, "changed": False}),
-    Case("news/set_dispatch_control/halt", {"halted": True, "changed": True}),
-    Case("news/set_dispatch_control/resume", {"halted": False, "on_their_way": 0}),
-    Case("news/claim_recommendations/scheduled", {"count": 0, "refused": []}),
-    Case("news/claim_recommendations/few", {"count": 0}),
-    Case("news/execute_orders/dry_run", {"statuses": {"FILLED": 1}}),
-    Case("news/execute_orders/only_ask", {"statuses": {"UNSENT": 1}}),
-    Case("news/execute_orders/other_mode", {"statuses": {"UNCLEAR": 1}}),
-    Case("news/execute_orders/nothing", {"executions": []}),
-    Case("news/settle_executions/filled", {"settled": 0, "unknown": 1}),
-    Case("news/settle_executions/unclear", {"unclear": 0, "unknown": 1}),
+    Case("trading/set_dispatch_control/look", {"halted": False, "changed": False}),
+    Case("trading/set_dispatch_control/halt", {"halted": True, "changed": True}),
+    Case("trading/set_dispatch_control/resume", {"halted": False, "on_their_way": 0}),
+    Case("trading/claim_recommendations/scheduled", {"count": 0, "refused": []}),
+    Case("trading/claim_recommendations/few", {"count": 0}),
+    Case("trading/execute_orders/dry_run", {"statuses": {"FILLED": 1}}),
+    Case("trading/execute_orders/only_ask", {"statuses": {"UNSENT": 1}}),
+    Case("trading/execute_orders/other_mode", {"statuses": {"UNCLEAR": 1}}),
+    Case("trading/execute_orders/nothing", {"executions": []}),
+    Case("trading/settle_executions/filled", {"settled": 0, "unknown": 1}),
+    Case("trading/settle_executions/unclear", {"unclear": 0, "unknown": 1}),
     Case("operations/check_freshness/scheduled", {"alerts": [], "heartbeat": 1}),
     Case("operations/check_freshness/confirmed", {"confirmed": 0}),
 )
@@ -420,16 +420,16 @@ NEWS = (
     Case("news/fetch_feeds/nothing_due", {"results": []}),
     Case("news/store_entries/inline", {"versions": 0}),
     Case("news/store_entries/claim_check", error="NotFoundError"),
-    Case("news/list_bar_gaps/tickers", {"gaps": []}),
-    Case("news/list_bar_gaps/no_tickers", {"requests": []}),
-    Case("news/list_bar_gaps/from_the_bucket", error="NotFoundError"),
-    Case("news/fetch_bars/nothing_to_fetch", {"bars": 0}),
-    Case("news/fetch_bars/two_tickers", error="TransientUpstreamError"),
-    Case("news/store_bars/inline", {"stored": 3, "revised": 0}),
-    Case("news/store_bars/through_the_bucket", error="NotFoundError"),
-    Case("news/store_bars/neither", error="InvalidInputError"),
-    Case("news/make_recommendations/schedule", {"made": 0}),
-    Case("news/make_recommendations/by_hand", {"made": 0}),
+    Case("trading/list_bar_gaps/tickers", {"gaps": []}),
+    Case("trading/list_bar_gaps/no_tickers", {"requests": []}),
+    Case("trading/list_bar_gaps/from_the_bucket", error="NotFoundError"),
+    Case("trading/fetch_bars/nothing_to_fetch", {"bars": 0}),
+    Case("trading/fetch_bars/two_tickers", error="TransientUpstreamError"),
+    Case("trading/store_bars/inline", {"stored": 3, "revised": 0}),
+    Case("trading/store_bars/through_the_bucket", error="NotFoundError"),
+    Case("trading/store_bars/neither", error="InvalidInputError"),
+    Case("trading/make_recommendations/schedule", {"made": 0}),
+    Case("trading/make_recommendations/by_hand", {"made": 0}),
 )
 
 # --- monitor: what was asked of the model in service, and what came true ----------------------------------------------
@@ -458,12 +458,12 @@ def truths_dropped(world: World, event: Event) -> Event:
 
 
 MONITOR = (
-    Case("models/collect_actuals/forecasts", {"files": 0, "rejections": 0}, given=dataset_published),
-    Case("models/collect_actuals/file_dropped", {"files": 1, "actuals": 1, "rejections": 0}, given=truths_dropped),
-    Case("models/collect_actuals/unknown_model", error="NotFoundError"),
-    Case("models/measure_drift/deployed", {"measured": True, "found": False}, given=model_in_service),
-    Case("models/measure_drift/never_deployed", {"measured": False}),
-    Case("models/measure_drift/unknown_model", error="NotFoundError"),
+    Case("monitoring/collect_actuals/forecasts", {"files": 0, "rejections": 0}, given=dataset_published),
+    Case("monitoring/collect_actuals/file_dropped", {"files": 1, "actuals": 1, "rejections": 0}, given=truths_dropped),
+    Case("monitoring/collect_actuals/unknown_model", error="NotFoundError"),
+    Case("monitoring/measure_drift/deployed", {"measured": True, "found": False}, given=model_in_service),
+    Case("monitoring/measure_drift/never_deployed", {"measured": False}),
+    Case("monitoring/measure_drift/unknown_model", error="NotFoundError"),
 )
 
 CASES = OPERATIONS + MODELS + MONITOR + CLASSIFY + DISPATCH + NEWS

@@ -18,10 +18,9 @@ from typing import Any
 from localcloud import flat_template
 from tests.containers import base_image, docker, world
 from tests.containers.cases import CASES, Case
+from tests.places import EVENTS, ROOT
 
-REPOSITORY = Path(__file__).parents[2]
-BUILD = REPOSITORY / ".aws-sam/build"
-EVENTS = REPOSITORY / "events"
+BUILD = ROOT / ".aws-sam/build"
 IMAGE_VARIABLE = "BELLWETHER_LAMBDA_IMAGE"
 INVOKE_LIMIT_SECONDS = 300
 
@@ -112,7 +111,7 @@ def _report(case: Case, here: world.World, folder: Path, image: str) -> list[str
 def _invoke(case: Case, here: world.World, folder: Path, image: str) -> Invocation:
     finished = subprocess.run(
         [
-            *(str(REPOSITORY / ".venvs/sam/bin/sam"), "local", "invoke", case.function),
+            *(str(ROOT / ".venvs/sam/bin/sam"), "local", "invoke", case.function),
             *("--template", str(folder / "template.json"), "--event", str(folder / "event.json")),
             *("--invoke-image", image, "--skip-pull-image", "--region", world.CREDENTIALS["AWS_REGION"]),
             *("--layer-cache-basedir", str(folder / "layers")),

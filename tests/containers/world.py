@@ -28,7 +28,8 @@ from localcloud.postgres import Connection, Postgres, new_password
 from tests import builders
 from tests.containers import docker
 from tests.fakes.moto_gaps import update_endpoint
-from tests.integration.ingest.fred_server import Answer, Query, api_answer, fred_server
+from tests.integration.datasets.fred_server import Answer, Query, api_answer, fred_server
+from tests.places import ROOT
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -40,7 +41,7 @@ DATABASE_SECRET = "ops-pipeline/db"
 APPLICATION_SECRET = "ops-pipeline/db-application"
 FRED_SECRET = "bellwether/fred"
 OLDER_PACK, NEWEST_PACK = "2016-06-29", "2016-07-29"
-SAMPLES = Path(__file__).parents[2] / "samples/fred"
+SAMPLES = ROOT / "samples/fred"
 CAPTURE_QUEUE = "captures"
 ENDPOINT_ROLE = f"arn:aws:iam::{builders.ACCOUNT}:role/bellwether-endpoint"
 DEPLOY_PROCESS = f"arn:aws:states:{builders.REGION}:{builders.ACCOUNT}:stateMachine:deploy-model"

@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-ADAPTERS = "bellwether.adapters"
-USECASES = "bellwether.usecases"
-PORTS = ROOT / "layers" / "bellwether" / "bellwether" / "ports"
+from tests.places import PACKAGE, ROOT
 
 Definition = ast.FunctionDef | ast.ClassDef
 
@@ -60,8 +57,13 @@ def module(name: str) -> Module:
 @cache
 def _ports() -> dict[str, Definition]:
     """Every port by its name, whichever matter it belongs to."""
-    homes = (module(f"bellwether.ports.{path.stem}") for path in PORTS.glob("*.py"))
+    homes = (module(f"bellwether.{path.parts[-3]}.ports.{path.stem}") for path in PACKAGE.glob("*/ports/*.py"))
     return {name: definition for home in homes for name, definition in home.definitions.items()}
+
+
+def _is_in(layer: str, name: str) -> bool:
+    """Whether a module `bellwether.<context>.<layer>…` belongs to the layer."""
+    return name.startswith("bellwether.") and name.split(".")[2:3] == [layer]
 
 
 def calls_of(app: str) -> frozenset[Call]:
@@ -69,7 +71,7 @@ def calls_of(app: str) -> frozenset[Call]:
     function = module(app)
     found: set[Call] = set()
     for local, (home, name) in function.imports.items():
-        if not home.startswith(ADAPTERS):
+        if not _is_in("adapters", home):
             continue
         definition = module(home).definitions.get(name)
         if isinstance(definition, ast.FunctionDef):
@@ -100,7 +102,7 @@ def _called_through_ports(function: Module, local: str) -> set[str]:
         if not isinstance(call.func, ast.Name) or call.func.id not in function.imports:
             continue
         home, name = function.imports[call.func.id]
-        if not home.startswith(USECASES):
+        if not _is_in("usecases", home):
             continue
         parameters = _parameters(module(home).definitions[name])
         given = [*zip(parameters, call.args, strict=False), *((each.arg, each.value) for each in call.keywords)]
@@ -164,7 +166,7 @@ def _usecases_from(function: Module) -> Iterator[tuple[str, Definition]]:
     seen: set[tuple[str, str]] = set()
     while todo:
         home, name = todo.pop()
-        if (home, name) in seen or not home.startswith(USECASES):
+        if (home, name) in seen or not _is_in("usecases", home):
             continue
         seen.add((home, name))
         place = module(home)
@@ -234,7 +236,7 @@ def _calls_from(home: str, start: Iterable[Definition], owner: ast.ClassDef | No
             todo += _calls_on_held(place, cls, definition)
         for name in _names(definition):
             where, what = module(place).imports.get(name, (place, name))
-            if where.startswith(ADAPTERS) and (other := module(where).definitions.get(what)) is not None:
+            if _is_in("adapters", where) and (other := module(where).definitions.get(what)) is not None:
                 todo.append((where, other, other if isinstance(other, ast.ClassDef) else None))
     return found
 
@@ -254,7 +256,7 @@ def _calls_on_held(
             if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
                 continue
             where, what = module(place).imports.get(_bare_name(node.value.func) or "", (place, ""))
-            held = module(where).definitions.get(what) if where.startswith(ADAPTERS) else None
+            held = module(where).definitions.get(what) if _is_in("adapters", where) else None
             if not isinstance(held, ast.ClassDef):
                 continue
             names = {target.attr for target in node.targets if isinstance(target, ast.Attribute)}
@@ -285,7 +287,7 @@ def _service_of(client: ast.expr, place: Module, cls: ast.ClassDef | None) -> st
     """The service whose client this is: `some_client()` of a function that makes one, or `self._client`."""
     if isinstance(client, ast.Call) and isinstance(client.func, ast.Name):
         home, name = place.imports.get(client.func.id, (place.name, client.func.id))
-        maker = module(home).definitions.get(name) if home.startswith(ADAPTERS) else None
+        maker = module(home).definitions.get(name) if _is_in("adapters", home) else None
         return _client_made_in(maker) if maker is not None else None
     if cls is not None and isinstance(client, ast.Attribute) and _bare_name(client.value) == "self":
         for node in ast.walk(cls):

@@ -9,7 +9,8 @@ from typing import Any
 
 from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
+
 ITEMS = "StartOfItems"  # of a Map, in place of what happens to each item
 STACKS = ("foundation", "operations", "models", "serving", "news", "monitoring")
 

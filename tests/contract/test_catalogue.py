@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.catalogue import CATALOGUE, ModelSpec, TrainedSpec, model_spec, trained_spec
-from bellwether.domain.judging import family_of
-from bellwether.domain.training import job_prefix
-from tests.contract.stacks import ROOT, STACKS, Statement, referred, stack, walk
+from bellwether.models.domain.catalogue import CATALOGUE, ModelSpec, TrainedSpec, model_spec, trained_spec
+from bellwether.models.domain.judging import family_of
+from bellwether.models.domain.training import job_prefix
+from tests.contract.stacks import STACKS, Statement, referred, stack, walk
+from tests.places import ROOT
 
 MODEL_STACKS = tuple(name for name in ("models", "serving", "monitoring") if name in STACKS)
 PLACES = ("functions", "layers/bellwether/bellwether", "localcloud", "cli")
 MAY_NAME = {
-    "layers/bellwether/bellwether/domain/catalogue.py",  # the one place
-    "layers/bellwether/bellwether/domain/sentiment.py",  # says which model the news are read by
-    "layers/bellwether/bellwether/adapters/postgres_telemetry.py",  # a column of its query
+    "layers/bellwether/bellwether/models/domain/catalogue.py",  # the one place
+    "layers/bellwether/bellwether/news/domain/sentiment.py",  # says which model the news are read by
+    "layers/bellwether/bellwether/trading/adapters/postgres_telemetry.py",  # a column of its query
     "cli/weights.py",  # module that packs FinBERT
     "cli/bundles.py",  # packs the one bundle that comes with the repository
     "cli/backtest.py",  # columns of a user's file

@@ -3,7 +3,8 @@
 import re
 from decimal import Decimal
 
-from tests.contract.stacks import ROOT, STACKS, stack
+from tests.contract.stacks import STACKS, stack
+from tests.places import ROOT
 
 LIMIT_USD = Decimal(25)
 HOURS = 730

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.catalogue import CATALOGUE, TrainedSpec
-from bellwether.domain.decisions import Verdict
-from tests.contract.stacks import ROOT, STACKS, Function, functions, stack
+from bellwether.models.domain.catalogue import CATALOGUE, TrainedSpec
+from bellwether.shared.domain.decisions import Verdict
+from tests.contract.stacks import STACKS, Function, functions, stack
+from tests.places import ROOT
 
 SPECS = CATALOGUE.values()
 VALUES = {  # of the dimensions that our own metrics have

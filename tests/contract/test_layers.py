@@ -8,7 +8,8 @@ import pytest
 from packaging.markers import Marker
 
 from bench.lambda_sizes import LIMIT_BYTES, NotBuiltError, sizes
-from tests.contract.stacks import ROOT, functions, root, stack
+from tests.contract.stacks import functions, root, stack
+from tests.places import ROOT
 
 UV = Path(sys.executable).with_name("uv")
 LAMBDA = {

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.catalogue import CATALOGUE, TrainedSpec
-from bellwether.domain.retraining import Trigger
+from bellwether.models.domain.catalogue import CATALOGUE, TrainedSpec
+from bellwether.models.domain.retraining import Trigger
 from tests.contract.stacks import (
-    ROOT,
     STACKS,
     Function,
     Machine,
@@ -22,6 +21,7 @@ from tests.contract.stacks import (
     root,
     stack,
 )
+from tests.places import ROOT
 
 AWS_METRICS = {  # namespace → (metrics, dimension, type of the resource that it names)
     "AWS/States": ({"ExecutionsFailed", "ExecutionsTimedOut"}, "StateMachineArn", "AWS::Serverless::StateMachine"),

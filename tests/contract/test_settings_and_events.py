@@ -10,14 +10,14 @@ import pytest
 from aws_lambda_powertools.utilities.parser.models import APIGatewayProxyEventModel, SqsModel
 from pydantic import BaseModel, ValidationError
 
-from bellwether.settings import FunctionSettings
-from tests.contract.stacks import ROOT, Function, functions
+from bellwether.shared.settings import FunctionSettings
+from tests.contract.stacks import Function, functions
+from tests.places import EVENTS
 
-EVENTS = ROOT / "events"
 PROVIDED = {"AWS_REGION"}  # by Lambda itself
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}  # read by Powertools
 NONSENSE = {"operations/record_decision/nonsense.json"}  # events that are there to be refused
-UNREAD = {"models/ingest_series/schedule.json"}  # a rule's own event: the handler looks at its detail-type only
+UNREAD = {"datasets/ingest_series/schedule.json"}  # a rule's own event: the handler looks at its detail-type only
 
 
 # --- settings --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from cfnlint.api import lint  # type: ignore[import-untyped]
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
-from bellwether.domain import errors
+from bellwether.shared.domain import errors
 from tests.contract.stacks import ITEMS, Machine, machines
 
 every_machine = pytest.mark.parametrize("machine", machines(), ids=str)

@@ -11,11 +11,12 @@ import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
-from bellwether.domain.catalogue import CATALOGUE
-from bellwether.domain.dispatch import DRY_RUN, PAPER, DispatchPolicy
-from bellwether.domain.errors import InvalidInputError
-from bellwether.domain.market_calendar import MarketHours
-from tests.contract.stacks import ROOT, STACKS, Stack, functions, get_att, machines, root, stack, walk
+from bellwether.models.domain.catalogue import CATALOGUE
+from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.trading.domain.dispatch import DRY_RUN, PAPER, DispatchPolicy
+from bellwether.trading.domain.market_calendar import MarketHours
+from tests.contract.stacks import STACKS, Stack, functions, get_att, machines, root, stack, walk
+from tests.places import ROOT
 
 ENVIRONMENTS = ("local", "dev", "prod")
 TAGS = {"App", "Env", "CostCenter"}

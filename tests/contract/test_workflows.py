@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.contract.stacks import ROOT
+from tests.places import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

@@ -5,14 +5,14 @@ import io
 import json
 import tarfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cli import executions, lifecycle
 from cli.target import Target
+from tests.places import SAMPLES
 
 MODEL = "macro"
-PACKS = sorted(path for path in (Path(__file__).parents[2] / "samples" / "fred").iterdir() if path.is_dir())
+PACKS = sorted(path for path in (SAMPLES / "fred").iterdir() if path.is_dir())
 WAIT_SECONDS = 240
 
 

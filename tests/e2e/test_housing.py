@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.catalogue import CATALOGUE, HOUSING
+from bellwether.models.domain.catalogue import CATALOGUE, HOUSING
 from cli import demo_housing, executions, lifecycle
 from cli.problems import CommandError
 from cli.target import Target

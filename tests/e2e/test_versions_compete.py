@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.capture import Actual, CaptureRecord, Point, Status, Variant, as_line
-from bellwether.domain.experiment import Decider, Mode
+from bellwether.models.domain.capture import Actual, CaptureRecord, Point, Status, Variant, as_line
+from bellwether.models.domain.experiment import Decider, Mode
 from cli import executions, lifecycle, trials
 from cli.problems import CommandError
 from localcloud.control import Cloud

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from bellwether.domain.archive import ListedEndpoint
-from bellwether.domain.deployment import RegisteredVersion
-from bellwether.domain.errors import ConflictError
+from bellwether.models.domain.archive import ListedEndpoint
+from bellwether.models.domain.deployment import RegisteredVersion
+from bellwether.shared.domain.errors import ConflictError
 
 
 class VersionsByGroup:

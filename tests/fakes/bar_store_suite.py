@@ -3,9 +3,9 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from bellwether.domain.bars import BarRequest, Coverage
-from bellwether.ports.telemetry import BarStore
-from tests.unit.signals.builders import FIVE_MINUTES, NOON, OPENS, bar, bars_until
+from bellwether.trading.domain.bars import BarRequest, Coverage
+from bellwether.trading.ports.telemetry import BarStore
+from tests.unit.trading.builders import FIVE_MINUTES, NOON, OPENS, bar, bars_until
 
 DAY = OPENS.date()
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from bellwether.domain.capture import Actual, CaptureRecord
-from bellwether.domain.errors import TransientUpstreamError
-from bellwether.domain.experiment import Experiment
-from bellwether.domain.routing import Traffic
+from bellwether.models.domain.capture import Actual, CaptureRecord
+from bellwether.models.domain.experiment import Experiment
+from bellwether.models.domain.routing import Traffic
+from bellwether.shared.domain.errors import TransientUpstreamError
 
 
 class InMemoryCaptureQueue:

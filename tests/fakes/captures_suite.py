@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bellwether.ports.captures import ActualsStore, CaptureStore, ExperimentsStore
+from bellwether.models.ports.captures import ActualsStore, CaptureStore, ExperimentsStore
 from tests.builders import actual, capture, experiment
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

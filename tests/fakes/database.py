@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import UUID
 
-from bellwether.domain.database import DatabaseLogin
-from bellwether.domain.decisions import Decision, Outcome
-from bellwether.domain.errors import NotFoundError, UpstreamError
-from bellwether.domain.migrations import AppliedMigration, Migration
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.domain.decisions import Decision, Outcome
+from bellwether.shared.domain.errors import NotFoundError, UpstreamError
+from bellwether.shared.domain.migrations import AppliedMigration, Migration
 
 
 class InMemoryMigrations:

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
-from bellwether.domain.decisions import Decision
-from bellwether.domain.dispatch import (
+from bellwether.shared.domain.decisions import Decision
+from bellwether.shared.domain.errors import BellwetherError, ConflictError, NotFoundError
+from bellwether.trading.domain.dispatch import (
     DRY_RUN,
     RUNNING,
     ZERO,
@@ -28,8 +29,7 @@ from bellwether.domain.dispatch import (
     Step,
     next_step,
 )
-from bellwether.domain.errors import BellwetherError, ConflictError, NotFoundError
-from bellwether.ports.dispatch import Unsettled
+from bellwether.trading.ports.dispatch import Unsettled
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)  # a Monday, 11 o'clock in New York
 OPENED = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bellwether.domain.dispatch import (
+from bellwether.shared.domain.errors import NotFoundError, TransientUpstreamError, UpstreamError
+from bellwether.trading.domain.dispatch import (
     DRY_RUN,
     ClaimedOrder,
     DispatchPolicy,
@@ -17,12 +18,11 @@ from bellwether.domain.dispatch import (
     Recommendation,
     Side,
 )
-from bellwether.domain.errors import NotFoundError, TransientUpstreamError, UpstreamError
-from bellwether.ports.dispatch import DispatchControls, ExecutionStore, RecommendationStore
-from bellwether.usecases.claim_recommendations import Claimed, claim_recommendations
-from bellwether.usecases.execute_orders import execute_orders
-from bellwether.usecases.set_dispatch_control import set_dispatch_control
-from bellwether.usecases.settle_executions import Settled, settle_executions
+from bellwether.trading.ports.dispatch import DispatchControls, ExecutionStore, RecommendationStore
+from bellwether.trading.usecases.claim_recommendations import Claimed, claim_recommendations
+from bellwether.trading.usecases.execute_orders import execute_orders
+from bellwether.trading.usecases.set_dispatch_control import set_dispatch_control
+from bellwether.trading.usecases.settle_executions import Settled, settle_executions
 from tests.fakes.dispatch import NOW, OPENED, HandClock, MoodyBroker, a_recommendation
 
 POLICY = DispatchPolicy()

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from bellwether.domain.feeds import DueFeed, FeedUpdate, ListedFeed
-from bellwether.domain.stories import Batch
-from bellwether.ports.feeds import FeedAnswer, Stored
+from bellwether.news.domain.feeds import DueFeed, FeedUpdate, ListedFeed
+from bellwether.news.domain.stories import Batch
+from bellwether.news.ports.feeds import FeedAnswer, Stored
 
 
 class ScriptedFetcher:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.decisions import Decision, Gate, Outcome, Verdict, decide
-from bellwether.domain.errors import ConflictError, NotFoundError
-from bellwether.ports.database import DecisionLedger
-from bellwether.usecases.record_decision import record_decision, record_outcome
+from bellwether.operations.usecases.record_decision import record_decision, record_outcome
+from bellwether.shared.domain.decisions import Decision, Gate, Outcome, Verdict, decide
+from bellwether.shared.domain.errors import ConflictError, NotFoundError
+from bellwether.shared.ports.database import DecisionLedger
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

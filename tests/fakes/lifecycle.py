@@ -6,13 +6,19 @@ from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
-from bellwether.adapters.bundles import read_archive
-from bellwether.domain.bundle import Archive
-from bellwether.domain.deployment import Approval, CurrentVersion, EndpointPhase, EndpointState, RegisteredVersion
-from bellwether.domain.errors import ConflictError, NotFoundError
-from bellwether.domain.retraining import MachineTime, PastTraining, is_training_of
-from bellwether.domain.training import TrainingJob
-from bellwether.ports.models import Answer, Registration
+from bellwether.models.adapters.bundles import read_archive
+from bellwether.models.domain.bundle import Archive
+from bellwether.models.domain.deployment import (
+    Approval,
+    CurrentVersion,
+    EndpointPhase,
+    EndpointState,
+    RegisteredVersion,
+)
+from bellwether.models.domain.retraining import MachineTime, PastTraining, is_training_of
+from bellwether.models.domain.training import TrainingJob
+from bellwether.models.ports.models import Answer, Registration
+from bellwether.shared.domain.errors import ConflictError, NotFoundError
 from tests.builders import package_arn
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -4,8 +4,8 @@ from datetime import UTC
 
 import pytest
 
-from bellwether.domain.errors import ConflictError, NotFoundError
-from bellwether.ports.objects import ObjectStore
+from bellwether.shared.domain.errors import ConflictError, NotFoundError
+from bellwether.shared.ports.objects import ObjectStore
 
 
 class ObjectStoreSuite:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import RLock
 
-from bellwether.domain.errors import ConflictError, NotFoundError
-from bellwether.ports.objects import ObjectContent, StoredObject
+from bellwether.shared.domain.errors import ConflictError, NotFoundError
+from bellwether.shared.ports.objects import ObjectContent, StoredObject
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -9,12 +9,13 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import jsonata  # type: ignore[import-untyped]
 
-MACHINES = Path(__file__).parents[2] / "statemachines"
+from tests.places import ROOT
+
+MACHINES = ROOT / "statemachines"
 EXECUTION = {"Id": "arn:aws:states:us-east-1:000000000000:execution:machine:run-1", "Name": "run-1"}
 NOON = "2026-03-01T12:00:00Z"
 STEPS_MAX = 500

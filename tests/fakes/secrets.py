@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bellwether.domain.errors import NotFoundError
+from bellwether.shared.domain.errors import NotFoundError
 
 
 class InMemorySecrets:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from bellwether.domain.errors import BellwetherError, InvalidInputError
-from bellwether.domain.sentiment import Backlog, Classification, Results, Settled, Story
-from bellwether.ports.models import Answer
+from bellwether.models.ports.models import Answer
+from bellwether.news.domain.sentiment import Backlog, Classification, Results, Settled, Story
+from bellwether.shared.domain.errors import BellwetherError, InvalidInputError
 from tests.builders import digest
 
 MODEL_VERSION = "sentiment-0badcafe"

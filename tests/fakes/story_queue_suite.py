@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Protocol
 from uuid import UUID
 
-from bellwether.domain.sentiment import Backlog, Classification, Failure, Results, Scores, Settled, Story
-from bellwether.ports.stories import StoryQueue
+from bellwether.news.domain.sentiment import Backlog, Classification, Failure, Results, Scores, Settled, Story
+from bellwether.news.ports.stories import StoryQueue
 from tests.fakes.stories import MODEL_VERSION, Row, story
 
 ONE, OTHER = UUID(int=1), UUID(int=2)

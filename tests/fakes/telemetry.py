@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from bellwether.domain.bars import SMALLEST_JUMP, Bar, BarRequest, Coverage
-from bellwether.domain.errors import TransientUpstreamError, UpstreamError
-from bellwether.domain.signals import Signal, SignalRule, Situation
-from bellwether.ports.telemetry import BarAnswer, Refused, StoredBars
+from bellwether.shared.domain.errors import TransientUpstreamError, UpstreamError
+from bellwether.trading.domain.bars import SMALLEST_JUMP, Bar, BarRequest, Coverage
+from bellwether.trading.domain.signals import Signal, SignalRule, Situation
+from bellwether.trading.ports.telemetry import BarAnswer, Refused, StoredBars
 
 
 class InMemoryBars:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.model.builders import Economy, economy, with_recessions, write_dataset
+from tests.places import ROOT
 
-TRAINING = Path(__file__).parents[2] / "jobs" / "training"
+TRAINING = ROOT / "jobs" / "training"
 HYPERPARAMETERS: Mapping[str, str] = {
     "model": "macro",
     "horizons": "1,3",

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.places import SHARED
+
 macro = pytest.importorskip("bench.macro", exc_type=ImportError)
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / macro.DATA_FILE
+DATA = SHARED / macro.DATA_FILE
 
 
 def test_without_data_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

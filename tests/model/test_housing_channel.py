@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("pydantic")
-sales = pytest.importorskip("bellwether.domain.sales")
-layouts = pytest.importorskip("bellwether.domain.sales_layouts")
+sales = pytest.importorskip("bellwether.datasets.domain.sales")
+layouts = pytest.importorskip("bellwether.datasets.domain.sales_layouts")
 
 from jobs.training.learning.housing.dataset import DATA_FILE, MANIFEST_FILE, read_dataset  # noqa: E402
+from tests.places import SAMPLES  # noqa: E402
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "housing"
+SAMPLE = SAMPLES / "housing"
 
 
 def test_the_job_reads_what_ingestion_has_written(tmp_path: Path) -> None:

@@ -134,9 +134,9 @@ def test_mlflow_has_the_job_and_each_trial(trained: JobRun, monkeypatch: pytest.
 
 def test_it_is_what_the_functions_read(trained: JobRun) -> None:
     pytest.importorskip("pydantic")
-    models = pytest.importorskip("bellwether.domain.models")
-    gate = pytest.importorskip("bellwether.domain.valuation_gate")
-    catalogue = pytest.importorskip("bellwether.domain.catalogue")
+    models = pytest.importorskip("bellwether.models.domain.models")
+    gate = pytest.importorskip("bellwether.models.domain.valuation_gate")
+    catalogue = pytest.importorskip("bellwether.models.domain.catalogue")
     report = models.ValuationReport.model_validate_json((trained.output_data / "evaluation.json").read_bytes())
     gate.check_consistent(report, catalogue.HOUSING)
     failed = [each.name for each in gate.gates(report, catalogue.HOUSING.policy) if not each.passed]

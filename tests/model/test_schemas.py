@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("pydantic")
-models = pytest.importorskip("bellwether.domain.models")
-golden = pytest.importorskip("bellwether.domain.golden")
+models = pytest.importorskip("bellwether.models.domain.models")
+golden = pytest.importorskip("bellwether.models.domain.golden")
 
 from jobs.training.learning.bundle import read_verified  # noqa: E402
 from jobs.training.learning.macro.dataset import MANIFEST_FILE, read_dataset  # noqa: E402

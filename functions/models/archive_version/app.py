@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.object_marks import S3ObjectMarks
-from bellwether.adapters.sagemaker import SageMakerEndpointStates, SageMakerServingParts, SageMakerVersionMarks
-from bellwether.domain.archive import ShelvingAct
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.archive_version import archive_version
+from bellwether.models.adapters.object_marks import S3ObjectMarks
+from bellwether.models.adapters.sagemaker import SageMakerEndpointStates, SageMakerServingParts, SageMakerVersionMarks
+from bellwether.models.domain.archive import ShelvingAct
+from bellwether.models.usecases.archive_version import archive_version
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 
 class Settings(FunctionSettings):

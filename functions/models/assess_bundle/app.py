@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.bundles import S3Archives
-from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.s3 import S3ObjectStore
-from bellwether.observability import MetricUnit, logger, metrics, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.assess_bundle import BundleRequest, assess_bundle
+from bellwether.models.adapters.bundles import S3Archives
+from bellwether.models.usecases.assess_bundle import BundleRequest, assess_bundle
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 object_store = cache(S3ObjectStore)  # one client for each process
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.stepfunctions import StepFunctionsProcesses
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.start_deployment import PackageStateChange, start_deployment
+from bellwether.models.usecases.start_deployment import PackageStateChange, start_deployment
+from bellwether.shared.adapters.stepfunctions import StepFunctionsProcesses
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 
 class Settings(FunctionSettings):

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.s3 import S3ObjectStore
-from bellwether.domain.batch import BatchOrder
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.finish_batch import finish_batch
+from bellwether.models.domain.batch import BatchOrder
+from bellwether.models.usecases.finish_batch import finish_batch
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 object_store = cache(S3ObjectStore)  # one client for each process
 

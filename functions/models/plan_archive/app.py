@@ -5,12 +5,16 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.sagemaker import SageMakerEndpointInventory, SageMakerEndpointStates, SageMakerVersionGroups
-from bellwether.adapters.ssm import SsmCurrentVersions, SsmExperiments
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.plan_archive import ArchiveRequest, plan_archive
+from bellwether.models.adapters.sagemaker import (
+    SageMakerEndpointInventory,
+    SageMakerEndpointStates,
+    SageMakerVersionGroups,
+)
+from bellwether.models.adapters.ssm import SsmCurrentVersions, SsmExperiments
+from bellwether.models.usecases.plan_archive import ArchiveRequest, plan_archive
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 
 class Settings(FunctionSettings):

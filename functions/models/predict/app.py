@@ -11,16 +11,16 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoSuchRouteError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from bellwether.adapters.capture_queue import SqsCaptureQueue
-from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.sagemaker_runtime import SageMakerPredictor
-from bellwether.adapters.ssm import SsmTraffic
-from bellwether.domain.catalogue import CATALOGUE
-from bellwether.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError
-from bellwether.observability import MetricUnit, logger, metrics, observed
-from bellwether.settings import FunctionSettings, load
-from bellwether.usecases.keep_captures import keep_captures
-from bellwether.usecases.predict import Patience, Prediction, predict
+from bellwether.models.adapters.sagemaker_runtime import SageMakerPredictor
+from bellwether.models.adapters.ssm import SsmTraffic
+from bellwether.models.domain.catalogue import CATALOGUE
+from bellwether.models.usecases.predict import Patience, Prediction, predict
+from bellwether.monitoring.adapters.capture_queue import SqsCaptureQueue
+from bellwether.monitoring.usecases.keep_captures import keep_captures
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.settings import FunctionSettings, load
 
 RETRY_AFTER_SECONDS = 5
 RESERVE_SECONDS = 4.0  # for a cold start, which API Gateway's 29 s include and ours don't, and for the queue

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.s3 import S3ObjectStore
-from bellwether.adapters.sagemaker import SageMakerTransformJobs
-from bellwether.adapters.ssm import SsmCurrentVersions
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.prepare_batch import BatchRequest, prepare_batch
+from bellwether.models.adapters.sagemaker import SageMakerTransformJobs
+from bellwether.models.adapters.ssm import SsmCurrentVersions
+from bellwether.models.usecases.prepare_batch import BatchRequest, prepare_batch
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 object_store = cache(S3ObjectStore)  # one client for each process
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.job_code import PackagedJobCode
-from bellwether.adapters.s3 import S3ObjectStore
-from bellwether.adapters.sagemaker import SageMakerTrainingJobs
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.prepare_training import TrainingRequest, prepare_training
+from bellwether.models.adapters.job_code import PackagedJobCode
+from bellwether.models.adapters.sagemaker import SageMakerTrainingJobs
+from bellwether.models.usecases.prepare_training import TrainingRequest, prepare_training
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 object_store = cache(S3ObjectStore)  # one client for each process
 

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.ssm import SsmExperiments, SsmPromotions
-from bellwether.domain.deployment import DeploymentPlan
-from bellwether.observability import MetricUnit, logger, metrics, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.promote_version import promote_version
+from bellwether.models.adapters.ssm import SsmExperiments, SsmPromotions
+from bellwether.models.domain.deployment import DeploymentPlan
+from bellwether.models.usecases.promote_version import promote_version
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 
 class Settings(FunctionSettings):

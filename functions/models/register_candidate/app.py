@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.sagemaker import SageMakerRegistry
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.keep_verdict import Assessment
-from bellwether.usecases.register_candidate import register_candidate
+from bellwether.models.adapters.sagemaker import SageMakerRegistry
+from bellwether.models.usecases.keep_verdict import Assessment
+from bellwether.models.usecases.register_candidate import register_candidate
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 
 class Settings(FunctionSettings):

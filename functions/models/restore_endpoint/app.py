@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.sagemaker import SageMakerEndpoints, resource_tags
-from bellwether.adapters.ssm import SsmCurrentVersions
-from bellwether.domain.deployment import DeploymentPlan
-from bellwether.observability import MetricUnit, logger, metrics, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.restore_endpoint import restore_endpoint
+from bellwether.models.adapters.sagemaker import SageMakerEndpoints, resource_tags
+from bellwether.models.adapters.ssm import SsmCurrentVersions
+from bellwether.models.domain.deployment import DeploymentPlan
+from bellwether.models.usecases.restore_endpoint import restore_endpoint
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 
 class Settings(FunctionSettings):

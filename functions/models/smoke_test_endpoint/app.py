@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.s3 import S3ObjectStore
-from bellwether.adapters.sagemaker_runtime import SageMakerPredictor
-from bellwether.domain.deployment import DeploymentPlan
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.smoke_test_endpoint import smoke_test_endpoint
+from bellwether.models.adapters.sagemaker_runtime import SageMakerPredictor
+from bellwether.models.domain.deployment import DeploymentPlan
+from bellwether.models.usecases.smoke_test_endpoint import smoke_test_endpoint
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 object_store = cache(S3ObjectStore)  # one client for each process
 

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.sagemaker import SageMakerEndpoints, SageMakerServingModels, resource_tags
-from bellwether.domain.deployment import DeploymentPlan
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.stage_endpoint import stage_endpoint
+from bellwether.models.adapters.sagemaker import SageMakerEndpoints, SageMakerServingModels, resource_tags
+from bellwether.models.domain.deployment import DeploymentPlan
+from bellwether.models.usecases.stage_endpoint import stage_endpoint
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 
 class Settings(FunctionSettings):

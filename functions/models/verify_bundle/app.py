@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.bundles import S3Archives
-from bellwether.adapters.s3 import S3ObjectStore
-from bellwether.adapters.sagemaker import SageMakerEndpointStates, SageMakerRegisteredVersions
-from bellwether.adapters.ssm import SsmCurrentVersions, SsmExperiments
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.verify_bundle import BundleVerifier, VerificationRequest
+from bellwether.models.adapters.bundles import S3Archives
+from bellwether.models.adapters.sagemaker import SageMakerEndpointStates, SageMakerRegisteredVersions
+from bellwether.models.adapters.ssm import SsmCurrentVersions, SsmExperiments
+from bellwether.models.usecases.verify_bundle import BundleVerifier, VerificationRequest
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 object_store = cache(S3ObjectStore)  # one client for each process
 

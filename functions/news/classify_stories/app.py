@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.listings import packaged_listings
-from bellwether.adapters.s3 import S3ObjectStore
-from bellwether.adapters.sagemaker_runtime import SageMakerPredictor
-from bellwether.observability import MetricUnit, logger, metrics, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.classify_stories import ClassificationRequest, classify_stories
+from bellwether.models.adapters.sagemaker_runtime import SageMakerPredictor
+from bellwether.news.adapters.listings import packaged_listings
+from bellwether.news.usecases.classify_stories import ClassificationRequest, classify_stories
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 object_store = cache(S3ObjectStore)  # one client for each process
 

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
-from bellwether.adapters.feed_documents import FeedparserReader
-from bellwether.adapters.feed_http import HttpFeedFetcher, Limits
-from bellwether.adapters.s3 import S3ObjectStore
-from bellwether.domain.feeds import DueFeed, FetchResult
-from bellwether.observability import MetricUnit, logger, metrics, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.fetch_feeds import fetch_feeds, hand_over
+from bellwether.news.adapters.feed_documents import FeedparserReader
+from bellwether.news.adapters.feed_http import HttpFeedFetcher, Limits
+from bellwether.news.domain.feeds import DueFeed, FetchResult
+from bellwether.news.usecases.fetch_feeds import fetch_feeds, hand_over
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 RESERVE_SECONDS = 20
 """Kept back of the function's time for reading the last document and handing the results over."""

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, Json
 
-from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.postgres import Database, SslMode
-from bellwether.adapters.postgres_feeds import PostgresFeeds
-from bellwether.adapters.secrets import SecretsManagerStore
-from bellwether.domain.database import DatabaseLogin
-from bellwether.domain.feeds import DueFeed, ListedFeed
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.list_due_feeds import list_due_feeds
+from bellwether.news.adapters.postgres_feeds import PostgresFeeds
+from bellwether.news.domain.feeds import DueFeed, ListedFeed
+from bellwether.news.usecases.list_due_feeds import list_due_feeds
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.adapters.postgres import Database, SslMode
+from bellwether.shared.adapters.secrets import SecretsManagerStore
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 
 class Settings(FunctionSettings):

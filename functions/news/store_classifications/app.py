@@ -6,19 +6,19 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.postgres import Database, SslMode
-from bellwether.adapters.postgres_stories import PostgresStories
-from bellwether.adapters.s3 import S3ObjectStore
-from bellwether.adapters.secrets import SecretsManagerStore
-from bellwether.domain.database import DatabaseLogin
-from bellwether.observability import MetricUnit, logger, metrics, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.store_classifications import (
+from bellwether.news.adapters.postgres_stories import PostgresStories
+from bellwether.news.usecases.store_classifications import (
     ReleaseRequest,
     StoreRequest,
     release_stories,
     store_classifications,
 )
+from bellwether.shared.adapters.postgres import Database, SslMode
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.adapters.secrets import SecretsManagerStore
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 object_store = cache(S3ObjectStore)  # one client for each process
 

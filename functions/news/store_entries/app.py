@@ -6,16 +6,16 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.postgres import Database, SslMode
-from bellwether.adapters.postgres_feeds import PostgresFeeds
-from bellwether.adapters.s3 import S3ObjectStore
-from bellwether.adapters.secrets import SecretsManagerStore
-from bellwether.domain.database import DatabaseLogin
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.fetch_feeds import Handover, take_over
-from bellwether.usecases.store_entries import store_entries
+from bellwether.news.adapters.postgres_feeds import PostgresFeeds
+from bellwether.news.usecases.fetch_feeds import Handover, take_over
+from bellwether.news.usecases.store_entries import store_entries
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.adapters.postgres import Database, SslMode
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.adapters.secrets import SecretsManagerStore
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 
 class Settings(FunctionSettings):

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
-from bellwether.adapters.clock import SystemClock
-from bellwether.adapters.postgres import Database, SslMode
-from bellwether.adapters.postgres_watch import PostgresWatchtower
-from bellwether.adapters.secrets import SecretsManagerStore
-from bellwether.domain.database import DatabaseLogin
-from bellwether.domain.market_calendar import MarketHours
-from bellwether.domain.watch import Told, WatchPolicy
-from bellwether.observability import MetricUnit, logger, metrics, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.check_freshness import check_freshness, confirm_alerts
+from bellwether.operations.adapters.postgres_watch import PostgresWatchtower
+from bellwether.operations.domain.watch import Told, WatchPolicy
+from bellwether.operations.usecases.check_freshness import check_freshness, confirm_alerts
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.adapters.postgres import Database, SslMode
+from bellwether.shared.adapters.secrets import SecretsManagerStore
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.trading.domain.market_calendar import MarketHours
 
 
 class Settings(FunctionSettings):

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
-from bellwether.adapters.cloudformation import CustomResourceRequest, answer_failure, answer_success
-from bellwether.adapters.migration_files import PackagedMigrations
-from bellwether.adapters.postgres import SslMode
-from bellwether.adapters.postgres_schema import PostgresSchema
-from bellwether.adapters.secrets import SecretsManagerStore
-from bellwether.domain.database import DatabaseLogin, RoleName
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.migrate_database import MigrationResult, migrate_database
+from bellwether.operations.adapters.cloudformation import CustomResourceRequest, answer_failure, answer_success
+from bellwether.operations.adapters.migration_files import PackagedMigrations
+from bellwether.operations.adapters.postgres_schema import PostgresSchema
+from bellwether.operations.usecases.migrate_database import MigrationResult, migrate_database
+from bellwether.shared.adapters.postgres import SslMode
+from bellwether.shared.adapters.secrets import SecretsManagerStore
+from bellwether.shared.domain.database import DatabaseLogin, RoleName
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 ANSWER_RESERVE_SECONDS = 15
 """Kept back of the function's time, so that CloudFormation is answered even when a statement runs into its limit."""

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
-from bellwether.adapters.postgres import Database, SslMode
-from bellwether.adapters.postgres_ledger import PostgresLedger
-from bellwether.adapters.secrets import SecretsManagerStore
-from bellwether.domain.database import DatabaseLogin
-from bellwether.domain.decisions import Decision, Outcome
-from bellwether.observability import logger, observed
-from bellwether.settings import FunctionSettings, load, parse
-from bellwether.usecases.record_decision import record_decision, record_outcome
+from bellwether.operations.usecases.record_decision import record_decision, record_outcome
+from bellwether.shared.adapters.postgres import Database, SslMode
+from bellwether.shared.adapters.postgres_ledger import PostgresLedger
+from bellwether.shared.adapters.secrets import SecretsManagerStore
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.domain.decisions import Decision, Outcome
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
 
 
 class Settings(FunctionSettings):

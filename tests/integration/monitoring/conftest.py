@@ -8,9 +8,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bellwether import settings
-from bellwether.adapters import bundles, sagemaker, ssm
-from bellwether.observability import metrics
+from bellwether.models.adapters import bundles, sagemaker, ssm
+from bellwether.shared import settings
+from bellwether.shared.observability import metrics
 from tests.builders import ACCOUNT, BUCKET, GROUP, REGION
 
 CACHES: tuple[Any, ...] = (settings.load, bundles.s3_client, sagemaker.sagemaker_client, ssm.ssm_client)

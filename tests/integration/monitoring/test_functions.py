@@ -1,20 +1,18 @@
 """The monitor's functions whole, from their sample events on: S3, SSM and the registry as moto has them."""
 
-import importlib
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bellwether.adapters.captures_s3 import S3Actuals, S3CaptureStore
-from bellwether.domain.errors import InvalidInputError, NotFoundError
+from bellwether.monitoring.adapters.captures_s3 import S3Actuals, S3CaptureStore
+from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
 from tests.builders import BUCKET, DATASET, GROUP, Bundle, bundle, capture
 from tests.fakes.lambda_context import InvocationContext
 from tests.integration.monitoring.conftest import Aws
+from tests.places import handler_of, sample_event
 
-EVENTS = Path(__file__).parents[3] / "events" / "models"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 REFERENCE = {
     "features": {"UNRATE": {"kind": "numeric", "edges": [4.0, 5.0, 6.0], "counts": [2500] * 4}},
@@ -23,14 +21,9 @@ REFERENCE = {
 }
 
 
-def sample(function: str, case: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((EVENTS / function / f"{case}.json").read_text())
-    return event
-
-
 def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
     """Call a handler as Lambda does; the answer has to survive JSON."""
-    handler = importlib.import_module(f"functions.models.{function}.app").handler
+    handler = handler_of(function)
     answer: dict[str, Any] = json.loads(json.dumps(handler(event, InvocationContext())))
     return answer
 
@@ -89,7 +82,7 @@ def spread(rows: int) -> list[float]:
 
 def test_a_model_in_service_is_looked_at(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     asked(deployed(aws), spread(200))
-    look = invoke("measure_drift", sample("measure_drift", "deployed"))
+    look = invoke("measure_drift", sample_event("measure_drift/deployed"))
     assert (look["measured"], look["found"], look["trigger"]) == (True, False, None)
     assert look["decision"]["verdict"] == "accepted"
     report = json.loads(aws.get(look["report_key"]))
@@ -103,7 +96,7 @@ def test_a_model_in_service_is_looked_at(aws: Aws, capsys: pytest.CaptureFixture
 
 def test_drift_is_found_counted_and_asks_for_a_training(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     asked(deployed(aws), [each + 2 for each in spread(200)])
-    look = invoke("measure_drift", sample("measure_drift", "deployed"))
+    look = invoke("measure_drift", sample_event("measure_drift/deployed"))
     assert (look["found"], look["trigger"]) == (True, "drift")
     everybody, own = metrics_in(capsys.readouterr().out)
     assert (everybody["ModelFindings"], "model" in everybody) == ([2.0], False)
@@ -111,27 +104,27 @@ def test_drift_is_found_counted_and_asks_for_a_training(aws: Aws, capsys: pytest
 
 
 def test_a_model_that_does_not_serve_is_no_failure(aws: Aws) -> None:
-    look = invoke("measure_drift", sample("measure_drift", "never_deployed"))
+    look = invoke("measure_drift", sample_event("measure_drift/never_deployed"))
     assert (look["measured"], look["decision"], look["page_key"]) == (False, None, "")
     with pytest.raises(NotFoundError):
-        invoke("measure_drift", sample("measure_drift", "unknown_model"))
+        invoke("measure_drift", sample_event("measure_drift/unknown_model"))
 
 
 def test_truths_come_from_the_dataset_and_meet_their_predictions(aws: Aws) -> None:
     # Given two months of figures, and forecasts of the second
     aws.put("fred-data/train/fred_merged_data.csv", DATASET)
-    assert invoke("collect_actuals", sample("collect_actuals", "forecasts"))["actuals"] == 2
-    assert invoke("collect_actuals", sample("collect_actuals", "forecasts"))["actuals"] == 0
+    assert invoke("collect_actuals", sample_event("collect_actuals/forecasts"))["actuals"] == 2
+    assert invoke("collect_actuals", sample_event("collect_actuals/forecasts"))["actuals"] == 0
     asked(deployed(aws), spread(60))
-    look = invoke("measure_drift", sample("measure_drift", "deployed"))
+    look = invoke("measure_drift", sample_event("measure_drift/deployed"))
     (accuracy,) = json.loads(aws.get(look["report_key"]))["accuracy"]
     assert (accuracy["kind"], accuracy["truths"], accuracy["state"]) == ("h1", 1, "not_enough_data")
     with pytest.raises(NotFoundError):
-        invoke("collect_actuals", sample("collect_actuals", "unknown_model"))
+        invoke("collect_actuals", sample_event("collect_actuals/unknown_model"))
 
 
 def test_a_dropped_file_is_collected(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    event = sample("collect_actuals", "file_dropped")
+    event = sample_event("collect_actuals/file_dropped")
     aws.put(event["detail"]["object"]["key"], b"join_key,value\nh-1,350000\nh-2,much\n")
     assert invoke("collect_actuals", event) | {"quarantined": []} == {
         "files": 1,
@@ -146,7 +139,7 @@ def test_a_dropped_file_is_collected(aws: Aws, capsys: pytest.CaptureFixture[str
 
 
 def test_a_file_that_is_not_ours_is_refused(aws: Aws) -> None:
-    event = sample("collect_actuals", "file_dropped")
+    event = sample_event("collect_actuals/file_dropped")
     event["detail"]["object"]["key"] = "fred-data/inbox/UNRATE.csv"
     with pytest.raises(InvalidInputError, match="does not lie under"):
         invoke("collect_actuals", event)

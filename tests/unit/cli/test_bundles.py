@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.catalogue import SENTIMENT
+from bellwether.models.domain.catalogue import SENTIMENT
 from cli import bundles
 from cli.problems import CommandError
 from cli.target import Target

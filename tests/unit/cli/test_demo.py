@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.models import EvaluationReport
+from bellwether.models.domain.models import EvaluationReport
 from cli import demo, lifecycle
 from cli.target import Target
 from tests.builders import evaluation

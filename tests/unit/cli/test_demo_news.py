@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bellwether.domain.decisions import Gate
-from bellwether.domain.signals import INTRADAY
+from bellwether.shared.domain.decisions import Gate
+from bellwether.trading.domain.signals import INTRADAY
 from cli.demo_news import by_story, feed_state, fill, ticker_to_draw
 from cli.news_chart import TickerFacts, draw_ticker, moving_average
 from cli.news_facts import FeedFact, PriceFact, RecommendationFact, StoryFact

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from typer.testing import CliRunner
 
-from bellwether.domain.bundle import VersionFacts
-from bellwether.domain.catalogue import model_spec
-from bellwether.domain.monitoring import MonitorReport, Recorded, Window
+from bellwether.models.domain.bundle import VersionFacts
+from bellwether.models.domain.catalogue import model_spec
+from bellwether.monitoring.domain.monitoring import MonitorReport, Recorded, Window
 from cli import monitor
 from cli.main import app
 from cli.problems import CommandError

@@ -9,9 +9,9 @@ from localcloud.flat_template import TemplateError, flatten
 from tests.containers import world
 from tests.containers.cases import CASES, Case
 from tests.containers.run import differences, understand
+from tests.places import EVENTS, ROOT
 
-REPOSITORY = Path(__file__).parents[3]
-EVENTS, STACKS = REPOSITORY / "events", REPOSITORY / "stacks"
+STACKS = ROOT / "stacks"
 FOUNDATION = """
 Resources:
   PowertoolsLayer: { Type: "AWS::Serverless::LayerVersion", Properties: { ContentUri: PowertoolsLayer } }
@@ -122,7 +122,7 @@ def test_an_expected_error_is_a_success_and_another_one_is_not() -> None:
 
 def test_containers_have_a_value_for_each_variable_of_each_stack(tmp_path: Path) -> None:
     # Given the stacks as a build lays them out
-    for stack in [*STACKS.glob("*.yaml"), REPOSITORY / "template.yaml"]:
+    for stack in [*STACKS.glob("*.yaml"), ROOT / "template.yaml"]:
         target = tmp_path if stack.stem == "template" else tmp_path / stack.stem
         target.mkdir(exist_ok=True)
         (target / "template.yaml").write_text(stack.read_text())

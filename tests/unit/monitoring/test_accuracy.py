@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bellwether.domain.accuracy import (
+from bellwether.models.domain.capture import Actual
+from bellwether.models.domain.catalogue import MonitorPolicy
+from bellwether.monitoring.domain.accuracy import (
     AccuracyState,
     Promise,
     estimate,
@@ -18,9 +20,7 @@ from bellwether.domain.accuracy import (
     promises,
     rmse_by_week,
 )
-from bellwether.domain.capture import Actual
-from bellwether.domain.catalogue import MonitorPolicy
-from bellwether.domain.joined import JoinedPoint, join
+from bellwether.monitoring.domain.joined import JoinedPoint, join
 from tests.builders import actual, capture
 
 POLICY = MonitorPolicy()

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bellwether.domain.actual_files import read_actuals
-from bellwether.domain.errors import NotFoundError
-from bellwether.usecases.collect_actuals import Collected, collect_actuals, collect_file
+from bellwether.monitoring.domain.actual_files import read_actuals
+from bellwether.monitoring.usecases.collect_actuals import Collected, collect_actuals, collect_file
+from bellwether.shared.domain.errors import NotFoundError
 from tests.builders import DATASET
 from tests.fakes.captures import InMemoryActualsStore
 from tests.fakes.lifecycle import NOON, StoppedClock

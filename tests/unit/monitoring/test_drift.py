@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
-from bellwether.domain.catalogue import MonitorPolicy
-from bellwether.domain.drift import (
+from bellwether.models.domain.catalogue import MonitorPolicy
+from bellwether.models.domain.models import CategoricalReference, DriftReference, NumericReference, Reference
+from bellwether.monitoring.domain.drift import (
     Aspect,
     Column,
     DriftState,
@@ -32,7 +33,6 @@ from bellwether.domain.drift import (
     tally,
     trend_p,
 )
-from bellwether.domain.models import CategoricalReference, DriftReference, NumericReference, Reference
 
 POLICY = MonitorPolicy()
 DECILES = NumericReference(kind="numeric", edges=tuple(range(1, 10)), counts=(1000,) * 10)

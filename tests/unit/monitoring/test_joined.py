@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bellwether.domain.accuracy import Promise, measure
-from bellwether.domain.capture import CaptureRecord
-from bellwether.domain.catalogue import MonitorPolicy
-from bellwether.domain.joined import join
+from bellwether.models.domain.capture import CaptureRecord
+from bellwether.models.domain.catalogue import MonitorPolicy
+from bellwether.monitoring.domain.accuracy import Promise, measure
+from bellwether.monitoring.domain.joined import join
 from tests.builders import actual, capture
 
 ASKED = datetime(2026, 3, 1, 12, tzinfo=UTC)

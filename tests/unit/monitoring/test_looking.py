@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from bellwether.adapters.monitor_pages import JinjaMonitorPages, p_value
-from bellwether.domain.accuracy import AccuracyState
-from bellwether.domain.bundle import VersionFacts, reference_key
-from bellwether.domain.capture import Actual, CaptureRecord
-from bellwether.domain.catalogue import model_spec
-from bellwether.domain.decisions import Verdict
-from bellwether.domain.deployment import Approval, CurrentVersion, RegisteredVersion
-from bellwether.domain.drift import DriftState
-from bellwether.domain.errors import BundleTamperedError, NotFoundError
-from bellwether.domain.monitoring import MonitorReport
-from bellwether.usecases.measure_drift import Look, Monitor, MonitorRequest
+from bellwether.models.domain.bundle import VersionFacts, reference_key
+from bellwether.models.domain.capture import Actual, CaptureRecord
+from bellwether.models.domain.catalogue import model_spec
+from bellwether.models.domain.deployment import Approval, CurrentVersion, RegisteredVersion
+from bellwether.monitoring.adapters.monitor_pages import JinjaMonitorPages, p_value
+from bellwether.monitoring.domain.accuracy import AccuracyState
+from bellwether.monitoring.domain.drift import DriftState
+from bellwether.monitoring.domain.monitoring import MonitorReport
+from bellwether.monitoring.usecases.measure_drift import Look, Monitor, MonitorRequest
+from bellwether.shared.domain.decisions import Verdict
+from bellwether.shared.domain.errors import BundleTamperedError, NotFoundError
 from tests.builders import BUCKET, Bundle, actual, bundle, capture, package_arn
 from tests.fakes.captures import InMemoryActualsStore, InMemoryCaptureStore
 from tests.fakes.lifecycle import NOON, ArchivesByUri, InMemoryPromotions, InMemoryRegistry, StoppedClock

@@ -1,0 +1,66 @@
+"""Look at one model: what was asked and answered lately, what came true, and what follows from it."""
+
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
+
+from bellwether.models.adapters.bundles import S3Archives
+from bellwether.models.adapters.sagemaker import SageMakerRegisteredVersions
+from bellwether.models.adapters.ssm import SsmCurrentVersions
+from bellwether.monitoring.adapters.captures_s3 import S3Actuals, S3CaptureLog
+from bellwether.monitoring.adapters.monitor_pages import JinjaMonitorPages
+from bellwether.monitoring.domain.drift import DriftState
+from bellwether.monitoring.domain.monitoring import MonitorReport
+from bellwether.monitoring.usecases.measure_drift import Monitor, MonitorRequest
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
+
+object_store = cache(S3ObjectStore)  # one client for each process
+
+
+class Settings(FunctionSettings):
+    """Environment of MeasureDriftFunction."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+    environment: Annotated[str, Field(min_length=1)]
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with the decision, where the report lies, and what people should be told."""
+    settings = load(Settings)
+    monitor = Monitor(
+        bucket=settings.data_bucket,
+        objects=object_store(settings.data_bucket),
+        captures=S3CaptureLog(settings.data_bucket),
+        actuals=S3Actuals(settings.data_bucket),
+        current_versions=SsmCurrentVersions(settings.environment),
+        versions=SageMakerRegisteredVersions(),
+        archives=S3Archives(settings.data_bucket),
+        pages=JinjaMonitorPages(),
+        clock=SystemClock(),
+    )
+    look, report = monitor.look(parse(MonitorRequest, event))
+    if report is not None:
+        _measure(report)
+    logger.info("model looked at", extra=look.model_dump(include={"model", "measured", "found", "trigger"}))
+    return look.model_dump(mode="json")
+
+
+def _measure(report: MonitorReport) -> None:
+    """Findings of all models together, for the alarm; the rest by model, and only what could be measured."""
+    if report.findings:
+        metrics.add_metric("ModelFindings", MetricUnit.Count, len(report.findings))
+        metrics.flush_metrics()
+    metrics.add_dimension("model", report.model)
+    metrics.add_metric("PredictionsMonitored", MetricUnit.Count, report.predictions)
+    if report.drift.state in (DriftState.STABLE, DriftState.DRIFTED):
+        metrics.add_metric("DriftedFeatures", MetricUnit.Count, len(report.drifted))
+    if report.rmse_ratio is not None:
+        metrics.add_metric("RmseRatio", MetricUnit.NoUnit, report.rmse_ratio)
+    for finding in report.findings:
+        logger.warning("finding", extra={"model": report.model, "finding": finding})

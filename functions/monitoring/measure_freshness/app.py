@@ -1,0 +1,44 @@
+"""Tell how old datasets and features are."""
+
+from dataclasses import asdict
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, Field
+
+from bellwether.monitoring.domain.freshness import Freshness
+from bellwether.monitoring.usecases.measure_freshness import measure_freshness
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.observability import MetricUnit, gauge, logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
+
+object_store = cache(S3ObjectStore)  # one client for each process
+
+
+class Settings(FunctionSettings):
+    """Environment of MeasureFreshnessFunction."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+
+
+class Occasion(BaseModel):
+    """A schedule's event: it says nothing but that it is time."""
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with the ages, in days, by model."""
+    parse(Occasion, event)
+    found = measure_freshness(objects=object_store(load(Settings).data_bucket), clock=SystemClock())
+    for each in found:
+        _measure(each)
+    return {"datasets": [asdict(each) for each in found]}
+
+
+def _measure(found: Freshness) -> None:
+    gauge("DatasetAgeDays", MetricUnit.Count, found.age_days, dataset=found.dataset)
+    gauge("FeatureAgeDays", MetricUnit.Count, found.oldest_feature_days, model=found.model)
+    gauge("StaleFeatures", MetricUnit.Count, len(found.stale), model=found.model)
+    logger.info("freshness measured", extra=asdict(found))

@@ -1,0 +1,79 @@
+"""Fetch bars from the market-data API."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+
+from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.adapters.secrets import SecretsManagerStore
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.trading.adapters.alpaca_data import AlpacaKey, AlpacaMarketData, Feed
+from bellwether.trading.usecases.fetch_bars import BarOrder, fetch_bars
+
+REFUSED_SHOWN = 50
+HAND_ON_SECONDS = 5.0
+"""Kept back for handing on what came, however long the source takes for more."""
+
+
+class Settings(FunctionSettings):
+    """Environment of FetchBarsFunction. Without `alpaca_secret_id` no key is sent, as a replayed API needs none."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+    market_data_url: HttpUrl
+    market_data_feed: Feed
+    alpaca_secret_id: str = ""
+
+
+class AlpacaSecret(BaseModel):
+    """What the secret holds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    key_id: Annotated[str, Field(min_length=1)]
+    secret_key: Annotated[str, Field(min_length=1, repr=False)]
+
+
+@observed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer with the bars, or with the key of the object that holds them."""
+
+    def seconds_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000
+
+    delivery = fetch_bars(
+        parse(BarOrder, event),
+        source=_market_data(lambda: seconds_left() - HAND_ON_SECONDS),
+        objects=_objects(),
+        clock=SystemClock(),
+        seconds_left=seconds_left,
+    )
+    if delivery.refused:  # a metric is paid for by the hour in which it is told
+        metrics.add_metric("BarsRefused", MetricUnit.Count, len(delivery.refused))
+    for refused in delivery.refused[:REFUSED_SHOWN]:
+        logger.warning("refused", extra={"ticker": refused.ticker, "reason": refused.reason})
+    if delivery.trouble:
+        logger.warning("requests postponed", extra={"postponed": delivery.postponed, "reason": delivery.trouble})
+    logger.info("bars fetched", extra={"bars": delivery.bars, "results_key": delivery.results_key})
+    return delivery.model_copy(update={"refused": delivery.refused[:REFUSED_SHOWN]}).model_dump(mode="json")
+
+
+def _market_data(seconds_left: Callable[[], float]) -> AlpacaMarketData:
+    """Made anew each time, so that a rotated key is seen at once."""
+    settings = load(Settings)
+    key = None
+    if settings.alpaca_secret_id:
+        secret = parse(AlpacaSecret, SecretsManagerStore().get_json(settings.alpaca_secret_id))
+        key = AlpacaKey(secret.key_id, secret.secret_key)
+    return AlpacaMarketData(
+        str(settings.market_data_url), key, feed=settings.market_data_feed, seconds_left=seconds_left
+    )
+
+
+@cache
+def _objects() -> S3ObjectStore:
+    return S3ObjectStore(load(Settings).data_bucket)

@@ -1,0 +1,59 @@
+"""The manual kill switch: halt dispatching, resume it, or look how it stands."""
+
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bellwether.shared.adapters.postgres import Database, SslMode
+from bellwether.shared.adapters.secrets import SecretsManagerStore
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.observability import logger, observed
+from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.trading.adapters.postgres_dispatch import PostgresDispatchControls
+from bellwether.trading.usecases.set_dispatch_control import set_dispatch_control
+
+
+class Settings(FunctionSettings):
+    """Environment of SetDispatchControlFunction."""
+
+    application_secret_id: Annotated[str, Field(min_length=1)]
+    database_sslmode: SslMode
+
+
+class Request(BaseModel):
+    """What to set, by whom and why; an empty one only looks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    halted: bool | None = None
+    actor: Annotated[str, Field(max_length=400)] = ""
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+    @model_validator(mode="after")
+    def _says_who_and_why(self) -> "Request":
+        if self.halted is not None and not (self.actor.strip() and self.reason.strip()):
+            raise ValueError("a change needs an actor and a reason")
+        return self
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer how the switch stands now."""
+    request = parse(Request, event)
+    state = set_dispatch_control(_controls(), halted=request.halted, actor=request.actor, reason=request.reason)
+    logger.info("dispatch control read", extra=state.model_dump(mode="json"))
+    return state.model_dump(mode="json")
+
+
+@cache
+def _controls() -> PostgresDispatchControls:
+    settings = load(Settings)
+    secrets = SecretsManagerStore()
+    return PostgresDispatchControls(
+        Database(
+            lambda: parse(DatabaseLogin, secrets.get_json(settings.application_secret_id)),
+            sslmode=settings.database_sslmode,
+        )
+    )

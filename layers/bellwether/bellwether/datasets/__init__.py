@@ -1,0 +1,1 @@
+"""FRED series and vintages, house sales, quarantine, published datasets."""

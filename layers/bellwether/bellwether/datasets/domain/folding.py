@@ -1,0 +1,169 @@
+"""Folding: a series' vintages, oldest to newest, into what is known of it now.
+
+A later figure replaces an earlier one, a figure that a later vintage calls missing is withdrawn, a date that it has no
+row for keeps what it had. When a later vintage shows the same history on another base (an index rebased, other chained
+dollars), figures of the old base are left out rather than spliced.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from statistics import quantiles
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from bellwether.datasets.domain.monthly import month_text, to_months
+from bellwether.datasets.domain.series import Frequency, SeriesSpec, frequency_of
+from bellwether.datasets.domain.series_catalogue import spec_of
+from bellwether.datasets.domain.vintages import Vintage
+from bellwether.models.domain.models import SeriesEntry
+
+REBASE_OVERLAP = 12
+REBASE_SHIFT = 0.02
+REBASE_SPREAD = 0.02
+UNKNOWN = "not in the catalogue: unit unknown, level (tcode 1), careful publication lag"
+
+Figures = dict[date, float | None]
+
+
+class Finding(BaseModel):
+    """Something about a series that a person should know."""
+
+    model_config = ConfigDict(frozen=True)
+
+    series: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One series of the merged data: its manifest entry and its values by month."""
+
+    entry: SeriesEntry
+    months: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What the vintages of one series come to; no column when no month is complete."""
+
+    series: str
+    column: Column | None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class _State:
+    """A fold half way. `folds` has the frequency that was seen last at its end."""
+
+    latest: str
+    latest_sha256: str
+    folds: dict[Frequency, Figures]
+    findings: tuple[Finding, ...]
+
+
+_STATE = TypeAdapter(_State)
+
+
+class Fold:
+    """One series while its vintages are folded in, oldest first."""
+
+    def __init__(self, series: str) -> None:
+        self.series = series
+        self._spec = spec_of(series)
+        self._folds: dict[Frequency, Figures] = {}
+        self._findings: list[Finding] = []
+        self._latest = ("", "")
+
+    @classmethod
+    def resume(cls, series: str, state: bytes) -> "Fold":
+        """Go on where `state` was taken; raises ValueError for anything else."""
+        found = _STATE.validate_json(state)
+        fold = cls(series)
+        fold._folds, fold._findings = dict(found.folds), list(found.findings)
+        fold._latest = found.latest, found.latest_sha256
+        return fold
+
+    def state(self) -> bytes:
+        """All that `resume` needs; the same vintages give the same bytes."""
+        return _STATE.dump_json(_State(*self._latest, folds=self._folds, findings=tuple(self._findings)))
+
+    def add(self, vintage: Vintage) -> None:
+        """Fold in the next vintage."""
+        frequency = _frequency(self._spec, vintage)
+        fold = self._folds.pop(frequency, {})
+        if _is_rebased(fold, vintage.values):
+            lost = sum(value is not None and day not in vintage.values for day, value in fold.items())
+            if lost:
+                reason = f"rebased in {vintage.name}: {lost} figures of the old base left out"
+                self._findings.append(Finding(series=self.series, reason=reason))
+            fold = {}
+        fold.update(vintage.values)
+        self._folds[frequency] = fold
+        self._latest = str(vintage.name), vintage.sha256
+
+    def merged(self) -> Merged:
+        """What was folded in so far, by month."""
+        months: dict[int, float] = {}
+        for frequency, figures in self._folds.items():
+            months.update(to_months(figures, frequency, self._spec.aggregation))
+        findings = list(self._findings)
+        if not months:
+            reason = "no complete month" if self._folds else "no vintage was known then"
+            return Merged(self.series, None, (*findings, Finding(series=self.series, reason=reason)))
+        if not self._spec.known:
+            findings.append(Finding(series=self.series, reason=UNKNOWN))
+        entry = _entry(self._spec, next(reversed(self._folds)), self._latest, months)
+        return Merged(self.series, Column(entry, months), tuple(findings))
+
+
+def merge_series(series: str, vintages: Iterable[Vintage], *, as_of: datetime | None = None) -> Merged:
+    """Fold a series' vintages, which come oldest first; with `as_of`, only those that were known then."""
+    fold = Fold(series)
+    for vintage in vintages:
+        if as_of is None or vintage.known_at <= as_of:
+            fold.add(vintage)
+    return fold.merged()
+
+
+def _frequency(spec: SeriesSpec, vintage: Vintage) -> Frequency:
+    days = [each.day for each in vintage.observations if each.value is not None]
+    return frequency_of(spec, days) or spec.frequency
+
+
+def _is_rebased(before: Mapping[date, float | None], after: Mapping[date, float | None]) -> bool:
+    """Whether the common figures differ by one factor, as after a change of base; never for rates that cross zero."""
+    ratios: list[float] = []
+    for day, new in after.items():
+        old = before.get(day)
+        if old is None or new is None:
+            continue
+        if old <= 0 or new <= 0:
+            return False
+        ratios.append(new / old)
+    if len(ratios) < REBASE_OVERLAP:
+        return False
+    low, *_, high = quantiles(ratios, n=20)
+    middle = (low + high) / 2
+    return abs(middle - 1) > REBASE_SHIFT and (high - low) / middle < REBASE_SPREAD
+
+
+def _entry(spec: SeriesSpec, frequency: Frequency, latest: tuple[str, str], months: Mapping[int, float]) -> SeriesEntry:
+    lag = spec.publication_lag_months
+    if not spec.known and frequency is Frequency.QUARTERLY:
+        lag *= 2
+    vintage, sha256 = latest
+    return SeriesEntry(
+        series=spec.series,
+        title=spec.title,
+        unit=spec.unit,
+        frequency=frequency.value,
+        aggregation=spec.aggregation.value,
+        tcode=spec.tcode,
+        publication_lag_months=lag,
+        first_month=month_text(min(months)),
+        last_month=month_text(max(months)),
+        rows=len(months),
+        vintage=vintage,
+        sha256=sha256,
+    )

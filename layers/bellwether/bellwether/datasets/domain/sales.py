@@ -1,0 +1,414 @@
+"""House sales: read from files of many layouts into one form, and merged so that the same file twice changes nothing.
+
+A sale is a tuple of texts in its layout's order: days as YYYY-MM-DD (the first where only the month is known), numbers
+as the shortest text that reads back the same, an empty text for what is unknown. With an id, house and day name it,
+and the later arrival stands. Without, rows tell themselves apart: of equal ones there are as many as the file has that
+has most of them.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import math
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+from bellwether.datasets.domain.sales_layouts import CATEGORY_CHARACTERS, SalesLayout, recognised
+from bellwether.models.domain.capture import Actual
+from bellwether.models.domain.models import SalesColumn, SalesManifest, Sha256
+from bellwether.shared.domain.delimited import (
+    MISSING,
+    Findings,
+    Rejection,
+    UnreadableError,
+    day_of,
+    first_cells,
+    lines_of,
+    looks_like_day,
+    read_day,
+    read_number,
+    shown,
+    split_line,
+)
+from bellwether.shared.domain.errors import InvalidInputError
+
+MAX_SALES = 200_000  # in a file, and in the dataset: what 1024 MB hold
+ID_CHARACTERS = 200
+FIRST_SALE_YEAR = 1800
+
+Cells = tuple[str, ...]
+Key = tuple[str, ...]
+
+_COMPACT_DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(T\d{6})?", re.ASCII)
+_MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
+_TIME_OF_DAY = re.compile(r"[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?Z?", re.ASCII)
+_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}", re.ASCII)
+_ROUNDED_ID = re.compile(r"\d(\.\d+)?[eE]\+?\d+", re.ASCII)
+_SPACES = re.compile(r"\s+")
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SalesReading:
+    """What a file holds; `layout` is None where it could not be read at all.
+
+    `unused` are columns that the layout does not know. `left_out` counts rejections over the number that is kept.
+    """
+
+    layout: SalesLayout | None = None
+    sales: tuple[Cells, ...] = ()
+    unused: tuple[str, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    left_out: int = 0
+
+
+def read_sales(content: bytes, *, layouts: Sequence[SalesLayout], received_on: date) -> SalesReading:
+    """Read a CSV file received on that day by the layout of its header; never raises for what is in it."""
+    try:
+        lines = lines_of(content)
+        number, header = first_cells(lines)
+        layout, places = _placed(header, number, layouts)
+        findings = Findings()
+        sales = _read_rows(lines, number, len(header), layout, places, received_on, findings)
+    except UnreadableError as problem:
+        return SalesReading(rejections=(problem.rejection,))
+    if not (sales or findings.rejections):
+        findings.add(None, "file", "not a single sale")
+    unused = tuple(name for place, name in enumerate(header) if name and place not in places)
+    return SalesReading(layout, tuple(sales), unused, findings.kept(), findings.left_out)
+
+
+def _placed(header: Sequence[str], line: int, layouts: Sequence[SalesLayout]) -> tuple[SalesLayout, tuple[int, ...]]:
+    """The header's layout, and where each of its columns stands."""
+    if any(looks_like_day(cell) for cell in header):
+        raise UnreadableError("no header row: the first line is a data row", line=line, field="header")
+    names = Counter(header)
+    try:
+        layout = recognised(header, layouts)
+    except InvalidInputError as error:
+        raise UnreadableError(error.reason, line=line, field="header") from error
+    if repeated := [column.name for column in layout.columns if names[column.name] > 1]:
+        raise UnreadableError(f"column {shown(repeated[0])} comes twice", line=line, field="header")
+    return layout, tuple(header.index(column.name) for column in layout.columns)
+
+
+def _read_rows(
+    lines: Sequence[str],
+    header_line: int,
+    width: int,
+    layout: SalesLayout,
+    places: Sequence[int],
+    received_on: date,
+    findings: Findings,
+) -> list[Cells]:
+    readers = [_reader(column, received_on) for column in layout.columns]
+    key_of, found = _key_of(layout), dict[Key, tuple[int, Cells]]()
+    unnamed: list[Cells] = []
+    rows = 0
+    for number, line in enumerate(lines[header_line:], start=header_line + 1):
+        if not line.strip(", \t"):
+            continue
+        rows += 1
+        if rows > MAX_SALES:
+            findings.add(number, "file", f"more than {MAX_SALES} rows; those from here on are left out")
+            break
+        sale = _read_row(line, number, width, layout, places, readers, findings)
+        if sale is None:
+            continue
+        key = key_of(sale)
+        if key is None:
+            unnamed.append(sale)
+            continue
+        before = found.get(key)
+        if before is not None and before[1] != sale:
+            findings.add(before[0], "row", f"{' on '.join(key)} comes again on line {number}, which stands")
+        found[key] = (number, sale)
+    return [*unnamed, *(sale for _, sale in found.values())]
+
+
+def _read_row(
+    line: str,
+    number: int,
+    width: int,
+    layout: SalesLayout,
+    places: Sequence[int],
+    readers: Sequence[Callable[[str], str]],
+    findings: Findings,
+) -> Cells | None:
+    try:
+        cells = split_line(line, number)
+    except UnreadableError as problem:
+        findings.add(number, problem.field, problem.reason)
+        return None
+    if len(cells) < width or any(cells[width:]):
+        findings.add(number, "row", f"{len(cells)} cells where the header has {width}")
+        return None
+    read: list[str] = []
+    for column, place, reader in zip(layout.columns, places, readers, strict=True):
+        try:
+            read.append(reader(cells[place]))
+        except _RefusedError as refusal:
+            findings.add(number, column.name, str(refusal))
+            return None
+        except _WholeFileError as refusal:
+            raise UnreadableError(str(refusal), line=number, field=column.name) from refusal
+    return tuple(read)
+
+
+class _RefusedError(Exception):
+    """A cell that spoils its row."""
+
+
+class _WholeFileError(Exception):
+    """A cell that speaks against all others of its column."""
+
+
+def _reader(column: SalesColumn, received_on: date) -> Callable[[str], str]:
+    """How cells of a column are read into their one form."""
+    read = {
+        "id": _read_id,
+        "date": lambda text: _read_date(text, received_on),
+        "price": lambda text: _read_figure(text, column),
+        "number": lambda text: _read_figure(text, column),
+        "latitude": lambda text: _read_figure(text, column),
+        "longitude": lambda text: _read_figure(text, column),
+        "category": _category_reader(),
+    }[column.role]
+
+    def read_or_leave(text: str) -> str:
+        if text.casefold() not in MISSING:
+            return read(text)
+        if column.fill == "refuse":
+            raise _RefusedError("is empty")
+        return ""
+
+    return read_or_leave
+
+
+def _read_id(text: str) -> str:
+    if _ROUNDED_ID.fullmatch(text):
+        raise _RefusedError(f"{shown(text)} is a rounded number, as spreadsheets write them; the id itself is needed")
+    if len(text) > ID_CHARACTERS:
+        raise _RefusedError(f"{shown(text)} is longer than {ID_CHARACTERS} characters")
+    return text
+
+
+def _read_date(text: str, received_on: date) -> str:
+    day = sale_day(text)
+    if day is None:
+        if (slashed := _SLASHED.match(text)) and int(slashed[1]) > 12 >= int(slashed[2]):
+            raise _WholeFileError(f"{shown(text)} is written day/month/year; month/day/year or YYYY-MM-DD is expected")
+        raise _RefusedError(f"{shown(text)} is no date (YYYY-MM-DD, YYYYMMDD, YYYY-MM or M/D/YYYY)")
+    if day.year < FIRST_SALE_YEAR:
+        raise _RefusedError(f"{day.isoformat()} is before {FIRST_SALE_YEAR}")
+    if day > received_on:
+        raise _RefusedError(f"{day.isoformat()} lies in the future")
+    return day.isoformat()
+
+
+def sale_day(text: str) -> date | None:
+    """The day of a sale, its time of day left out; the month's first where only the month is told; None for no date."""
+    if match := _COMPACT_DAY.fullmatch(text):
+        return day_of(int(match[1]), int(match[2]), int(match[3]))
+    if match := _MONTH.fullmatch(text):
+        return day_of(int(match[1]), int(match[2]), 1)
+    return read_day(_TIME_OF_DAY.sub("", text))
+
+
+def _read_figure(text: str, column: SalesColumn) -> str:
+    value = read_number(text)
+    if value is None:
+        raise _RefusedError(f"{shown(text)} is no number")
+    if not math.isfinite(value):
+        raise _RefusedError(f"{shown(text)} is out of range")
+    if column.role == "price" and value <= 0:
+        raise _RefusedError(f"{shown(text)} is no price")
+    low = -math.inf if column.minimum is None else column.minimum
+    high = math.inf if column.maximum is None else column.maximum
+    if not low <= value <= high:
+        raise _RefusedError(f"{shown(text)} is not plausible: {low:g} to {high:g} {column.unit} is expected".rstrip())
+    return repr(value).removesuffix(".0")
+
+
+def _category_reader() -> Callable[[str], str]:
+    known: dict[str, str] = {}  # the same text of many rows is kept once
+
+    def read(text: str) -> str:
+        level = _SPACES.sub(" ", text)
+        if len(level) > CATEGORY_CHARACTERS:
+            raise _RefusedError(f"{shown(text)} is longer than {CATEGORY_CHARACTERS} characters")
+        return known.setdefault(level, level)
+
+    return read
+
+
+def _key_of(layout: SalesLayout) -> Callable[[Cells], Key | None]:
+    """What names a sale: house and day; None for one without an id."""
+    identity, day = layout.identity, layout.day
+    if identity is None:
+        return lambda _sale: None
+    return lambda sale: (sale[identity], sale[day]) if sale[identity] else None
+
+
+# --- merging ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A sale that was known otherwise; `before` and `after` are its prices."""
+
+    house: str
+    day: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Merged:
+    """All sales, by day, and which of them are new or changed. `repeated` counts those that were known as they are."""
+
+    sales: tuple[Cells, ...]
+    added: tuple[Cells, ...] = ()
+    corrected: tuple[Cells, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    repeated: int = 0
+
+
+def merge(layout: SalesLayout, present: Iterable[Cells], arrived: Iterable[Cells]) -> Merged:
+    """Put sales that have arrived among those there are; which came first changes nothing but what is a correction."""
+    key_of, price, day = _key_of(layout), layout.price, layout.day
+    named: dict[Key, Cells] = {}
+    unnamed: Counter[Cells] = Counter()
+    for sale in present:
+        if (key := key_of(sale)) is None:
+            unnamed[sale] += 1
+        else:
+            named[key] = sale
+    added: list[Cells] = []
+    corrected: list[Cells] = []
+    corrections: list[Correction] = []
+    repeated = 0
+    came: Counter[Cells] = Counter()
+    for sale in arrived:
+        if (key := key_of(sale)) is None:
+            came[sale] += 1
+            if came[sale] > unnamed[sale]:
+                added.append(sale)
+            else:
+                repeated += 1
+            continue
+        before = named.get(key)
+        if before == sale:
+            repeated += 1
+        elif before is None:
+            added.append(sale)
+        else:
+            corrected.append(sale)
+            corrections.append(Correction(key[0], sale[day], before[price], sale[price]))
+        named[key] = sale
+    everything = [*named.values(), *(unnamed | came).elements()]
+    everything.sort(key=lambda sale: (sale[day], sale))
+    return Merged(tuple(everything), tuple(added), tuple(corrected), tuple(corrections), repeated)
+
+
+def actuals_of(
+    layout: SalesLayout, sales: Iterable[Cells], *, model: str, received_at: datetime, source: str
+) -> Iterator[Actual]:
+    """What came true of each sale with an id: its price, under the id of its house, on its day.
+
+    A sale that arrives later counts as observed a little later on that day, so that its corrections win.
+    """
+    key_of = _key_of(layout)
+    for sale in sales:
+        if (key := key_of(sale)) is not None:
+            midnight = datetime.combine(date.fromisoformat(sale[layout.day]), time(), UTC)
+            later = timedelta(microseconds=max(0, int((received_at - midnight).total_seconds())))
+            yield Actual(
+                model=model,
+                join_key=key[0],
+                value=float(sale[layout.price]),
+                observed_at=midnight + later,
+                source=source,
+            )
+
+
+# --- the dataset as files --------------------------------------------------------------------------------------------
+
+
+class SourceFile(BaseModel):
+    """A file that is in the dataset; `rows` were accepted of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    sha256: Sha256
+    rows: int
+
+
+class KeptManifest(SalesManifest):
+    """The manifest with what this side adds: which files the sales came from, in the order of their arrival."""
+
+    files: tuple[SourceFile, ...] = ()
+
+    @property
+    def sales_layout(self) -> SalesLayout:
+        """How the dataset is laid out."""
+        return SalesLayout(name=self.layout, columns=self.columns)
+
+
+@dataclass(frozen=True)
+class SalesDataset:
+    """All sales as files. No clock in them: the same sales of the same files are the same bytes."""
+
+    csv: bytes
+    manifest: KeptManifest
+
+    @property
+    def manifest_json(self) -> bytes:
+        """The manifest as a file."""
+        return (json.dumps(self.manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n").encode()
+
+
+def build_sales(dataset: str, layout: SalesLayout, sales: Sequence[Cells], files: Iterable[SourceFile]) -> SalesDataset:
+    """Write sales, sorted by day, as files; raises InvalidInputError for none or too many."""
+    if not 0 < len(sales) <= MAX_SALES:
+        raise InvalidInputError(f"{len(sales)} sales; 1 to {MAX_SALES} make a dataset", field="file")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column.name for column in layout.columns])
+    writer.writerows(sales)
+    content = text.getvalue().encode()
+    manifest = KeptManifest(
+        schema_version=1,
+        dataset=dataset,
+        sha256=hashlib.sha256(content).hexdigest(),
+        rows=len(sales),
+        layout=layout.name,
+        first_day=sales[0][layout.day],
+        last_day=sales[-1][layout.day],
+        columns=layout.columns,
+        files=tuple(files),
+    )
+    return SalesDataset(content, manifest)
+
+
+def read_kept(content: bytes, layout: SalesLayout) -> tuple[Cells, ...]:
+    """Read the dataset's own CSV back; raises InvalidInputError for what was not written so."""
+    try:
+        rows = list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"can't be read: {error}", field="sales.csv") from error
+    if rows[:1] != [[column.name for column in layout.columns]]:
+        raise InvalidInputError(f"its header is not that of {layout.name}", field="sales.csv")
+    if any(len(row) != len(layout.columns) for row in rows):
+        raise InvalidInputError("a row is not as long as its header", field="sales.csv")
+    return tuple(tuple(map(sys.intern, row)) for row in rows[1:])

@@ -1,0 +1,86 @@
+"""Checkpoints: folds half way, kept so that years of daily vintages need not be read each day.
+
+A checkpoint is named after the vintages it stands for and after its own content: when an older vintage comes late, no
+checkpoint after it fits any more; one that was damaged is passed over. All of them may be deleted at any time.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from bellwether.datasets.domain.dataset import RECIPE
+from bellwether.datasets.domain.folding import Fold
+from bellwether.datasets.domain.fred_layout import CHECKPOINTS
+from bellwether.datasets.domain.series_catalogue import catalogue_sha256
+from bellwether.datasets.domain.vintages import VintageName
+from bellwether.datasets.usecases.kept_vintages import load_in_order
+from bellwether.shared.domain.errors import ConflictError, NotFoundError
+from bellwether.shared.ports.objects import ObjectStore
+
+EVERY = 16  # vintages from one checkpoint to the next
+_DIGITS = 32
+
+
+def fold_vintages(store: ObjectStore, series: str, names: Sequence[VintageName]) -> Fold:
+    """Fold these vintages (ascending), from the last checkpoint that fits; leave one where it pays.
+
+    Raises NotFoundError or InvalidInputError when a vintage can't be read.
+    """
+    fold, done = _resume(store, series, names)
+    left = done
+    for index, vintage in enumerate(load_in_order(store, series, names[done:]), start=done + 1):
+        fold.add(vintage)
+        if index - left >= EVERY and _is_boundary(names, index):
+            _leave(store, fold, names[:index])
+            left = index
+    return fold
+
+
+def _is_boundary(names: Sequence[VintageName], index: int) -> bool:
+    """Whether a later second begins there: within one, and at the end, another vintage may still come before."""
+    return index < len(names) and names[index].known_at > names[index - 1].known_at
+
+
+def _resume(store: ObjectStore, series: str, names: Sequence[VintageName]) -> tuple[Fold, int]:
+    if len(names) <= EVERY:
+        return Fold(series), 0
+    found = {_label(entry.key): entry.key for entry in store.entries(f"{CHECKPOINTS}{series}/")}
+    for done, digest in reversed(list(enumerate(_digests(names), start=1))):
+        key = found.get(digest)
+        fold = _read(store, series, key) if key else None
+        if fold:
+            return fold, done
+    return Fold(series), 0
+
+
+def _read(store: ObjectStore, series: str, key: str) -> Fold | None:
+    try:
+        content = store.get(key).content
+        if _key(series, _label(key), content) != key:
+            return None
+        return Fold.resume(series, content)
+    except (NotFoundError, ValueError):
+        return None
+
+
+def _leave(store: ObjectStore, fold: Fold, names: Sequence[VintageName]) -> None:
+    *_, digest = _digests(names)
+    content = fold.state()
+    with suppress(ConflictError):
+        store.put(_key(fold.series, digest, content), content, content_type="application/json", only_if_absent=True)
+
+
+def _digests(names: Sequence[VintageName]) -> Iterator[str]:
+    """For each beginning of the list, what stands for it."""
+    running = hashlib.sha256(f"{RECIPE}\n{catalogue_sha256()}".encode())
+    for name in names:
+        running.update(f"\n{name}".encode())
+        yield running.hexdigest()[:_DIGITS]
+
+
+def _key(series: str, digest: str, content: bytes) -> str:
+    return f"{CHECKPOINTS}{series}/{digest}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.json"
+
+
+def _label(key: str) -> str:
+    return key.rsplit("/", 1)[-1][:_DIGITS]

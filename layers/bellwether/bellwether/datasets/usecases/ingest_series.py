@@ -1,0 +1,220 @@
+"""Ingest series: keep every file as it came, every download as a vintage, and set aside what can't be read.
+
+Everything is written under keys made from content and time of arrival, so that doing it again, or at once with somebody
+else, writes the same objects. A file leaves the inbox only when all that came of it is kept.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from bellwether.datasets.domain.drop_layout import original_key
+from bellwether.datasets.domain.fred_layout import INBOX, ORIGINALS, QUARANTINE, stated_day, vintage_key
+from bellwether.datasets.domain.packs import MAX_PACK_BYTES, PackFile, unpack
+from bellwether.datasets.domain.series_catalogue import spec_of
+from bellwether.datasets.domain.tabular import SeriesTable, TableReading, read_table
+from bellwether.datasets.domain.vintages import compare, make_vintage, place, start_of
+from bellwether.datasets.ports.series import SeriesSource
+from bellwether.datasets.usecases.kept_vintages import list_vintages, load_vintage
+from bellwether.datasets.usecases.quarantine import QuarantinedPart, set_aside, set_aside_unread
+from bellwether.shared.domain.delimited import Rejection
+from bellwether.shared.domain.errors import (
+    BellwetherError,
+    ConflictError,
+    NotFoundError,
+    TransientUpstreamError,
+    UpstreamError,
+)
+from bellwether.shared.ports.clock import Clock
+from bellwether.shared.ports.objects import ObjectStore, StoredObject
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class IngestedSeries(_Fact):
+    """A series that came in. `new` is false when it told nothing new; counts are against the vintage before."""
+
+    series: str
+    rows: int
+    vintage: str
+    new: bool
+    added: int
+    revised: int
+    withdrawn: int
+    file: str
+
+
+class FailedSeries(_Fact):
+    """A series that its source did not give."""
+
+    series: str
+    reason: str
+
+
+class Ingestion(_Fact):
+    """What came in. Of each file the first reasons are in `quarantined`; `rejections` counts all."""
+
+    ingested: tuple[IngestedSeries, ...] = ()
+    quarantined: tuple[QuarantinedPart, ...] = ()
+    failed: tuple[FailedSeries, ...] = ()
+    rejections: int = 0
+
+    def __add__(self, other: "Ingestion") -> "Ingestion":
+        return Ingestion(
+            ingested=self.ingested + other.ingested,
+            quarantined=self.quarantined + other.quarantined,
+            failed=self.failed + other.failed,
+            rejections=self.rejections + other.rejections,
+        )
+
+
+# --- inbox ----------------------------------------------------------------------------------------------------------
+
+
+def ingest_inbox(
+    store: ObjectStore, *, keys: Collection[str] | None = None, series: Collection[str] | None = None
+) -> Ingestion:
+    """Ingest what lies in the inbox: all of it, or these keys (one that is gone was ingested already).
+
+    With `series`, files without one of them stay where they are.
+    """
+    wanted = {spec_of(each).series for each in series} if series else None
+    total = Ingestion()
+    for entry in store.entries(INBOX) if keys is None else _entries(store, keys):
+        if not entry.key.endswith("/"):  # a folder made in the console
+            total += _ingest_drop(store, entry, wanted)
+    return total
+
+
+def _entries(store: ObjectStore, keys: Collection[str]) -> Iterator[StoredObject]:
+    for key in keys:
+        entry = store.find(key)
+        if entry:
+            yield entry
+
+
+def _ingest_drop(store: ObjectStore, entry: StoredObject, wanted: Collection[str] | None) -> Ingestion:
+    file = entry.key.removeprefix(INBOX)
+    if entry.size_bytes > MAX_PACK_BYTES:
+        parts = set_aside_unread(store, QUARANTINE, entry, file, limit_bytes=MAX_PACK_BYTES)
+        result = Ingestion(quarantined=parts, rejections=len(parts))
+        etag = entry.etag
+    else:
+        try:
+            drop = store.get(entry.key)
+        except NotFoundError:  # somebody else has just ingested it
+            return Ingestion()
+        readings = [(part, _read(part, drop.modified_at)) for part in unpack(file, drop.content)]
+        if wanted and not any(table.series in wanted for _, reading in readings for table in reading.tables):
+            return Ingestion()
+        _keep(store, original_key(ORIGINALS, file, drop.content), drop.content)
+        result, etag = Ingestion(), drop.etag
+        for part, reading in readings:
+            result += _ingest_reading(store, part, reading, drop.modified_at, stated_day(part.name))
+    with suppress(ConflictError):  # replaced meanwhile: the new content has an event of its own
+        store.delete(entry.key, only_if_etag=etag)
+    return result
+
+
+def _read(part: PackFile, received_at: datetime) -> TableReading:
+    if part.problem:
+        return TableReading(rejections=(Rejection(None, "file", part.problem),))
+    return read_table(part.content, file_name=part.name, received_on=received_at.date())
+
+
+# --- sources --------------------------------------------------------------------------------------------------------
+
+
+def ingest_from(store: ObjectStore, source: SeriesSource, clock: Clock, series: Sequence[str]) -> Ingestion:
+    """Fetch series from a source. One that fails leaves the others alone; when all fail, the error is raised."""
+    total = Ingestion()
+    errors: list[BellwetherError] = []
+    for name in series:
+        try:
+            total += _ingest_one(store, source, clock, name)
+        except (NotFoundError, TransientUpstreamError, UpstreamError) as error:
+            errors.append(error)
+            total += Ingestion(failed=(FailedSeries(series=name, reason=str(error)),))
+    if errors and len(errors) == len(series):
+        raise next((each for each in errors if isinstance(each, TransientUpstreamError)), errors[0])
+    return total
+
+
+def _ingest_one(store: ObjectStore, source: SeriesSource, clock: Clock, series: str) -> Ingestion:
+    total = Ingestion()
+    for download in source.downloads(series):
+        received_at = clock.now()
+        part = PackFile(download.file_name, download.content)
+        reading = _read(part, received_at)
+        _keep(store, original_key(ORIGINALS, part.name, part.content), part.content)
+        total += _ingest_reading(store, part, reading, received_at, download.known_on)
+        if spec_of(series).series not in {table.series for table in reading.tables}:
+            total += Ingestion(failed=(FailedSeries(series=series, reason="the download has no figures of it"),))
+    return total
+
+
+# --- one file -------------------------------------------------------------------------------------------------------
+
+
+def _ingest_reading(
+    store: ObjectStore, part: PackFile, reading: TableReading, received_at: datetime, stated: date | None
+) -> Ingestion:
+    ingested: list[IngestedSeries] = []
+    rejections = list(reading.rejections)
+    for table in reading.tables:
+        known_on = table.known_on or stated
+        objection = _objection(table, known_on, received_at)
+        if objection:
+            rejections.append(Rejection(None, table.series, f"{objection}; the time of arrival counts"))
+            known_on = None
+        ingested.append(_keep_vintage(store, table, part.name, start_of(known_on) if known_on else None, received_at))
+    quarantined = set_aside(store, QUARANTINE, part, rejections, reading.left_out, received_at) if rejections else ()
+    return Ingestion(ingested=tuple(ingested), quarantined=quarantined, rejections=len(rejections) + reading.left_out)
+
+
+def _objection(table: SeriesTable, known_on: date | None, received_at: datetime) -> str:
+    """Why the stated day of a vintage can't be true."""
+    if known_on is None:
+        return ""
+    last = max(each.day for each in table.observations if each.value is not None)
+    if last > known_on:
+        return f"said to be of {known_on.isoformat()}, but has a figure of {last.isoformat()}"
+    return f"said to be of {known_on.isoformat()}, which is still to come" if known_on > received_at.date() else ""
+
+
+def _keep_vintage(
+    store: ObjectStore, table: SeriesTable, file: str, known_at: datetime | None, received_at: datetime
+) -> IngestedSeries:
+    series = table.series
+    place_of = place(
+        make_vintage(table, known_at or received_at),
+        list_vintages(store, series).get(series, []),
+        lambda name: load_vintage(store, series, name),
+        by_day=known_at is not None,
+    )
+    vintage = place_of.vintage
+    new = place_of.new and _keep(store, vintage_key(series, vintage.name), vintage.content)
+    changes = compare(place_of.before, vintage) if new else None
+    return IngestedSeries(
+        series=series,
+        rows=sum(each.value is not None for each in table.observations),
+        vintage=str(vintage.name),
+        new=new,
+        added=changes.added if changes else 0,
+        revised=changes.revised if changes else 0,
+        withdrawn=changes.withdrawn if changes else 0,
+        file=file,
+    )
+
+
+def _keep(store: ObjectStore, key: str, content: bytes) -> bool:
+    """Write an object that never changes; False when it is there already."""
+    try:
+        store.put(key, content, content_type="text/csv", only_if_absent=True)
+    except ConflictError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Catalogue, bundles, training, quality gate, registry, deployment, prediction, routing of experiments, archive."""

@@ -1,0 +1,197 @@
+"""Which versions leave the front row, which come back, and which endpoints belong to nobody any more."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from bellwether.models.domain.catalogue import ModelSpec
+from bellwether.models.domain.deployment import (
+    BUNDLE_SHA256,
+    Approval,
+    CurrentVersion,
+    EndpointPhase,
+    RegisteredVersion,
+)
+from bellwether.models.domain.experiment import Experiment
+from bellwether.shared.domain.decisions import Decision, Gate, decide
+
+ACTOR = "bellwether:plan_archive"
+ARCHIVED = "archived"  # key of a version's metadata and of its objects' tag
+TRUE, FALSE = "true", "false"
+ORPHAN_DAYS_MIN = 1.0  # a challenger is made before its experiment is written down
+
+
+class Shelving(StrEnum):
+    """What can be done with a version or an endpoint; also the kind of the decision about it."""
+
+    ARCHIVE = "archive_version"
+    RESTORE = "restore_version"
+    DELETE_ENDPOINT = "delete_endpoint"
+
+
+@dataclass(frozen=True)
+class ListedEndpoint:
+    """An endpoint of the account."""
+
+    name: str
+    arn: str
+    phase: EndpointPhase
+    changed_at: datetime
+
+
+@dataclass(frozen=True)
+class Front:
+    """What stands between a model's versions and the archive."""
+
+    spec: ModelSpec
+    versions: tuple[RegisteredVersion, ...]
+    current: CurrentVersion | None
+    experiment: Experiment | None
+    configs_in_use: frozenset[str]
+
+
+class ShelvingAct(BaseModel):
+    """One thing to do, with its decision. `objects` are the bundle's objects whose tag follows.
+
+    `serving_endpoints` are those that a version may have come to serve at by the time that the act is carried out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    act: Shelving
+    decision: Decision
+    model_package_arn: str = ""
+    model_name: str = ""
+    endpoint_config_name: str = ""
+    objects: tuple[str, ...] = ()
+    serving_endpoints: tuple[str, ...] = ()
+    endpoint_name: str = ""
+
+
+def is_archived(version: RegisteredVersion) -> bool:
+    """Whether a version has left the front row."""
+    return version.metadata.get(ARCHIVED) == TRUE
+
+
+def why_kept(version: RegisteredVersion, front: Front) -> str | None:
+    """Why a version stays in the front row; None when nothing keeps it there."""
+    newest = sorted((each.version for each in front.versions), reverse=True)[: front.spec.keep_versions]
+    current, experiment = front.current, front.experiment
+    if current is not None and version.version == current.version:
+        return "it serves"
+    if current is not None and version.version == current.previous_version:
+        return "it is what a rollback goes back to"
+    if experiment is not None and version.version in {experiment.challenger_version, experiment.champion_version}:
+        return "it is on trial"
+    if _artifact_name(version, front.spec) in front.configs_in_use:
+        return "an endpoint is made from it"
+    if version.approval == Approval.PENDING:
+        return "it waits for approval"
+    if version.version in newest:
+        return f"it is among the newest {front.spec.keep_versions}"
+    return None
+
+
+def version_acts(front: Front, *, run_id: str, now: datetime, versions_max: int) -> tuple[ShelvingAct, ...]:
+    """Versions to be archived, oldest first and at most `versions_max`, and archived ones that are wanted again."""
+    kept = [version for version in front.versions if why_kept(version, front) is not None]
+    needed = {url for version in kept for url in _objects(version)}
+    leaving = [version for version in front.versions if version not in kept and not is_archived(version)]
+    oldest = sorted(leaving, key=lambda version: version.version)[:versions_max]
+    back = [version for version in kept if is_archived(version)]
+    return (
+        *(_version_act(Shelving.ARCHIVE, version, front, run_id, now, needed) for version in oldest),
+        *(_version_act(Shelving.RESTORE, version, front, run_id, now, frozenset()) for version in back),
+    )
+
+
+def is_orphan(endpoint: ListedEndpoint, known_names: Iterable[str], *, now: datetime) -> bool:
+    """Whether an endpoint belongs to no model of the catalogue and to no experiment, for at least a day.
+
+    Whether it is ours at all, its tags have to say.
+    """
+    age_days = (now - endpoint.changed_at).total_seconds() / 86_400
+    settled = endpoint.phase in {EndpointPhase.IN_SERVICE, EndpointPhase.FAILED}
+    stranger = endpoint.name.lower() not in {name.lower() for name in known_names}
+    return stranger and settled and age_days >= ORPHAN_DAYS_MIN
+
+
+def is_ours(tags: Mapping[str, str], environment: str) -> bool:
+    """Whether tags say that something was made by this deployment."""
+    return (tags.get("App"), tags.get("Env")) == ("bellwether", environment)
+
+
+def known_endpoints(specs: Iterable[ModelSpec], experiments: Iterable[Experiment]) -> frozenset[str]:
+    """Endpoints that belong to a model, or to a challenger on trial."""
+    return frozenset(
+        {spec.endpoint_name for spec in specs} | {experiment.challenger_endpoint_name for experiment in experiments}
+    )
+
+
+def endpoint_act(endpoint: ListedEndpoint, *, environment: str, run_id: str, now: datetime) -> ShelvingAct:
+    """The deletion of an orphan."""
+    decision = decide(
+        kind=Shelving.DELETE_ENDPOINT.value,
+        subject=endpoint.name,
+        key=f"{endpoint.arn}:{run_id}",
+        gates=(
+            Gate(name="owner in the catalogue or on trial", observed="none", limit="none", passed=True),
+            Gate(name="tags App and Env", observed=f"bellwether {environment}", limit="ours", passed=True),
+            Gate(
+                name="days since its last change",
+                observed=round((now - endpoint.changed_at).total_seconds() / 86_400, 3),
+                limit=ORPHAN_DAYS_MIN,
+                passed=True,
+            ),
+        ),
+        evidence={"endpoint_arn": endpoint.arn, "run": run_id},
+        actor=ACTOR,
+        made_at=now,
+    )
+    return ShelvingAct(act=Shelving.DELETE_ENDPOINT, decision=decision, endpoint_name=endpoint.name)
+
+
+def _version_act(
+    act: Shelving, version: RegisteredVersion, front: Front, run_id: str, now: datetime, needed: Collection[str]
+) -> ShelvingAct:
+    name = _artifact_name(version, front.spec)
+    objects = tuple(url for url in _objects(version) if url not in needed)
+    kept = why_kept(version, front)
+    decision = decide(
+        kind=act.value,
+        subject=f"{front.spec.name} version {version.version}",
+        key=f"{version.arn}:{run_id}",
+        gates=(
+            Gate(name="reason to keep it in the front row", observed=kept or "none", limit=None, passed=True),
+            Gate(
+                name="newest versions kept", observed=len(front.versions), limit=front.spec.keep_versions, passed=True
+            ),
+        ),
+        evidence={"model_package_arn": version.arn, "artifact": name, "objects": list(objects), "run": run_id},
+        actor=ACTOR,
+        made_at=now,
+    )
+    return ShelvingAct(
+        act=act,
+        decision=decision,
+        model_package_arn=version.arn,
+        model_name=name,
+        endpoint_config_name=name,
+        objects=objects,
+        serving_endpoints=(front.spec.endpoint_name, front.spec.challenger_endpoint_name),
+    )
+
+
+def _artifact_name(version: RegisteredVersion, spec: ModelSpec) -> str:
+    """Empty for a version without a hash: nothing was ever made from it."""
+    sha256 = version.metadata.get(BUNDLE_SHA256)
+    return "" if sha256 is None else spec.artifact_name(version.version, sha256)
+
+
+def _objects(version: RegisteredVersion) -> tuple[str, ...]:
+    """The bundle, and what its job left beside it."""
+    folder, _, name = version.model_data_url.rpartition("/")
+    return (version.model_data_url, f"{folder}/output.tar.gz") if name == "model.tar.gz" else (version.model_data_url,)

@@ -1,0 +1,177 @@
+"""What people read about a candidate: plain text for monospaced mail, subject lines that SNS takes (ASCII, short)."""
+
+from collections.abc import Iterable
+from textwrap import wrap
+
+from bellwether.models.domain.models import (
+    EvaluationReport,
+    HeadLeftOut,
+    HorizonEvaluation,
+    IntervalCoverage,
+    RecessionEvaluation,
+    ValuationMetrics,
+    ValuationReport,
+)
+from bellwether.shared.domain.decisions import Decision, Verdict
+
+SUBJECT_LIMIT = 99
+WIDTH = 78
+BASELINES = ("random_walk", "ar")
+TITLES = {"random_walk": "random walk", "ar": "AR"}
+
+
+def assessment_subject(model: str, decision: Decision) -> str:
+    """Subject line of the mail about an assessed candidate."""
+    failed = sum(not gate.passed for gate in decision.gates)
+    if decision.verdict is Verdict.ACCEPTED:
+        return _subject(f"{model} candidate accepted: all {len(decision.gates)} checks passed")
+    return _subject(f"{model} candidate refused: {failed} of {len(decision.gates)} checks failed")
+
+
+def assessment_message(model: str, summary: list[str], decision: Decision, *, job_name: str, evidence_uri: str) -> str:
+    """Verdict, figures beside the baselines, reasons, and where the evidence lies."""
+    lines = [
+        f"The {model} candidate of {job_name} is {decision.verdict.value}.",
+        "",
+        *summary,
+        "",
+        *_verdict_lines(decision, evidence_uri),
+    ]
+    return "\n".join(lines)
+
+
+def _verdict_lines(decision: Decision, evidence_uri: str) -> list[str]:
+    if decision.reasons:
+        reasons = ["Why it stays out:", *(f"  - {reason}" for reason in decision.reasons)]
+    else:
+        reasons = [f"It passed all {len(decision.gates)} checks."]
+    return [*reasons, "", f"Evidence: {evidence_uri}", f"Decision: {decision.decision_id}", ""]
+
+
+def forecast_summary(report: EvaluationReport) -> list[str]:
+    """The errors of the backtest under a line that says what they are."""
+    return [
+        f"Root mean squared error of {report.target} in {report.unit}, backtest; in brackets the model's share of it:",
+        "",
+        *error_table(report),
+        *_recession_lines(report.recession),
+    ]
+
+
+def _recession_lines(found: RecessionEvaluation | HeadLeftOut | None) -> list[str]:
+    """The second head beside the probit, or why there is none."""
+    if found is None:
+        return []
+    if isinstance(found, HeadLeftOut):
+        return ["", *wrap(f"No chance of a recession is given: {found.left_out}.", WIDTH)]
+    rows = [
+        [label, _beside(figures.get("model"), figures.get("probit")), _figure(figures.get("model"))]
+        for label, figures in (("Brier score", found.brier), ("log loss", found.log_loss))
+    ]
+    area = ["AUC", _figure(found.auc.get("probit")), _figure(found.auc.get("model"))]
+    span = f"{found.n} origins {found.first_origin}..{found.last_origin}, {found.recessions} recessions"
+    return [
+        "",
+        f"Chance of a recession within {found.within_months} months, {span}:",
+        "",
+        *table(["", "probit", "model"], [*rows, area]),
+    ]
+
+
+def error_table(report: EvaluationReport) -> list[str]:
+    """One row a horizon: the model, each baseline, how often intervals held beside how often they should, points."""
+    present = [b for b in BASELINES if any(b in evaluation.rmse for evaluation in report.horizons)]
+    header = ["months", "model", *(TITLES[b] for b in present), "held/level %", "points"]
+    rows = [_row(evaluation, present) for evaluation in sorted(report.horizons, key=lambda e: e.horizon_months)]
+    return table(header, rows)
+
+
+def valuation_summary(report: ValuationReport) -> list[str]:
+    """The errors on later sales under a line that says what they are."""
+    parts = {"holdout": report.holdout, "online": report.holdout_online, "eval": report.eval}
+    present = {name: metrics for name, metrics in parts.items() if metrics is not None}
+    baselines = [name for name in report.holdout.mape if name != "model"]
+    header = ["sales", "model", *(name.replace("_", " ") for name in baselines), "bias", "held/level %", "n"]
+    return [
+        f"Mean absolute error in percent of the {report.target}, sales later than all that was learned from;",
+        "in brackets the model's share of it:",
+        "",
+        *table(header, [_valuation_row(name, metrics, baselines) for name, metrics in present.items()]),
+    ]
+
+
+def _valuation_row(name: str, metrics: ValuationMetrics, baselines: list[str]) -> list[str]:
+    own = metrics.mape.get("model")
+    compared = [_percent_beside(own, metrics.mape.get(baseline)) for baseline in baselines]
+    return [name, _percent(own), *compared, f"{metrics.bias:+.1%}", _held(metrics.intervals), str(metrics.n)]
+
+
+def _percent_beside(own: float | None, other: float | None) -> str:
+    return f"{other:.1%} ({own / other:.2f})" if own is not None and other else _percent(other)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _held(intervals: Iterable[IntervalCoverage]) -> str:
+    return " ".join(f"{each.coverage * 100:.0f}/{each.level * 100:.0f}" for each in intervals) or "-"
+
+
+def table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of right-aligned columns."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+
+
+def _row(evaluation: HorizonEvaluation, baselines: list[str]) -> list[str]:
+    own = evaluation.rmse.get("model")
+    compared = [_beside(own, evaluation.rmse.get(baseline)) for baseline in baselines]
+    return [str(evaluation.horizon_months), _figure(own), *compared, _held(evaluation.intervals), str(evaluation.n)]
+
+
+def _beside(own: float | None, other: float | None) -> str:
+    return f"{other:.4f} ({own / other:.2f})" if own is not None and other else _figure(other)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def approval_subject(model: str, version: int) -> str:
+    """Subject line of the mail that asks for approval."""
+    return _subject(f"{model} version {version} waits for approval")
+
+
+def approval_message(model: str, version: int, model_package_arn: str, assessment: str) -> str:
+    """What approvers read: what was assessed, and the commands to approve or reject it."""
+    return "\n".join(
+        [
+            f"{model} version {version} waits for a person's approval; nothing is deployed until then.",
+            "",
+            assessment.rstrip(),
+            "",
+            "To deploy it:",
+            f"  bellwether approve {model} --version {version}",
+            "or",
+            *_registry_command(model_package_arn, "Approved"),
+            "",
+            "To turn it down:",
+            f"  bellwether reject {model} --version {version}",
+            "or",
+            *_registry_command(model_package_arn, "Rejected"),
+            "",
+        ]
+    )
+
+
+def _registry_command(model_package_arn: str, status: str) -> list[str]:
+    return [
+        "  aws sagemaker update-model-package \\",
+        f"    --model-package-arn {model_package_arn} \\",
+        f"    --model-approval-status {status}",
+    ]
+
+
+def _subject(text: str) -> str:
+    return f"Bellwether: {text}".encode("ascii", "replace").decode()[:SUBJECT_LIMIT]

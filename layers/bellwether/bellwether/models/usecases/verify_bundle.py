@@ -1,0 +1,139 @@
+"""Before a version goes into service: is it approved, is its bundle the one approved, is it wanted at all?"""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from bellwether.models.domain.bundle import MANIFEST_FILE, VersionFacts, reference_key, verify
+from bellwether.models.domain.catalogue import ModelSpec, model_spec
+from bellwether.models.domain.deployment import (
+    APPROVED_FOR,
+    BUNDLE_SHA256,
+    EXPERIMENT,
+    Action,
+    Approval,
+    DeploymentPlan,
+    RegisteredVersion,
+    Version,
+    config_before,
+    why_not_deploy,
+)
+from bellwether.models.domain.experiment import Challenge, ChallengePlan, Mode, why_not_challenge
+from bellwether.models.ports.captures import Experiments
+from bellwether.models.ports.models import Archives, CurrentVersions, EndpointStates, RegisteredVersions
+from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.ports.objects import ObjectStore
+
+
+class VerificationRequest(BaseModel):
+    """A registered version that is to serve; `promote` lets one serve that was approved for an experiment only."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    model: str
+    version: Version
+    model_package_arn: str
+    action: Literal[Action.DEPLOY, Action.ROLLBACK, Action.CHALLENGE] = Action.DEPLOY
+    promote: bool = False
+    challenge: Challenge | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.action is Action.CHALLENGE) != (self.challenge is not None):
+            raise ValueError("challenge belongs to the action challenge")
+        return self
+
+
+@dataclass(frozen=True)
+class BundleVerifier:
+    """What verification reads, and where it keeps what later steps need."""
+
+    versions: RegisteredVersions
+    archives: Archives
+    objects: ObjectStore
+    current_versions: CurrentVersions
+    experiments: Experiments
+    endpoints: EndpointStates
+
+    def verify(self, request: VerificationRequest) -> DeploymentPlan:
+        """Recompute every hash of the bundle, keep its golden request and its facts, and plan what follows.
+
+        A ChallengePlan when the version is to compete. Raises BundleTamperedError for a bundle that differs from what
+        was approved, InvalidInputError for a version that may not serve or is not this model's, NotFoundError for one
+        that is not there.
+        """
+        spec = model_spec(request.model)
+        registered = self.versions.describe(request.model_package_arn)
+        bundle_sha256 = _registered_hash(request, spec, registered)
+        archive = self.archives.read(registered.model_data_url, keep=frozenset({MANIFEST_FILE}))
+        bundle = verify(archive, bundle_sha256)
+        golden_key = f"models/{spec.name}/golden/{bundle_sha256}.json"
+        self._keep(golden_key, bundle.golden)
+        facts = VersionFacts(drift_reference=bundle.drift_reference, metrics=bundle.metrics)
+        self._keep(reference_key(spec.name, bundle_sha256), facts)
+        name = spec.artifact_name(registered.version, bundle_sha256)
+        plan = DeploymentPlan(
+            model=spec.name,
+            version=registered.version,
+            model_package_arn=registered.arn,
+            action=request.action,
+            bundle_sha256=bundle_sha256,
+            model_name=name,
+            endpoint_config_name=name,
+            endpoint_name=spec.endpoint_name,
+            previous_config_name=None,
+            golden_key=golden_key,
+        )
+        if request.challenge is not None:
+            return self._as_challenge(plan, spec, request.challenge)
+        return self._as_deployment(plan, spec, registered, promote=request.promote)
+
+    def _as_deployment(
+        self, plan: DeploymentPlan, spec: ModelSpec, registered: RegisteredVersion, *, promote: bool
+    ) -> DeploymentPlan:
+        current, endpoint = self.current_versions.get(spec.name), self.endpoints.find(spec.endpoint_name)
+        name = plan.endpoint_config_name
+        why_not = why_not_deploy(
+            version=plan.version, action=plan.action, config_name=name, current=current, endpoint=endpoint
+        )
+        only_tried = registered.metadata.get(APPROVED_FOR) == EXPERIMENT and not promote
+        if why_not is None and only_tried and plan.action is Action.DEPLOY:
+            why_not = f"version {plan.version} is approved for an experiment only"
+        changes = {
+            "deploy": why_not is None,
+            "reason": why_not or "every hash is as approved",
+            "previous_config_name": config_before(name, current, endpoint),
+        }
+        return plan.model_copy(update=changes)
+
+    def _as_challenge(self, plan: DeploymentPlan, spec: ModelSpec, challenge: Challenge) -> ChallengePlan:
+        current, running = self.current_versions.get(spec.name), self.experiments.get(spec.name)
+        why_not = why_not_challenge(
+            version=plan.version, bundle_sha256=plan.bundle_sha256, current=current, running=running
+        )
+        changes = {
+            "deploy": why_not is None,
+            "reason": why_not or "every hash is as registered",
+            "endpoint_name": spec.challenger_endpoint_name,
+            "challenge": challenge,
+            "champion_version": None if current is None else current.version,
+        }
+        return ChallengePlan.model_validate(dict(plan) | changes)
+
+    def _keep(self, key: str, part: BaseModel) -> None:
+        self.objects.put(key, part.model_dump_json().encode(), content_type="application/json")
+
+
+def _registered_hash(request: VerificationRequest, spec: ModelSpec, registered: RegisteredVersion) -> str:
+    if (registered.package_group, registered.version) != (spec.package_group, request.version):
+        message = f"is version {registered.version} of {registered.package_group}, not {request.version} of {spec.name}"
+        raise InvalidInputError(message, field="model_package_arn")
+    is_shadow = request.challenge is not None and request.challenge.mode is Mode.SHADOW
+    allowed = {Approval.APPROVED, Approval.PENDING} if is_shadow else {Approval.APPROVED}
+    if registered.approval not in allowed:
+        raise InvalidInputError(f"version {registered.version} is {registered.approval}", field="ModelApprovalStatus")
+    try:
+        return registered.metadata[BUNDLE_SHA256]
+    except KeyError:
+        raise InvalidInputError("is missing", field=f"CustomerMetadataProperties.{BUNDLE_SHA256}") from None

@@ -1,0 +1,1 @@
+"""Captures, actuals, drift, accuracy, judgement of experiments, retraining."""

@@ -1,0 +1,1 @@
+"""Feeds, stories, tickers, sentiment."""

@@ -1,0 +1,270 @@
+"""Stories: by what an entry is known, when its text changed, and which entries tell the same story.
+
+An entry is known by its id; where it has none, by its link; where it has neither, by its day and title. Texts play no
+part as long as there is an id or a link, so that edits, repetitions and another order change nothing.
+
+Titles of the same story are found by MinHash: the set of a title's words is hashed by eight functions, the least values
+are joined two by two into four keys, and titles that share a key are compared word by word: Jaccard at least 0.7 where
+one title holds all words of the other, 0.85 where each has some of its own, as in series ("5 questions from Acme's
+call", "5 questions from Zenith's call"). What decides is part of every key, so that titles that differ there never
+meet: the first word (of most headlines the company), figures, symbols and short names in capitals, words of direction
+("rises", "cut"). Two titles with Jaccard 0.85 share a key with probability 0.994, with 0.7 0.93. The cost is bounded:
+four keys a title and `CANDIDATES` comparisons a key.
+"""
+
+import re
+import struct
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from hashlib import blake2b, sha256
+from urllib.parse import urlsplit, urlunsplit
+from zlib import crc32
+
+from bellwether.news.domain.feeds import Entry
+
+ALIKE_WITHIN, ALIKE_BESIDE = 0.7, 0.85
+"""Least Jaccard similarity of two titles of one story: one within the other, or each with words of its own."""
+FEWEST_TERMS = 4
+"""Shorter titles ("Market wrap") are never called alike."""
+CANDIDATES = 8
+"""So many of the latest titles under a key are compared."""
+STORY_DAYS = 3
+"""Tellings further apart are two stories."""
+
+SUMMARY_LOOKED_AT = 600
+"""Characters of a summary that are classified: where only later ones change, the label still holds."""
+
+_BANDS, _ROWS = 4, 2
+_MOST_TERMS = 40
+_TITLE_IDENTITY = 300  # characters
+_WORD = re.compile(r"[^\W_]+(?:[.,'’&-][^\W_]+)*")
+_SOURCE_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
+_WIRE_PREFIX = re.compile(
+    r"^(?:(?:update|refile|corrected|correction|wrapup|rpt|breaking|exclusive|(?:watch\s+)?live)\b\s*\d*\s*[-–:|]+\s*)+",
+    re.I,
+)
+_TRACKING = re.compile(r"^(?:utm_\w+|fbclid|gclid|mc_cid|mc_eid|cmpid|ocid|ftag|soc_src|soc_trk)(?:=|$)", re.I)
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_STOP_WORDS = _set("""
+    a an and are as at be but by for from has have in into is it its of on or s that the this to was were will with
+""")
+_DIRECTIONS = _set("""
+    up down rise rises rose rising fall falls fell falling gain gains gained lose loses lost loss losses drop drops
+    dropped jump jumps jumped slump slumps slumped surge surges surged plunge plunges plunged soar soars soared sink
+    sinks sank tumble tumbles tumbled climb climbs climbed slide slides slid slip slips slipped rally rallies rallied
+    beat beats miss misses missed raise raises raised cut cuts hike hikes hiked lower lowers lowered higher upgrade
+    upgrades upgraded downgrade downgrades downgraded buy buys bought sell sells sold profit win wins won approve
+    approves approved reject rejects rejected accept accepts accepted deny denies denied no not never hold holds held
+    halt halts halted resume resumes resumed more less increase increases increased decrease decreases decreased above
+    below first second third
+""")
+
+
+# --- identity -------------------------------------------------------------------------------------------------------
+
+
+def identity(
+    *, entry_id: str, url: str, title: str, summary: str, published_at: datetime | None, feed_names: Iterable[str] = ()
+) -> str | None:
+    """By what an entry is known in its feed; None for one that says nothing at all.
+
+    `feed_names` are the feed's own id and links: an entry that bears one of these is not named by it.
+    """
+    taken = {_canonical(name) for name in feed_names if name}
+    for name in (entry_id, url):
+        canonical = _canonical(name) if name.strip() else ""
+        if canonical and canonical not in taken:
+            return canonical if len(canonical) <= 1000 else f"sha256:{sha256(canonical.encode()).hexdigest()}"
+    words = " ".join((title or summary).casefold().split())[:_TITLE_IDENTITY]
+    if not words:
+        return None
+    return f"{published_at:%Y-%m-%d} {words}" if published_at else words
+
+
+def event_uid(feed_id: str, entry_id: str) -> str:
+    """The name of an entry in the whole house: 32 hexadecimal digits from feed and identity."""
+    return sha256(f"{feed_id}\n{entry_id}".encode()).hexdigest()[:32]
+
+
+def content_sha256(title: str, summary: str) -> str:
+    """Hash of what a reader reads; another one is another version."""
+    return sha256(f"{title}\n{summary}".encode()).hexdigest()
+
+
+def _canonical(name: str) -> str:
+    """An id or link without what publishers change at will: scheme, case of the host, tracking parameters, spaces."""
+    name = name.strip()
+    if not name.lower().startswith(("http://", "https://")):
+        return name
+    try:
+        parts = urlsplit(name)
+        host = parts.netloc.lower().removesuffix(":80").removesuffix(":443")
+    except ValueError:
+        return name
+    query = "&".join(part for part in parts.query.split("&") if part and not _TRACKING.match(part))
+    return urlunsplit(("", host, parts.path or "/", query, parts.fragment))
+
+
+# --- likeness -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A title's words as hashes (32 bits, signed, sorted), and the keys (64 bits, signed) to look for its like by."""
+
+    terms: tuple[int, ...]
+    keys: tuple[int, ...]
+
+
+def signature(title: str) -> Signature:
+    """What a title is compared by; without keys when it is too short to be compared."""
+    words = _words(title)
+    terms = tuple(sorted({_signed(crc32(word.casefold().encode()), 32) for word in words}))[:_MOST_TERMS]
+    if len(terms) < FEWEST_TERMS:
+        return Signature(terms, ())
+    least = list(map(min, zip(*(_hashes(word.casefold()) for word in words), strict=True)))
+    decisive = _decisive(words)
+    keys = []
+    for band in range(_BANDS):
+        rows = least[band * _ROWS : (band + 1) * _ROWS]
+        digest = blake2b(f"{band}:{rows}:{decisive}".encode(), digest_size=8).digest()
+        keys.append(int.from_bytes(digest, signed=True))
+    return Signature(terms, tuple(keys))
+
+
+def likeness(one: Sequence[int], other: Sequence[int]) -> float:
+    """Jaccard similarity of two sets of terms when they tell the same story, else 0."""
+    first, second = set(one), set(other)
+    shared = len(first & second)
+    jaccard = shared / len(first | second) if first or second else 0.0
+    least = ALIKE_WITHIN if shared == min(len(first), len(second)) else ALIKE_BESIDE
+    return jaccard if jaccard >= least else 0.0
+
+
+def leaders(signatures: Mapping[str, Signature]) -> dict[str, str]:
+    """For each event of a batch the first one of the batch that tells the same story; itself when none does."""
+    latest: dict[int, list[str]] = {}
+    found: dict[str, str] = {}
+    for uid, each in signatures.items():
+        near = {other for key in each.keys for other in latest.get(key, ())}
+        best = max(
+            ((likeness(each.terms, signatures[other].terms), other) for other in sorted(near)),
+            key=lambda pair: pair[0],
+            default=(0.0, uid),
+        )
+        found[uid] = found[best[1]] if best[0] else uid
+        for key in each.keys:
+            latest[key] = [*latest.get(key, ()), uid][-CANDIDATES:]
+    return found
+
+
+def _words(title: str) -> list[str]:
+    """The words that count, as they are written, in their order; without wire marks and the publisher's name."""
+    text = title
+    if not title.isascii():
+        text = "".join(char for char in unicodedata.normalize("NFKD", title) if not unicodedata.combining(char))
+    text = _WIRE_PREFIX.sub("", text)
+    shorter = _SOURCE_SUFFIX.sub("", text)
+    if len(_WORD.findall(shorter)) >= FEWEST_TERMS:
+        text = shorter
+    found = (word.replace("’", "'").removesuffix("'s") for word in _WORD.findall(text))
+    return [word for word in found if word.casefold() not in _STOP_WORDS]
+
+
+def _decisive(words: Sequence[str]) -> str:
+    shouting = sum(word.isupper() for word in words) > len(words) / 2
+    decisive = {words[0].casefold()}
+    for word in words:
+        plain = word.casefold()
+        symbol = word.isupper() and 2 <= len(word) <= 5 and not shouting
+        if symbol or plain in _DIRECTIONS or any(map(str.isdigit, word)):
+            decisive.add(plain)
+    return " ".join(sorted(decisive))
+
+
+@lru_cache(maxsize=20_000)
+def _hashes(word: str) -> tuple[int, ...]:
+    """A word by eight hash functions, the same everywhere and for ever: keys are kept in the database."""
+    return struct.unpack(f"<{_BANDS * _ROWS}I", blake2b(word.encode(), digest_size=4 * _BANDS * _ROWS).digest())
+
+
+def _signed(number: int, bits: int) -> int:
+    return number - (1 << bits) if number >= 1 << (bits - 1) else number
+
+
+# --- what is stored -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoryText:
+    """A text that an entry has or had."""
+
+    event_uid: str
+    content_sha256: str
+    title: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """An entry ready to be stored; `leader_uid` is the first of its batch that tells the same story."""
+
+    event_uid: str
+    feed_id: str
+    entry_id: str
+    url: str | None
+    title: str
+    summary: str
+    published_at: datetime | None
+    seen_at: datetime
+    content_sha256: str
+    signature: Signature
+    leader_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Each event once, with its first text, and the other texts that came under the same identity."""
+
+    stories: tuple[Story, ...]
+    other_texts: tuple[StoryText, ...]
+
+
+def as_batch(fetched: Iterable[tuple[str, datetime, Sequence[Entry]]]) -> Batch:
+    """Make stories of the entries of several feeds: (feed id, time of fetching, entries)."""
+    entries: dict[str, tuple[str, datetime, Entry, str]] = {}
+    others: dict[tuple[str, str], StoryText] = {}
+    for feed_id, seen_at, of_feed in fetched:
+        for entry in of_feed:
+            uid, sha256_ = event_uid(feed_id, entry.entry_id), content_sha256(entry.title, entry.summary)
+            if uid not in entries:
+                entries[uid] = (feed_id, seen_at, entry, sha256_)
+            elif entries[uid][3] != sha256_:
+                others[uid, sha256_] = StoryText(uid, sha256_, entry.title, entry.summary)
+    signatures = {uid: signature(entry.title) for uid, (_, _, entry, _) in entries.items()}
+    leader_of = leaders(signatures)
+    stories = tuple(
+        Story(
+            event_uid=uid,
+            feed_id=feed_id,
+            entry_id=entry.entry_id,
+            url=entry.url,
+            title=entry.title,
+            summary=entry.summary,
+            published_at=entry.published_at,
+            seen_at=seen_at,
+            content_sha256=sha256_,
+            signature=signatures[uid],
+            leader_uid=leader_of[uid],
+        )
+        for uid, (feed_id, seen_at, entry, sha256_) in entries.items()
+    )
+    return Batch(stories, tuple(others.values()))

@@ -1,0 +1,212 @@
+"""Ask the model about claimed stories, and find the companies that they speak of."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import batched
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bellwether.models.domain.catalogue import model_spec
+from bellwether.models.ports.models import Predictor
+from bellwether.news.domain.sentiment import (
+    CONTROL_TEXT,
+    LISTINGS_KEY,
+    MODEL,
+    Answer,
+    Classification,
+    Failure,
+    Mode,
+    Results,
+    StoryLine,
+    answers_key,
+    batch_key,
+    failure,
+    read_answer,
+    results_key,
+)
+from bellwether.news.domain.tickers import TickerFinder, parse_listings
+from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, UpstreamError
+from bellwether.shared.ports.objects import ObjectStore
+
+QUESTIONS_AT_ONCE = 64
+_CONTROL = StoryLine(id="0" * 32, text=CONTROL_TEXT, content_sha256="0" * 64)
+
+
+class ClassificationRequest(BaseModel):
+    """A claim, and the way its stories go; a batch's job has run by now."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    claim_token: UUID
+    mode: Literal[Mode.ENDPOINT, Mode.BATCH]
+
+
+class ClassificationReport(BaseModel):
+    """How many answers there are, and where they lie. `listings` says which list of companies was looked through."""
+
+    model_config = ConfigDict(frozen=True)
+
+    claim_token: UUID
+    results_key: str
+    classified: int
+    failed: int
+    model_versions: tuple[str, ...]
+    listings: str
+
+
+def classify_stories(
+    request: ClassificationRequest, *, objects: ObjectStore, predictor: Predictor, packaged_listings: str
+) -> ClassificationReport:
+    """Collect an answer for each story of the claim, or the reason why there is none.
+
+    A story whose text the model can't take fails alone. Raises TransientUpstreamError and UpstreamError when the model
+    itself is at fault, NotFoundError when it is not deployed or the claim was never laid out.
+    """
+    lines = _lines(objects, batch_key(request.claim_token))
+    if request.mode is Mode.BATCH:
+        outcomes = _from_batch(lines, objects.get(answers_key(request.claim_token)).content)
+    else:
+        outcomes = _Questioner(predictor, model_spec(MODEL).endpoint_name).ask(lines)
+    finder, listings = _companies(objects, packaged_listings)
+    results = _results(request.claim_token, lines, outcomes, finder)
+    key = results_key(request.claim_token)
+    objects.put(key, results.model_dump_json().encode(), content_type="application/json")
+    return ClassificationReport(
+        claim_token=request.claim_token,
+        results_key=key,
+        classified=len(results.classified),
+        failed=len(results.failed),
+        model_versions=tuple(sorted({each.model_version for each in results.classified})),
+        listings=listings,
+    )
+
+
+def _lines(objects: ObjectStore, key: str) -> list[StoryLine]:
+    content = objects.get(key).content.decode()
+    try:
+        return [StoryLine.model_validate_json(line) for line in content.split("\n") if line]
+    except ValidationError as error:
+        raise InvalidInputError("holds a line that is no story", field=key) from error
+
+
+def _results(
+    claim_token: UUID, lines: Sequence[StoryLine], outcomes: Sequence[Answer | Failure], finder: TickerFinder
+) -> Results:
+    pairs = list(zip(lines, outcomes, strict=True))
+    return Results(
+        claim_token=claim_token,
+        classified=tuple(
+            Classification(
+                event_uid=line.id,
+                content_sha256=line.content_sha256,
+                label=outcome.label,
+                scores=outcome.scores,
+                model_version=outcome.model_version,
+                tickers=finder.symbols(line.text) or finder.symbols(line.summary),
+            )
+            for line, outcome in pairs
+            if isinstance(outcome, Answer)
+        ),
+        failed=tuple(outcome for _, outcome in pairs if isinstance(outcome, Failure)),
+    )
+
+
+# --- from an endpoint ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Questioner:
+    """Asks an endpoint about many stories at once; where that fails, about half of them, down to the one at fault."""
+
+    predictor: Predictor
+    endpoint_name: str
+    controlled: bool = field(default=False, init=False)
+
+    def ask(self, lines: Sequence[StoryLine]) -> list[Answer | Failure]:
+        """One outcome a story, in their order. Where no answer can be used, the model itself is asked about."""
+        outcomes = [each for some in batched(lines, QUESTIONS_AT_ONCE, strict=False) for each in self._outcomes(some)]
+        if outcomes and not any(isinstance(each, Answer) for each in outcomes):
+            self._control()
+        return outcomes
+
+    def _outcomes(self, lines: Sequence[StoryLine]) -> Iterator[Answer | Failure]:
+        try:
+            answers = self._answers([line.question for line in lines])
+        except NotFoundError:
+            raise
+        except (InvalidInputError, UpstreamError) as error:
+            self._control()
+            if len(lines) == 1:
+                yield failure(lines[0], str(error) or type(error).__name__)
+                return
+            middle = len(lines) // 2
+            yield from self._outcomes(lines[:middle])
+            yield from self._outcomes(lines[middle:])
+        else:
+            by_id = {str(each.get("id")): each for each in answers if isinstance(each, dict)}
+            yield from (read_answer(line, by_id.get(line.id)) for line in lines)
+
+    def _answers(self, questions: Sequence[dict[str, str]]) -> list[Any]:
+        body = json.dumps({"instances": questions}).encode()
+        answer = self.predictor.invoke(self.endpoint_name, body)
+        try:
+            content = json.loads(answer.body)
+        except ValueError as error:
+            raise UpstreamError(f"endpoint {self.endpoint_name} answered without JSON") from error
+        answers = content.get("predictions") if isinstance(content, dict) else None
+        if not isinstance(answers, list) or len(answers) != len(questions):
+            raise UpstreamError(f"endpoint {self.endpoint_name} gave no {len(questions)} answers")
+        return answers
+
+    def _control(self) -> None:
+        """Once: a model that can't answer a plain sentence is at fault itself, and no story is to blame."""
+        if not self.controlled:
+            self.controlled = True
+            try:
+                (content,) = self._answers([_CONTROL.question])
+            except InvalidInputError as error:
+                raise UpstreamError(f"endpoint {self.endpoint_name} refuses a plain sentence: {error}") from error
+            answer = read_answer(_CONTROL, content)
+            if isinstance(answer, Failure):
+                raise UpstreamError(f"endpoint {self.endpoint_name} has no use for a plain sentence: {answer.reason}")
+
+
+# --- from a batch ----------------------------------------------------------------------------------------------------
+
+
+def _from_batch(lines: Sequence[StoryLine], content: bytes) -> list[Answer | Failure]:
+    answers = {str(each.get("id")): each for each in _objects(content)}
+    return [read_answer(line, answers.get(line.id)) for line in lines]
+
+
+def _objects(content: bytes) -> Iterator[dict[str, Any]]:
+    for line in content.decode(errors="replace").split("\n"):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue  # its story is missed below
+        if isinstance(value, dict):
+            yield value
+
+
+# --- companies -------------------------------------------------------------------------------------------------------
+
+
+def _companies(objects: ObjectStore, packaged: str) -> tuple[TickerFinder, str]:
+    """The list in the bucket where there is one that can be read; its fault is told, and keeps nobody waiting."""
+    try:
+        content = objects.get(LISTINGS_KEY).content.decode()
+        return _finder(content), LISTINGS_KEY
+    except NotFoundError:
+        return _finder(packaged), "packaged"
+    except (InvalidInputError, UnicodeDecodeError) as error:
+        return _finder(packaged), f"packaged, because {LISTINGS_KEY} can't be read: {error}"
+
+
+@lru_cache(maxsize=1)
+def _finder(content: str) -> TickerFinder:
+    return TickerFinder(parse_listings(content))

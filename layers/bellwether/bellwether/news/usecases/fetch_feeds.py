@@ -1,0 +1,205 @@
+"""Ask feeds for what is new, read their documents, and set aside what can't be read."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Any, Self
+from uuid import uuid4
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult, interval_seconds
+from bellwether.news.domain.news_layout import FETCHED, fetched_key, quarantine_key, reason_key
+from bellwether.news.domain.stories import identity
+from bellwether.news.ports.feeds import DocumentEntry, FeedAnswer, FeedDocument, FeedFetcher, FeedParser
+from bellwether.shared.domain.errors import BellwetherError, ConflictError, InvalidInputError
+from bellwether.shared.ports.objects import ObjectStore
+
+INLINE_BYTES = 100 * 1024
+"""Larger results go to S3, and only their key through the state machine."""
+
+RESULTS = TypeAdapter(tuple[FetchResult, ...])
+
+
+class Handover(BaseModel):
+    """Results as they go to the next step: themselves, or where they lie. One of the two is there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    results: tuple[FetchResult, ...] | None = None
+    results_key: Annotated[str, Field(pattern=rf"^{FETCHED}[0-9a-f-]+\.json$")] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if (self.results is None) == (self.results_key is None):
+            raise ValueError("either results or results_key")
+        return self
+
+
+class QuarantineReason(BaseModel):
+    """What lies beside a quarantined document."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    field: str
+    reason: str
+    received_at: AwareDatetime
+    sha256: str
+    url: str
+    content_type: str | None
+
+
+def fetch_feeds(
+    fetcher: FeedFetcher,
+    parser: FeedParser,
+    store: ObjectStore,
+    feeds: Sequence[DueFeed],
+    *,
+    seconds_left: Callable[[], float],
+) -> Iterator[FetchResult]:
+    """One result a feed, as they come in; a feed that fails leaves the others alone.
+
+    Documents that take long to read use up the time of others: what can't be read any more counts as not asked.
+    """
+    for answer in fetcher.fetch(feeds, seconds_left=seconds_left()):
+        yield _result(answer if seconds_left() > 0 else replace(answer, tried=False), parser, store)
+
+
+def hand_over(store: ObjectStore, results: Sequence[FetchResult]) -> Handover:
+    """Results themselves while they are small, else their key."""
+    content = RESULTS.dump_json(tuple(results), exclude_defaults=True)
+    if len(content) <= INLINE_BYTES:
+        return Handover(results=tuple(results))
+    key = fetched_key(uuid4())
+    store.put(key, content, content_type="application/json")
+    return Handover(results_key=key)
+
+
+def take_over(store: ObjectStore, handover: Handover) -> tuple[FetchResult, ...]:
+    """What was handed over; raises NotFoundError when it is no longer there."""
+    if handover.results_key is None:
+        return handover.results or ()
+    return RESULTS.validate_json(store.get(handover.results_key).content)
+
+
+# --- one answer -----------------------------------------------------------------------------------------------------
+
+
+def _result(answer: FeedAnswer, parser: FeedParser, store: ObjectStore) -> FetchResult:
+    facts: dict[str, Any] = {
+        "feed_id": answer.feed.feed_id,
+        "claim_token": answer.feed.claim_token,
+        "fetched_at": answer.fetched_at,
+        "interval_seconds": answer.feed.interval_seconds,
+        "failures": answer.feed.failures,
+        "http_status": answer.http_status,
+        "retry_after_seconds": answer.retry_after_seconds,
+    }
+    if not answer.tried:
+        return FetchResult(status="untried", **facts)
+    if answer.error is None and answer.unreadable is None:
+        if answer.http_status == 410:
+            return FetchResult(status="gone", error="HTTP 410: gone for good", **facts)
+        if answer.http_status == 304 and _asked_conditionally(answer.feed):
+            return FetchResult(status="unchanged", **facts, **_validators(answer, answer.feed.body_sha256))
+        if answer.http_status == 200:
+            return _read(answer, parser, store, facts)
+    if answer.unreadable is not None:
+        return _set_aside(answer, store, facts, "document", answer.unreadable)
+    return FetchResult(status="failed", error=_told(answer.error or f"HTTP {answer.http_status}"), **facts)
+
+
+def _told(reason: str) -> str:
+    """A reason as it can be kept: it may quote what a stranger sent."""
+    return "".join(letter if letter.isprintable() else " " for letter in reason)[:1000]
+
+
+def _asked_conditionally(feed: DueFeed) -> bool:
+    """Whether "not modified" can be an answer: to who has nothing yet, it is none."""
+    return feed.etag is not None or feed.last_modified is not None
+
+
+def _read(answer: FeedAnswer, parser: FeedParser, store: ObjectStore, facts: dict[str, Any]) -> FetchResult:
+    sha256 = hashlib.sha256(answer.content).hexdigest()
+    if sha256 == answer.feed.body_sha256:
+        return FetchResult(status="unchanged", **facts, **_validators(answer, sha256))
+    try:
+        document = parser.parse(answer.content, url=answer.url, content_type=answer.content_type)
+    except InvalidInputError as error:
+        return _set_aside(answer, store, facts, error.field or "document", error.reason)
+    entries = tuple(each for entry in document.entries if (each := _entry(entry, document, answer)))
+    facts["interval_seconds"] = interval_seconds(
+        document.ttl_seconds, document.update_period_seconds, answer.max_age_seconds
+    )
+    return FetchResult(
+        status="changed",
+        entries=entries,
+        empty_entries=len(document.entries) - len(entries),
+        **facts,
+        **_validators(answer, sha256),
+    )
+
+
+def _validators(answer: FeedAnswer, sha256: str | None) -> dict[str, str | None]:
+    """What to send next time. A 304 need not repeat them."""
+    told_nothing = answer.http_status == 304
+    return {
+        "etag": answer.etag or (answer.feed.etag if told_nothing else None),
+        "last_modified": answer.last_modified or (answer.feed.last_modified if told_nothing else None),
+        "body_sha256": sha256,
+        "moved_to": answer.moved_to,
+    }
+
+
+def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedAnswer) -> Entry | None:
+    """The entry under its identity; a date in the future is no date."""
+    known_by = identity(
+        entry_id=entry.entry_id,
+        url=entry.url,
+        title=entry.title,
+        summary=entry.summary,
+        published_at=entry.published_at,
+        feed_names=document.names,
+    )
+    if known_by is None:
+        return None
+    published_at = entry.published_at or entry.updated_at
+    if published_at and not 1990 <= published_at.year < 2200:
+        published_at = None
+    if published_at and published_at > answer.fetched_at + timedelta(days=1):
+        published_at = None
+    return Entry(
+        entry_id=known_by,
+        url=entry.url or None,
+        title=entry.title,
+        summary=entry.summary,
+        published_at=published_at,
+    )
+
+
+def _set_aside(answer: FeedAnswer, store: ObjectStore, facts: dict[str, Any], field: str, reason: str) -> FetchResult:
+    """Keep a document that nobody could read, once a day, with its reason beside it."""
+    reason = _told(reason)
+    sha256 = hashlib.sha256(answer.content).hexdigest()
+    feed_id = answer.feed.feed_id
+    key = quarantine_key(feed_id, sha256, answer.fetched_at.date())
+    told = QuarantineReason(
+        file=feed_id,
+        field=field,
+        reason=reason,
+        received_at=answer.fetched_at,
+        sha256=sha256,
+        url=answer.url,
+        content_type=answer.content_type,
+    )
+    failed = FetchResult(status="failed", error=f"{field}: {reason}", **facts)
+    try:
+        with suppress(ConflictError):  # it came before today
+            store.put(key, answer.content, only_if_absent=True)
+            store.put(reason_key(key), told.model_dump_json(indent=2).encode(), content_type="application/json")
+    except BellwetherError as error:  # the feed's own trouble is told even when it can't be kept
+        return failed.model_copy(update={"error": f"{failed.error} (not kept: {error})"})
+    return failed.model_copy(update={"quarantine_key": key})

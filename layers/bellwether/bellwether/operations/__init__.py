@@ -1,0 +1,1 @@
+"""Watchdog, migrations, the ledger's function."""

@@ -1,0 +1,42 @@
+"""Secrets Manager: secrets whose text is one JSON object."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from bellwether.shared.adapters.aws_errors import translated
+from bellwether.shared.domain.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+class SecretsManagerStore:
+    """SecretStore. Values are read anew each time, so that a rotated secret is seen at once.
+
+    Needs secretsmanager:GetSecretValue, and secretsmanager:PutSecretValue for those that are written.
+    """
+
+    def __init__(self) -> None:
+        timely = Config(connect_timeout=5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+        self._client: SecretsManagerClient = boto3.client("secretsmanager", config=timely)
+
+    def get_json(self, secret_id: str) -> dict[str, Any]:
+        """Raises NotFoundError when the secret is missing or has no value, InvalidInputError when it is no object."""
+        with translated(f"secret {secret_id}"):
+            secret = self._client.get_secret_value(SecretId=secret_id)
+        try:
+            value = json.loads(secret["SecretString"])
+        except (KeyError, ValueError):  # not `from` it: the error would show the secret's text
+            raise InvalidInputError("holds no JSON", field=f"secret {secret_id}") from None
+        if not isinstance(value, dict):
+            raise InvalidInputError("holds no JSON object", field=f"secret {secret_id}")
+        return value
+
+    def put_json(self, secret_id: str, value: Mapping[str, Any]) -> None:
+        """Make `value` the secret's current version; raises NotFoundError when there is no such secret."""
+        with translated(f"secret {secret_id}"):
+            self._client.put_secret_value(SecretId=secret_id, SecretString=json.dumps(dict(value)))

@@ -1,0 +1,43 @@
+"""Step Functions: start a state machine by name, once."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from bellwether.shared.adapters.aws_errors import translated
+from bellwether.shared.domain.errors import ConflictError
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+@cache
+def stepfunctions_client() -> "SFNClient":
+    """One client for each process."""
+    timely = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+    return boto3.client("stepfunctions", config=timely)
+
+
+class StepFunctionsProcesses:
+    """Processes over one state machine. Needs states:StartExecution."""
+
+    def __init__(self, state_machine_arn: str) -> None:
+        self._state_machine_arn = state_machine_arn
+
+    def start(self, name: str, payload: Mapping[str, Any]) -> str | None:
+        """Start an execution and return its ARN; None when one of this name has run already.
+
+        While one of this name and input still runs, Step Functions returns that one.
+        """
+        try:
+            with translated(f"execution {name}"):
+                started = stepfunctions_client().start_execution(
+                    stateMachineArn=self._state_machine_arn, name=name, input=json.dumps(dict(payload))
+                )
+        except ConflictError:
+            return None
+        return started["executionArn"]

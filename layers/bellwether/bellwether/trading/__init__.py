@@ -1,0 +1,1 @@
+"""Bars, market calendar, signals, backtest, dispatch with risk gates."""

@@ -1,0 +1,115 @@
+"""Find out which bars have to be asked for, and which are missing of those that were."""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from bellwether.news.domain.news_layout import TICKER_LISTS
+from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.ports.clock import Clock
+from bellwether.shared.ports.objects import ObjectStore
+from bellwether.trading.domain.bars import (
+    MAX_TICKERS,
+    BarRequest,
+    TelemetryPolicy,
+    Ticker,
+    bar_starts,
+    missing_ranges,
+    plan_requests,
+)
+from bellwether.trading.domain.market_calendar import MarketHours
+from bellwether.trading.ports.telemetry import BarStore
+
+GAPS_SHOWN = 50
+
+
+Tickers = Annotated[tuple[Ticker, ...], Field(max_length=MAX_TICKERS)]
+_TICKERS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Tickers)
+
+
+class TickerFile(BaseModel):
+    """Where a list lies that is too long for a parameter: a JSON list in the data bucket."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    s3_key: Annotated[str, Field(pattern=rf"^{TICKER_LISTS}[A-Za-z0-9._-]{{1,100}}$")]
+
+
+class TickerList(BaseModel):
+    """Whose bars are wanted, themselves or by the place of their list; told anew each time, without a deployment."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    tickers: Tickers
+    file: TickerFile | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _elsewhere(cls, given: Any) -> Any:
+        """What the parameter holds comes as `tickers`, whichever of the two it is."""
+        if isinstance(given, dict) and isinstance(given.get("tickers"), dict):
+            return {"tickers": (), "file": given["tickers"]}
+        return given
+
+
+def read_tickers(file: TickerFile, *, objects: ObjectStore) -> tuple[str, ...]:
+    """The tickers of a list. Raises NotFoundError where there is none, InvalidInputError for what is none."""
+    try:
+        return _TICKERS.validate_json(objects.get(file.s3_key).content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InvalidInputError(f"{place}: {first['msg']}" if place else first["msg"], field=file.s3_key) from error
+
+
+class Gap(BaseModel):
+    """Bars that were asked for and did not come: untraded, or still to come."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ticker: str
+    start: AwareDatetime
+    end: AwareDatetime
+
+
+class BarPlan(BaseModel):
+    """What to fetch. `bars_missing`: of the newest session, asked for but not there; `gaps` shows the first of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    market_open: bool
+    requests: tuple[BarRequest, ...]
+    bars_missing: int
+    gaps: tuple[Gap, ...]
+
+
+def list_bar_gaps(
+    wanted: Sequence[str], *, store: BarStore, clock: Clock, hours: MarketHours, policy: TelemetryPolicy
+) -> BarPlan:
+    """Plan the requests of this run. Raises InvalidInputError when the market calendar has come to its end."""
+    now = clock.now()
+    sessions = hours.last_sessions(now, policy.sessions)
+    tickers = tuple(sorted(set(wanted)))
+    coverage = store.coverage(tickers, sessions[0].day) if tickers else {}
+    newest = sessions[-1]
+    covered = {
+        ticker: coverage[newest.day, ticker].checked_until for ticker in tickers if (newest.day, ticker) in coverage
+    }
+    present = store.present(tuple(covered), newest.opens_at, newest.closes_at) if covered else {}
+    gaps = [
+        Gap(ticker=ticker, start=start, end=end)
+        for ticker, until in covered.items()
+        for start, end in missing_ranges(
+            (slot for slot in bar_starts(newest, policy.timeframe) if slot < until),
+            present.get(ticker, ()),
+            policy.timeframe,
+        )
+    ]
+    return BarPlan(
+        market_open=hours.session_at(now) is not None,
+        requests=plan_requests(tickers, sessions, coverage, now, policy),
+        bars_missing=sum((gap.end - gap.start) // policy.timeframe.length for gap in gaps),
+        gaps=tuple(islice(gaps, GAPS_SHOWN)),
+    )

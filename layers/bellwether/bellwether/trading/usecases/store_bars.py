@@ -1,0 +1,78 @@
+"""Keep fetched bars, each once, and say which jumps look like splits."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.ports.objects import ObjectStore
+from bellwether.trading.domain.bars import Bar, Timeframe, checked, suspected_splits
+from bellwether.trading.ports.telemetry import BarStore
+from bellwether.trading.usecases.fetch_bars import PREFIX, Delivery, FetchedBars
+
+
+class Split(BaseModel):
+    """A jump that a split would explain: `ratio` new shares for an old one. Signals pause until it is out of sight."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ticker: str
+    at: AwareDatetime
+    before: Decimal
+    after: Decimal
+    ratio: str
+
+
+class StoreResult(BaseModel):
+    """New bars, corrected ones, and of the new ones those that came after a newer one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stored: int
+    revised: int
+    late: int
+    splits: tuple[Split, ...]
+
+
+def store_bars(
+    delivery: Delivery,
+    *,
+    store: BarStore,
+    objects: ObjectStore,
+    source: str,
+    timeframe: Timeframe = Timeframe.FIVE_MINUTES,
+) -> StoreResult:
+    """Store what a delivery holds. Raises InvalidInputError for bars that can't be true: fetching lets none pass."""
+    fetched = _open(delivery, objects)
+    bars = tuple(_unique(checked(bar, timeframe) for bar in fetched.bars))
+    written = store.store(bars, fetched.answered, source)
+    suspected = [found for pair in written.jumps for found in suspected_splits(pair)]
+    return StoreResult(
+        stored=written.stored,
+        revised=written.revised,
+        late=written.late,
+        splits=tuple(
+            Split(ticker=each.ticker, at=each.at, before=each.before, after=each.after, ratio=str(each.ratio))
+            for each in suspected
+        ),
+    )
+
+
+def _open(delivery: Delivery, objects: ObjectStore) -> FetchedBars:
+    if delivery.fetched is not None:
+        return delivery.fetched
+    if delivery.results_key is None:
+        raise InvalidInputError("neither bars nor the key of an object with them", field="results_key")
+    if not delivery.results_key.startswith(PREFIX):
+        raise InvalidInputError(f"does not lie under {PREFIX}", field="results_key")
+    try:
+        return FetchedBars.model_validate_json(objects.get(delivery.results_key).content)
+    except ValidationError as error:
+        raise InvalidInputError("holds no bars", field=delivery.results_key) from error
+
+
+def _unique(bars: Iterable[Bar]) -> Iterable[Bar]:
+    """The last one of each ticker and start, in order."""
+    last = {(bar.ticker, bar.start): bar for bar in bars}
+    return (last[key] for key in sorted(last))

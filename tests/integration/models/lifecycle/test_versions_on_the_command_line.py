@@ -1,0 +1,193 @@
+"""Which version the commands choose, from what an account's registry and pointer say."""
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from rich.console import Console
+
+from bellwether.models.adapters.sagemaker import SageMakerRegistry
+from bellwether.models.domain.catalogue import CATALOGUE
+from bellwether.models.domain.experiment import Experiment, Mode
+from bellwether.models.ports.models import Registration
+from cli import inventory, lifecycle
+from cli.problems import CommandError
+from cli.target import Target
+from tests.builders import BUCKET, GROUP, REGION
+from tests.integration.models.lifecycle.conftest import Aws
+
+POINTER = "/bellwether/dev/macro/current"
+TRIAL = "/bellwether/dev/macro/experiment"
+
+
+class DevTarget(Target):
+    """The account, without a stack to ask for its name."""
+
+    environment = "dev"
+
+
+@pytest.fixture
+def target(aws: Aws) -> Target:
+    """An account with two approved versions of macro, and no pointer yet."""
+    for number in (1, 2):
+        registered = SageMakerRegistry().register(
+            Registration(
+                package_group=GROUP,
+                token=UUID(int=number),
+                description="macro candidate",
+                model_data_url=f"s3://{BUCKET}/models/macro/jobs/j/output/model.tar.gz",
+                image_uri="xgboost:3.2-0",
+                environment={},
+                evidence_uri=f"s3://{BUCKET}/models/macro/evidence/j.json",
+                metadata={"bundle_sha256": "a" * 64},
+            )
+        )
+        aws.approve(registered.arn)
+    return DevTarget(where="test", stack="bellwether-dev", client=aws.client, region=REGION)
+
+
+def point(aws: Aws, value: str) -> None:
+    aws.client("ssm").put_parameter(Name=POINTER, Value=value, Type="String", Overwrite=True)
+
+
+def pointer(version: int, previous: int | None) -> str:
+    return json.dumps(
+        {
+            "version": version,
+            "previous_version": previous,
+            "endpoint_config_name": f"macro-v{version}-aaaaaaaa",
+            "model_package_arn": f"arn:aws:sagemaker:{REGION}:123456789012:model-package/{GROUP.lower()}/{version}",
+            "bundle_sha256": "a" * 64,
+            "promoted_at": "2026-03-01T12:00:00Z",
+        }
+    )
+
+
+def test_back_means_the_version_before(aws: Aws, target: Target) -> None:
+    point(aws, pointer(2, 1))
+    assert lifecycle.rollback_version(target, "macro", None).number == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [(None, "never deployed"), ("{}", "never deployed"), (pointer(2, None), "none before it")]
+)
+def test_there_is_nothing_before_the_first(aws: Aws, target: Target, value: str | None, reason: str) -> None:
+    if value is not None:
+        point(aws, value)
+    with pytest.raises(CommandError, match=reason):
+        lifecycle.rollback_version(target, "macro", None)
+
+
+@pytest.mark.parametrize("value", [None, "{}"])
+def test_a_named_version_needs_no_pointer(aws: Aws, target: Target, value: str | None) -> None:
+    # Given an account whose first deployment failed, or whose pointer was emptied by hand
+    if value is not None:
+        point(aws, value)
+    # When a version is named, then it is taken
+    assert lifecycle.rollback_version(target, "macro", 2).number == 2
+
+
+def test_a_pointer_that_cannot_be_read_is_said(aws: Aws, target: Target) -> None:
+    point(aws, "torn {")
+    with pytest.raises(CommandError, match=f"{POINTER}.*RUNBOOK"):
+        lifecycle.versions(target, "macro")
+
+
+def test_only_an_approved_version_serves(aws: Aws, target: Target) -> None:
+    arn = lifecycle.versions(target, "macro")[0].arn
+    aws.approve(arn, "Rejected")
+    with pytest.raises(CommandError, match="version 2 is Rejected"):
+        lifecycle.rollback_version(target, "macro", 2)
+
+
+# --- bellwether models -----------------------------------------------------------------------------------------------
+
+
+def try_out(aws: Aws, mode: Mode, challenger: int) -> None:
+    """An experiment of version 1 against another."""
+    trial = Experiment(
+        experiment_id="e-1",
+        model="macro",
+        mode=mode,
+        share=0.1,
+        champion_version=1,
+        challenger_version=challenger,
+        challenger_endpoint_name="Fred-Serverless-Endpoint-Challenger",
+        challenger_config_name=f"macro-v{challenger}-aaaaaaaa",
+        challenger_bundle_sha256="a" * 64,
+        started_at=datetime(2026, 3, 1, tzinfo=UTC),
+        ends_at=datetime(2026, 3, 15, tzinfo=UTC),
+    )
+    aws.client("ssm").put_parameter(Name=TRIAL, Value=trial.model_dump_json(), Type="String", Overwrite=True)
+
+
+def shown(view: inventory.ModelView) -> str:
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(inventory.versions_table(view), inventory.summary_table([view]))
+    return captured.get()
+
+
+def test_a_model_that_nobody_deployed_is_shown_with_its_versions(target: Target) -> None:
+    view = inventory.view(target, "macro")
+    assert (view.endpoint.state, view.experiment) == ("none", None)
+    assert [(row.number, row.role, row.traffic, row.archived) for row in view.versions] == [
+        (2, "", 0.0, False),
+        (1, "", 0.0, False),
+    ]
+
+
+def test_the_champion_answers_everybody_and_the_one_before_is_named(aws: Aws, target: Target) -> None:
+    point(aws, pointer(2, 1))
+    view = inventory.view(target, "macro")
+    assert [(row.number, row.role, row.traffic) for row in view.versions] == [
+        (2, "champion", 1.0),
+        (1, "previous", 0.0),
+    ]
+    assert "100%" in shown(view)
+
+
+@pytest.mark.parametrize(
+    ("mode", "parts"),
+    [
+        (Mode.SPLIT, [(2, "challenger", 0.1), (1, "champion", 0.9)]),
+        (Mode.SHADOW, [(2, "shadow", 0.0), (1, "champion", 1.0)]),
+    ],
+)
+def test_a_challenger_is_shown_with_its_share(
+    aws: Aws, target: Target, mode: Mode, parts: list[tuple[int, str, float]]
+) -> None:
+    point(aws, pointer(1, None))
+    try_out(aws, mode, challenger=2)
+    view = inventory.view(target, "macro")
+    assert [(row.number, row.role, row.traffic) for row in view.versions] == parts
+    assert ("10%" if mode is Mode.SPLIT else "shadow") in shown(view)
+    assert view.as_json()["experiment"]["experiment_id"] == "e-1"
+
+
+def test_an_archived_version_says_so_and_may_serve_again(aws: Aws, target: Target) -> None:
+    point(aws, pointer(2, None))
+    old = lifecycle.versions(target, "macro")[1]
+    aws.client("sagemaker").update_model_package(
+        ModelPackageArn=old.arn,
+        ModelApprovalStatus="Approved",
+        CustomerMetadataProperties=old.metadata | {"archived": "true"},
+    )
+    view = inventory.view(target, "macro")
+    assert [row.archived for row in view.versions] == [False, True]
+    assert lifecycle.rollback_version(target, "macro", 1).number == 1
+
+
+def test_an_experiment_that_cannot_be_read_is_said(aws: Aws, target: Target) -> None:
+    aws.client("ssm").put_parameter(Name=TRIAL, Value="torn {", Type="String")
+    with pytest.raises(CommandError, match=TRIAL):
+        inventory.view(target, "macro")
+
+
+def test_without_a_name_every_model_is_shown(aws: Aws, target: Target) -> None:
+    for group in ("HousingPriceModels", "NewsSentimentModels"):
+        aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
+    assert [view.model for view in inventory.models(target, None)] == list(CATALOGUE)
+    with pytest.raises(CommandError, match="weather"):
+        inventory.models(target, "weather")

@@ -1,0 +1,203 @@
+"""The functions whole: from a recommendation to its fill, a halt, and the watchdog's alerts, by their events."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+import boto3
+import pytest
+
+from bellwether.shared import settings
+from bellwether.shared.adapters.secrets import SecretsManagerStore
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.observability import metrics
+from functions.operations.check_freshness import app as watch_app
+from functions.trading.claim_recommendations import app as claim_app
+from functions.trading.execute_orders import app as execute_app
+from functions.trading.set_dispatch_control import app as control_app
+from functions.trading.settle_executions import app as settle_app
+from tests.containers.cases import DISPATCH, Case
+from tests.containers.run import Invocation, differences
+from tests.fakes.dispatch import a_recommendation
+from tests.fakes.lambda_context import InvocationContext
+from tests.integration.trading.dispatch.alpaca_server import Account, serving
+from tests.integration.trading.dispatch.conftest import PostgresDesk
+from tests.places import sample_event
+
+LIMITS = {
+    "TRADING_MODE": "dry-run",
+    "MARKET_HOURS": "always",
+    "MAX_TRADES_PER_DAY": "20",
+    "MAX_TRADE_NOTIONAL_USD": "1000",
+    "MAX_POSITION_NOTIONAL_USD": "5000",
+    "MAX_DAILY_LOSS_USD": "200",
+    "COOLDOWN_SECONDS": "3600",
+}
+APPS = {
+    "claim_recommendations": claim_app,
+    "execute_orders": execute_app,
+    "settle_executions": settle_app,
+    "set_dispatch_control": control_app,
+    "check_freshness": watch_app,
+}
+
+
+@pytest.fixture(autouse=True)
+def new_process(
+    environment: dict[str, str], migrated: DatabaseLogin, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """What a process keeps between invocations is forgotten between tests."""
+    boto3.client("secretsmanager").put_secret_value(
+        SecretId=environment["APPLICATION_SECRET_ID"], SecretString=migrated.model_dump_json()
+    )
+    for name, value in LIMITS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")  # read from the environment on import
+    monkeypatch.setattr(metrics.provider, "service", "operations")
+    settings.load.cache_clear()
+    yield
+    settings.load.cache_clear()
+    for kept in (claim_app._store, settle_app._store, control_app._controls, watch_app._tower):
+        if kept.cache_info().currsize:
+            kept()._database.close()
+            kept.cache_clear()
+
+
+def call(function: str, event: Any = None) -> dict[str, Any]:
+    """As Step Functions does it: JSON in, JSON out."""
+    result = APPS[function].handler(json.loads(json.dumps(event or {})), InvocationContext())
+    return cast(dict[str, Any], json.loads(json.dumps(result)))
+
+
+def dispatch() -> dict[str, Any]:
+    """The state machine's steps."""
+    claimed = call("claim_recommendations")
+    return call("settle_executions", call("execute_orders", claimed)) if claimed["count"] else claimed
+
+
+def recommend(desk: PostgresDesk, number: int = 1) -> None:
+    """To buy AAPL, now, with a bar of two minutes ago."""
+    now = datetime.now(UTC)
+    desk.add(
+        a_recommendation(number, made_at=now - timedelta(minutes=1), expires_at=now + timedelta(minutes=10)),
+    )
+
+
+@pytest.fixture(autouse=True)
+def market(desk: PostgresDesk) -> None:
+    desk.add_bar("AAPL", Decimal(200), datetime.now(UTC) - timedelta(minutes=2))
+
+
+def test_a_recommendation_is_dispatched_in_a_dry_run(desk: PostgresDesk) -> None:
+    recommend(desk)
+    assert dispatch()["ends"] == {"FILLED": 1}
+    assert desk.status(a_recommendation()) == "EXECUTED"
+    # And spread and slippage are in the price
+    assert desk.column("SELECT fill_price FROM dispatch_executions") == [Decimal("200.14")]
+    assert dispatch()["count"] == 0
+
+
+def test_in_paper_mode_it_goes_to_alpaca(desk: PostgresDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given paper mode with a key, and a replay of the API on loopback
+    account = Account()
+    boto3.client("secretsmanager").create_secret(
+        Name=f"{desk._database._login().dbname}/alpaca", SecretString='{"key_id": "k", "secret_key": "s"}'
+    )
+    with serving(account) as url:
+        monkeypatch.setenv("TRADING_MODE", "paper")
+        monkeypatch.setenv("MARKET_HOURS", "nyse")
+        monkeypatch.setenv("ALPACA_SECRET_ID", f"{desk._database._login().dbname}/alpaca")
+        monkeypatch.setenv("ALPACA_TRADING_URL", url)
+        order = sample_event("execute_orders/dry_run")["orders"][0]
+        executed = call("execute_orders", {"orders": [order | {"broker": "alpaca-paper"}]})
+    assert executed["statuses"] == {"FILLED": 1}
+    assert account.accepted == [order["client_order_id"]]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"TRADING_MODE": "paper"},
+        {"TRADING_MODE": "paper", "ALPACA_SECRET_ID": "x", "ALPACA_TRADING_URL": "https://api.alpaca.markets"},
+    ],
+)
+def test_paper_mode_without_a_key_or_with_another_account_does_nothing(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(SecretsManagerStore, "get_json", lambda *_: {"key_id": "k", "secret_key": "s"})
+    with pytest.raises(InvalidInputError, match=r"ALPACA_SECRET_ID|no other account"):
+        call("execute_orders", {"orders": []})
+
+
+def test_limits_that_contradict_each_other_stop_everything(desk: PostgresDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    recommend(desk)
+    monkeypatch.setenv("TRADING_MODE", "paper")  # with any hour as trading hour
+    with pytest.raises(InvalidInputError, match="market_hours"):
+        call("claim_recommendations")
+    assert desk.status(a_recommendation()) == "PENDING"
+
+
+def test_halted_is_told_once_and_over_when_it_is_over(desk: PostgresDesk, migrated: DatabaseLogin) -> None:
+    # Given somebody who halts
+    halted = call("set_dispatch_control", sample_event("set_dispatch_control/halt"))
+    assert (halted["halted"], halted["on_their_way"]) == (True, 0)
+    recommend(desk)
+    assert call("claim_recommendations")["refused"][0]["reasons"][0].startswith("manual_kill_switch: halted by arn:")
+    # When the watchdog looks; Then it has something to tell, again and again until that is confirmed
+    for _ in range(2):
+        watched = call("check_freshness")
+        assert [(each["kind"], each["incident_key"]) for each in watched["alerts"]] == [
+            ("opened", "kill_switch:manual")
+        ]
+    assert call("check_freshness", watched["confirmation"]) == {"confirmed": 1}
+    assert call("check_freshness")["alerts"] == []
+    # When it is resumed, and some time has passed
+    call("set_dispatch_control", sample_event("set_dispatch_control/resume"))
+    with desk._database.transaction() as connection:
+        connection.execute("UPDATE incidents SET last_seen_at = last_seen_at - interval '10 minutes'")
+    watched = call("check_freshness")
+    assert [each["kind"] for each in watched["alerts"]] == ["closed"]
+    call("check_freshness", watched["confirmation"])
+    assert call("check_freshness")["count"] == 0
+    # And a halt again is a new incident
+    call("set_dispatch_control", {"halted": True, "actor": "me", "reason": "again"})
+    assert [each["kind"] for each in call("check_freshness")["alerts"]] == ["opened"]
+
+
+def test_the_watchdog_sees_what_lies_there(desk: PostgresDesk) -> None:
+    # Given an old recommendation, a rejected order, a failing feed, a story that nobody classifies
+    now = datetime.now(UTC)
+    desk.add(a_recommendation(1, made_at=now - timedelta(minutes=30), expires_at=now + timedelta(minutes=1)))
+    with desk._database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO feed_state (feed_id, url, failures, last_success_at) VALUES ('f', 'https://f', 9, %s)",
+            (now - timedelta(hours=1),),
+        )
+        connection.execute(
+            """
+            INSERT INTO inbound_events_raw (
+                event_uid, feed_id, entry_id, title, summary, content_sha256, story_uid, first_seen_at, content_seen_at
+            )
+            VALUES (repeat('a', 32), 'f', 'e', 't', 's', repeat('b', 64), 'x', %(then)s, %(then)s)
+            """,
+            {"then": now - timedelta(hours=13)},
+        )
+    found = {each["incident_key"] for each in call("check_freshness")["alerts"]}
+    assert found == {
+        "stale:feed_state",
+        "stale:inbound_events_raw",
+        "backlog:inbound_events_classified",
+        "backlog:dispatch_recommendations",
+        "failed:feed_state",
+    }
+
+
+@pytest.mark.parametrize("case", DISPATCH, ids=lambda case: case.name)
+def test_sample_events_give_what_they_must(case: Case) -> None:
+    event = sample_event(case.name.partition("/")[2])
+    assert not differences(case, Invocation(call(case.name.split("/")[1], event), None, ""))

@@ -1,0 +1,180 @@
+"""The four functions whole: a market-data API, S3 and Secrets Manager over HTTP, a real database."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from bellwether.shared import settings
+from bellwether.shared.adapters.postgres import connect
+from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.domain.errors import InvalidInputError, UpstreamError
+from bellwether.shared.observability import metrics
+from bellwether.trading.domain.bars import Bar, bar_starts
+from bellwether.trading.domain.market_calendar import session_on
+from bellwether.trading.domain.signals import INTRADAY
+from functions.trading.fetch_bars import app as fetch_app
+from functions.trading.list_bar_gaps import app as list_app
+from functions.trading.make_recommendations import app as signals_app
+from functions.trading.store_bars import app as store_app
+from tests.fakes.lambda_context import InvocationContext
+from tests.integration.trading.telemetry.market_server import Answer, MarketServer, market, market_server
+from tests.places import sample_event
+from tests.unit.trading.builders import FIVE_MINUTES, NOON, OPENS, bar
+
+BUCKET = "fred-fintech-data-000000000000"
+TICKERS = tuple(f"T{count}" for count in range(20))
+
+
+def call(app: Any, given: dict[str, Any]) -> Any:
+    return json.loads(json.dumps(app.handler(given, InvocationContext())))  # as Step Functions hands it on
+
+
+def rising() -> tuple[Bar, ...]:
+    """Two sessions of bars that rise a little each."""
+    days = [session_on(OPENS.date() - timedelta(days=1)), session_on(OPENS.date())]
+    starts = [start for session in days if session for start in bar_starts(session)]
+    return tuple(
+        bar(start, f"{100 + place * 0.1:.2f}", ticker) for ticker in TICKERS for place, start in enumerate(starts)
+    )
+
+
+class Noon:
+    """The clock of these tests."""
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=30)
+
+
+@pytest.fixture
+def api() -> Iterator[MarketServer]:
+    with market_server(market(rising(), unknown=("XXXX",))) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def world(
+    environment: dict[str, str], migrated: DatabaseLogin, api: MarketServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """What the functions find in theirs; what a process keeps between invocations is forgotten between tests."""
+    secrets = boto3.client("secretsmanager")
+    secrets.put_secret_value(SecretId=environment["APPLICATION_SECRET_ID"], SecretString=migrated.model_dump_json())
+    name = f"{migrated.username}/alpaca"
+    secrets.create_secret(Name=name, SecretString=json.dumps({"key_id": "key-id", "secret_key": "very-secret"}))
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    more = {
+        "DATA_BUCKET": BUCKET,
+        "MARKET_DATA_URL": api.url,
+        "MARKET_DATA_FEED": "iex",
+        "ALPACA_SECRET_ID": name,
+        "MARKET_HOURS": "nyse",
+    }
+    for variable, value in more.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")  # read from the environment on import
+    for app in (list_app, fetch_app, signals_app):
+        monkeypatch.setattr(app, "SystemClock", Noon)
+    settings.load.cache_clear()
+    yield
+    settings.load.cache_clear()
+    for kept in (list_app._bars, store_app._bars, signals_app._signals):
+        if kept.cache_info().currsize:
+            kept()._database.close()
+            kept.cache_clear()
+    list_app._objects.cache_clear()
+    fetch_app._objects.cache_clear()
+    store_app._objects.cache_clear()
+
+
+def classify(login: DatabaseLogin, ticker: str) -> None:
+    """A story of an hour ago that bodes well."""
+    with connect(login, sslmode="prefer") as connection:
+        connection.execute("INSERT INTO feed_state (feed_id, url) VALUES ('wire', 'http://x/')")
+        at = NOON - timedelta(hours=1)
+        connection.execute(
+            "INSERT INTO inbound_events_raw (event_uid, feed_id, entry_id, title, summary, published_at, first_seen_at,"
+            " content_sha256, story_uid) VALUES (repeat('a', 32), 'wire', '1', 't', '', %s, %s, repeat('0', 64), 's')",
+            (at, at),
+        )
+        connection.execute(
+            "INSERT INTO inbound_events_classified (event_uid, label, scores, model_version, tickers, classified_at)"
+            " VALUES (repeat('a', 32), 'positive', '{\"positive\": 0.95, \"negative\": 0.01}', 'm', %s, %s)",
+            ([ticker], at),
+        )
+
+
+def test_from_an_empty_table_to_a_recommendation(migrated: DatabaseLogin, api: MarketServer) -> None:
+    # Given twenty new tickers and one that the API does not know
+    plan = call(list_app, {"tickers": [*TICKERS, "XXXX"]})
+    # When one run of the state machine does its steps
+    delivery = call(fetch_app, plan)
+    stored = call(store_app, delivery)
+    # Then five sessions were asked for, the bars of two came, through the bucket, and are kept
+    assert len(plan["requests"]) == 5
+    assert delivery["fetched"] is None
+    assert {each["ticker"] for each in delivery["refused"]} == {"XXXX"}
+    assert stored == {"stored": 20 * (78 + 30), "revised": 0, "late": 0, "splits": []}
+    assert api.requests[0][2]["apca-api-secret-key"] == "very-secret"
+    # And a second run at the same time has nothing to do
+    again = call(list_app, {"tickers": list(TICKERS)})
+    assert (again["requests"], again["market_open"], again["bars_missing"]) == ([], True, 0)
+    # When a story comes, then the rule recommends its ticker, once
+    classify(migrated, "T7")
+    first, second = (call(signals_app, sample_event("make_recommendations/schedule")) for _ in range(2))
+    assert (first["considered"], first["made"], first["rule_version"]) == (1, 1, INTRADAY.version)
+    assert (second["made"], second["skipped"]) == (0, {"cooldown": 1})
+    with connect(migrated, sslmode="prefer") as connection:
+        rows = connection.execute("SELECT ticker, side, status, made_at FROM dispatch_recommendations").fetchall()
+    assert rows == [("T7", "BUY", "PENDING", Noon().now())]
+
+
+def test_a_small_delivery_travels_inline_and_is_stored_once() -> None:
+    given = {"tickers": list(TICKERS[:2])}
+    plan = call(list_app, given)
+    small = {"requests": [{**plan["requests"][0], "start": (NOON - 3 * FIVE_MINUTES).isoformat()}]}
+    delivery = call(fetch_app, small)
+    assert delivery["results_key"] is None
+    assert [call(store_app, delivery)["stored"] for _ in range(2)] == [6, 0]
+
+
+@pytest.mark.parametrize("case", ["tickers", "no_tickers", "from_the_bucket"])
+def test_sample_events_are_listed(case: str) -> None:
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="news/tickers/all.json", Body=b'["AAPL", "MSFT"]')
+    plan = call(list_app, sample_event(f"list_bar_gaps/{case}"))
+    assert bool(plan["requests"]) == (case != "no_tickers")
+
+
+def test_sample_events_are_fetched_and_stored() -> None:
+    assert call(fetch_app, sample_event("fetch_bars/nothing_to_fetch"))["bars"] == 0
+    assert call(fetch_app, sample_event("fetch_bars/two_tickers"))["bars"] == 0  # none of the API's
+    assert call(store_app, sample_event("store_bars/inline"))["stored"] == 3
+    with pytest.raises(InvalidInputError, match="news/bars"):
+        call(store_app, sample_event("store_bars/through_the_bucket"))
+    with pytest.raises(InvalidInputError, match="results_key"):
+        call(store_app, sample_event("store_bars/neither"))
+
+
+def test_bad_tickers_are_refused_by_field() -> None:
+    with pytest.raises(InvalidInputError, match=r"tickers\.0"):
+        call(list_app, {"tickers": ["not a ticker"]})
+    with pytest.raises(InvalidInputError, match="tickers"):
+        call(list_app, {})
+
+
+def test_a_secret_without_a_key_is_told_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = settings.load(fetch_app.Settings).alpaca_secret_id
+    boto3.client("secretsmanager").put_secret_value(SecretId=name, SecretString='{"secret_key": "very-secret"}')
+    with pytest.raises(InvalidInputError, match="key_id") as refused:
+        call(fetch_app, sample_event("fetch_bars/two_tickers"))
+    assert "very-secret" not in f"{refused.value}{refused.value.__cause__}"
+
+
+def test_a_refused_key_fails_for_a_person_to_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    with market_server(lambda _: Answer(401, b'{"message": "unauthorized."}')) as server:
+        monkeypatch.setenv("MARKET_DATA_URL", server.url)
+        with pytest.raises(UpstreamError, match="401"):
+            call(fetch_app, sample_event("fetch_bars/two_tickers"))

@@ -1,0 +1,179 @@
+"""`bellwether backtest` as a person runs it, and the files it reads."""
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from bellwether.trading.domain.bars import Timeframe
+from cli.backtest import SAMPLE, backtest_command, word_list_sentiments
+from cli.market_files import Findings, read_bars, read_stories
+from cli.problems import CommandError
+from samples import make_market_sample
+from tests.places import SHARED
+
+NO_LATENCY = timedelta(0)
+
+
+def run(*arguments: str) -> str:
+    app = typer.Typer()
+    app.command()(backtest_command)
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def put(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return path
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_without_files_it_runs_over_the_sample_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BELLWETHER_BENCH_DATA", raising=False)
+    said = run("--out", str(tmp_path))
+    assert "no evidence of anything" in said
+    assert "buy and hold" in said
+    # And figures and chart are there
+    report = json.loads((tmp_path / "backtest.json").read_text())
+    assert report["closed_trades"] + report["open_trades"] == len(report["trades"]) > 0
+    assert len(report["curve"]) > 1000
+    assert (tmp_path / "backtest.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_days_costs_and_json(tmp_path: Path) -> None:
+    files = ("--bars", str(SAMPLE / "bars_5min.csv.gz"), "--stories", str(SAMPLE / "stories.csv.gz"))
+    few = ("--from", "2026-03-09", "--to", "2026-03-13", "--json", "--out", str(tmp_path), *files)
+    cheap = json.loads(run(*few, "--costs-bps", "0", "--slippage-bps", "0"))
+    dear = json.loads(run(*few, "--costs-bps", "25", "--slippage-bps", "25"))
+    assert (cheap["first"][:10], cheap["last"][:10], cheap["bars"]) == ("2026-03-09", "2026-03-13", 5 * 78 * 3)
+    assert Decimal(cheap["costs_usd"]) == 0 < Decimal(dear["costs_usd"])
+    assert cheap["signals"] == dear["signals"]
+    assert dear["strategy"]["total_return"] < cheap["strategy"]["total_return"]
+
+
+def test_half_of_the_files_are_no_run() -> None:
+    with pytest.raises(CommandError, match="both"):
+        run("--bars", str(SAMPLE / "bars_5min.csv.gz"))
+
+
+def test_days_without_bars_are_no_run(tmp_path: Path) -> None:
+    files = ("--bars", str(SAMPLE / "bars_5min.csv.gz"), "--stories", str(SAMPLE / "stories.csv.gz"))
+    with pytest.raises(CommandError, match="no bar"):
+        run("--from", "2031-01-01", "--out", str(tmp_path), *files)
+
+
+def test_the_sample_is_what_its_script_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_market_sample, "FOLDER", tmp_path)
+    make_market_sample.main()
+    for path in tmp_path.iterdir():
+        assert gzip.decompress(path.read_bytes()) == gzip.decompress((SAMPLE / path.name).read_bytes())
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_bars_are_read_in_common_forms(tmp_path: Path) -> None:
+    # Given a file with capitals, splits in an adjusted column, and the ticker in its name; and one with a column for it
+    daily = put(
+        tmp_path,
+        "daily_ACME.csv.gz",
+        "Date,Open,High,Low,Close,Volume,Adj Close\n2026-03-02,100,104,98,100,10,50\n2026-03-03,50,52,49,51,20,51\n",
+    )
+    other = put(
+        tmp_path, "prices.csv", "symbol,date,open,high,low,close,volume\nBETA,2026-03-02,9.99,10,9.5,10.0000001,1e3\n"
+    )
+    files = read_bars([daily, other], findings := Findings())
+    assert (files.timeframe, findings.rows) == (Timeframe.ONE_DAY, [])
+    first, _ = files.bars["ACME"]
+    assert (first.start, first.open, first.close) == (datetime(2026, 3, 2, tzinfo=UTC), Decimal(50), Decimal(50))
+    # And a high that rounding left below the close is the close
+    assert files.bars["BETA"][0].high == Decimal("10.0000001")
+
+
+def test_rows_that_are_no_bars_are_told_by_line(tmp_path: Path) -> None:
+    text = "timestamp,open,high,low,close,volume\n2026-03-02 09:30:00-05:00,1,2,1,1,5\n"
+    text += "2026-03-02 09:35:00-05:00,1,,1,1,5\n"
+    text += "2026-03-02 09:40:00-05:00,3,2,1,1,5\nyesterday,1,2,1,1,5\n2026-03-02 09:45:00-05:00,1,2,1,1,5\n"
+    files = read_bars([put(tmp_path, "SPY.csv", text)], findings := Findings())
+    assert [bar.start.hour for bar in files.bars["SPY"]] == [14, 14]
+    assert sorted(row.split(":")[1] for row in findings.rows) == ["3", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("SPY.csv", "timestamp,open,high,low,close,volume\n", "No bars"),
+        ("lower.csv", "date,open,high,low,close\n2026-03-02,1,1,1,1\n", "ticker"),
+        ("SPY.csv", "date,open,high,low,close\n2026-03-02 10:00,1,1,1,1\n2026-03-02 10:01,1,1,1,1\n", "0:01:00"),
+        ("SPY.csv", "", "No bars"),
+    ],
+)
+def test_files_without_bars_are_refused(tmp_path: Path, name: str, text: str, reason: str) -> None:
+    with pytest.raises(CommandError, match=reason):
+        read_bars([put(tmp_path, name, text)], Findings())
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"none\.csv"):
+        read_bars([tmp_path / "none.csv"], Findings())
+
+
+def test_stories_come_by_ticker_with_the_time_since_when_they_are_known(tmp_path: Path) -> None:
+    text = "symbol,published,title,sentiment,first_seen_utc\n"
+    text += "ACME,2026-03-02T15:00:00Z,Good,0.5,2026-03-03T00:00:00Z\nACME BETA,2026-03-02T14:00:00Z,Bad,-0.5,\n"
+    text += "ACME,,Undated,0.5,\nACME,2026-03-02T14:00:00Z,Too much,1.5,\n"
+    path = put(tmp_path, "stories.csv", text)
+    told = read_stories(path, findings := Findings(), latency=timedelta(minutes=5), as_seen=False, scorer=list_of_zeros)
+    # Given stories in any order; Then they come in that of being known
+    assert [each.sentiment for each in told["ACME"]] == [-0.5, 0.5]
+    assert told["ACME"][1].known_at == datetime(2026, 3, 2, 15, 5, tzinfo=UTC)
+    assert len(told["BETA"]) == 1
+    assert len(findings.rows) == 2
+    # And where the file says when a story was first seen, that may count
+    seen = read_stories(path, Findings(), latency=NO_LATENCY, as_seen=True, scorer=list_of_zeros)
+    assert seen["ACME"][1].known_at == datetime(2026, 3, 3, tzinfo=UTC)
+
+
+def list_of_zeros(titles: object) -> list[float]:
+    return [0.0] * len(list(titles))  # type: ignore[call-overload]
+
+
+def test_titles_are_scored_by_the_embedded_model() -> None:
+    good, plain, bad = word_list_sentiments(
+        ["ACME beats profit estimates, shares surge", "ACME to hold meeting", "ACME misses estimates, shares plunge"]
+    )
+    assert good > 0.3 > plain > -0.3 > bad
+
+
+@pytest.mark.shared_data
+def test_real_headlines_and_prices_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (SHARED / "news").is_dir():
+        pytest.skip("the shared data are not part of this repository")
+    monkeypatch.setenv("BELLWETHER_BENCH_DATA", str(SHARED))
+    report = json.loads(run("--json", "--out", str(tmp_path)))
+    assert (len(report["tickers"]), report["bars"], report["timeframe"]) == (21, 5271, "1Day")
+
+
+@pytest.mark.shared_data
+def test_a_real_split_silences_the_rule(tmp_path: Path) -> None:
+    # Given Apple's raw prices around its split of 2014-06-09, and good news all the time
+    bars = SHARED / "ohlcv/intraday_5min_AAPL_20140605_20140609.csv.gz"
+    if not bars.is_file():
+        pytest.skip(f"{bars.name} is not part of this repository")
+    hours = [f"AAPL,2014-06-{day:02}T{hour:02}:00:00Z,t{day}{hour},0.9" for day in (5, 6, 9) for hour in range(24)]
+    stories = put(tmp_path, "stories.csv", "\n".join(["symbol,published,title,sentiment", *hours]) + "\n")
+    report = json.loads(
+        run("--bars", str(bars), "--stories", str(stories), "--json", "--out", str(tmp_path), "--hours", "always")
+    )
+    # Then it holds still as long as the jump is within its mean
+    assert 0 < report["silences"]["suspected_split"] <= 20
+    assert report["signals"] > 0

@@ -1,0 +1,241 @@
+"""Claiming, fetching and storing as use cases: what an answer becomes, what goes by claim check, what is told."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from bellwether.news.adapters.feed_documents import FeedparserReader
+from bellwether.news.domain.feeds import DueFeed, FetchResult, ListedFeed
+from bellwether.news.ports.feeds import FeedAnswer
+from bellwether.news.usecases.fetch_feeds import INLINE_BYTES, Handover, fetch_feeds, hand_over, take_over
+from bellwether.news.usecases.list_due_feeds import list_due_feeds
+from bellwether.news.usecases.store_entries import ENTRIES_AT_ONCE, store_entries
+from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, UpstreamError
+from tests.fakes.feeds import NotedFeeds, ScriptedFetcher
+from tests.fakes.objects import InMemoryObjectStore
+from tests.feed_builders import NOON, due, entry, result, rss
+
+
+class FixedClock:
+    """Always noon."""
+
+    def now(self) -> Any:
+        return NOON
+
+
+def fetched(objects: InMemoryObjectStore | None = None, feed: DueFeed | None = None, **changes: Any) -> FetchResult:
+    """What a use case makes of one answer."""
+    feed = feed or due()
+    answer = FeedAnswer(**{"feed": feed, "fetched_at": NOON, "url": feed.url, "http_status": 200, **changes})
+    (got,) = fetch_feeds(
+        ScriptedFetcher(answer), FeedparserReader(), objects or InMemoryObjectStore(), [feed], seconds_left=lambda: 9
+    )
+    return got
+
+
+# --- claiming -------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_is_brought_in_and_what_is_due_soon_is_claimed_for_the_lease() -> None:
+    store, feeds = NotedFeeds(due()), (ListedFeed(feed_id="a", url="https://example.org"),)
+    assert list_due_feeds(store, FixedClock(), feeds, lease_seconds=300, limit=9) == (due(),)
+    assert store.listed == [feeds]
+    assert store.claims == [(NOON, NOON + timedelta(seconds=15), NOON + timedelta(seconds=300), 9)]
+
+
+def test_without_a_list_it_stays_as_it_is_and_a_doubled_feed_is_refused() -> None:
+    store = NotedFeeds()
+    list_due_feeds(store, FixedClock(), None, lease_seconds=300, limit=9)
+    assert store.listed == []
+    twice = [ListedFeed(feed_id="a", url=url) for url in ("https://x.example", "https://y.example")]
+    with pytest.raises(InvalidInputError, match="two feeds are called a"):
+        list_due_feeds(store, FixedClock(), twice, lease_seconds=300, limit=9)
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org", "https://exa mple.org", "file:///etc/passwd", "", "https://"])
+def test_a_list_with_what_is_no_web_address_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError):
+        ListedFeed(feed_id="a", url=url)
+
+
+# --- what an answer becomes -----------------------------------------------------------------------------------------
+
+
+def test_a_document_becomes_entries_with_validators_and_the_publishers_wish() -> None:
+    got = fetched(
+        content=rss(2, channel="<ttl>10</ttl>"), etag='"1"', max_age_seconds=300, moved_to="https://m.example/"
+    )
+    assert (got.status, len(got.entries), got.interval_seconds) == ("changed", 2, 600)
+    assert (got.etag, got.last_modified, got.moved_to) == ('"1"', None, "https://m.example/")
+    assert got.entries[0].entry_id == "//example.org/0"
+    # And the same bytes again are no news, though the server knows nothing of ETags
+    again = fetched(feed=due(body_sha256=got.body_sha256), content=rss(2, channel="<ttl>10</ttl>"))
+    assert (again.status, again.entries, again.body_sha256) == ("unchanged", (), got.body_sha256)
+
+
+def test_not_modified_keeps_what_it_does_not_repeat() -> None:
+    feed = due(etag='"1"', last_modified="yesterday", body_sha256="ab", interval_seconds=900, failures=3)
+    got = fetched(feed=feed, http_status=304, etag='"2"')
+    assert (got.status, got.etag, got.last_modified, got.body_sha256) == ("unchanged", '"2"', "yesterday", "ab")
+    assert got.interval_seconds == 900
+
+
+def test_not_modified_is_no_answer_to_who_has_nothing() -> None:
+    got = fetched(feed=due(body_sha256="ab"), http_status=304)
+    assert (got.status, got.error) == ("failed", "HTTP 304")
+
+
+def test_a_reason_that_quotes_a_stranger_can_be_kept() -> None:
+    for changes in ({"error": "bad \0 \ud800 host"}, {"unreadable": "bad \0 \ud800 host"}):
+        answered: dict[str, Any] = {"http_status": None, **changes}
+        got = fetched(**answered)
+        assert "bad     host" in (got.error or "")
+        hand_over(InMemoryObjectStore(), [got])
+
+
+def test_documents_that_take_long_leave_the_others_for_the_next_round() -> None:
+    # Given three answers, and time to read two of them
+    feeds = [due(feed_id=name) for name in ("a", "b", "c")]
+    answers = [FeedAnswer(each, NOON, each.url, 200, rss(1)) for each in feeds]
+    left = iter([9.0, 9.0, 1.0, 0.0])
+    # When they are read
+    results = list(
+        fetch_feeds(
+            ScriptedFetcher(*answers),
+            FeedparserReader(),
+            InMemoryObjectStore(),
+            feeds,
+            seconds_left=lambda: next(left),
+        )
+    )
+    # Then the third counts as not asked, and is due at once
+    assert [each.status for each in results] == ["changed", "changed", "untried"]
+
+
+def test_gone_failed_and_untried_are_told_apart() -> None:
+    assert fetched(http_status=410).status == "gone"
+    assert fetched(http_status=None, tried=False).status == "untried"
+    refused = fetched(http_status=429, retry_after_seconds=60)
+    assert (refused.status, refused.error, refused.retry_after_seconds) == ("failed", "HTTP 429", 60)
+    mute = fetched(http_status=None, error="no whole answer within 15 s", moved_to="https://m.example/")
+    assert (mute.status, mute.error, mute.moved_to) == ("failed", "no whole answer within 15 s", None)
+
+
+def test_dates_that_cannot_be_are_none() -> None:
+    dates = ["Mon, 02 Mar 2126 12:00:00 GMT", "Mon, 02 Mar 1926 12:00:00 GMT", "Tue, 03 Mar 2026 11:00:00 GMT", "soon"]
+    got = fetched(content=rss([{"title": f"Title {n}", "pubDate": date} for n, date in enumerate(dates)]))
+    assert [each.published_at is not None for each in got.entries] == [False, False, True, False]
+
+
+def test_an_entry_that_says_nothing_is_counted() -> None:
+    got = fetched(content=rss([{"title": "Something"}, {}]))
+    assert (len(got.entries), got.empty_entries) == (1, 1)
+
+
+# --- quarantine -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"content": b"<html>Log in</html>"}, {"content": b"\x1f\x8b", "unreadable": "compressed data is cut off"}],
+)
+def test_what_nobody_can_read_is_kept_with_its_reason_once_a_day(changes: dict[str, Any]) -> None:
+    objects = InMemoryObjectStore()
+    got, again = (fetched(objects, content_type="text/html", **changes) for _ in range(2))
+    assert got == again
+    assert got.status == "failed"
+    assert got.quarantine_key is not None
+    assert got.quarantine_key.startswith("news/quarantine/2026-03-02/")
+    assert objects.keys() == [got.quarantine_key, f"{got.quarantine_key}.reason.json"]
+    assert objects.get(got.quarantine_key).content == changes["content"]
+    told = json.loads(objects.get(f"{got.quarantine_key}.reason.json").content)
+    assert told["file"] == "example"
+    assert told["url"] == due().url
+    assert told["reason"] in (got.error or "")
+
+
+def test_a_quarantine_that_is_shut_hides_no_reason() -> None:
+    objects = InMemoryObjectStore()
+
+    def shut(_: str) -> None:
+        raise UpstreamError("no right")
+
+    objects.before_put = shut
+    got = fetched(objects, content=b"<html>")
+    assert got.quarantine_key is None
+    assert "no entries" in (got.error or "")
+    assert "not kept: no right" in (got.error or "")
+
+
+# --- claim check ----------------------------------------------------------------------------------------------------
+
+
+def test_small_results_travel_themselves_and_large_ones_by_their_key() -> None:
+    objects = InMemoryObjectStore()
+    small = (result(entries=(entry(1),)),)
+    large = (result(entries=tuple(entry(n, summary="x" * 500) for n in range(400))),)
+    for results, inline in ((small, True), (large, False)):
+        # Given results; when they are handed over as JSON and taken over
+        handover = hand_over(objects, results)
+        passed_on = json.dumps(handover.model_dump(mode="json", exclude_none=True))
+        assert len(passed_on) < INLINE_BYTES * 1.2
+        assert (handover.results is not None) == inline
+        # Then they are the same
+        assert take_over(objects, Handover.model_validate_json(passed_on)) == results
+    assert [key.startswith("news/fetched/") for key in objects.keys("")] == [True]
+
+
+def test_a_handover_is_one_of_the_two_and_points_nowhere_else() -> None:
+    for nonsense in ({}, {"results": [], "results_key": "news/fetched/1.json"}, {"results_key": "fred-data/x.json"}):
+        with pytest.raises(ValidationError):
+            Handover.model_validate(nonsense)
+    with pytest.raises(NotFoundError):
+        take_over(InMemoryObjectStore(), Handover(results_key="news/fetched/0-0.json"))
+
+
+# --- storing --------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_stored_and_what_failed_is_told() -> None:
+    store = NotedFeeds()
+    told = store_entries(
+        store,
+        FixedClock(),
+        [
+            result(feed_id="well", entries=(entry(1), entry(2))),
+            result(feed_id="same", status="unchanged"),
+            result(feed_id="gone", status="gone"),
+            result(feed_id="bad", status="failed", error="HTTP 500", failures=4),
+            result(feed_id="late", status="untried"),
+        ],
+        retention_days=30,
+    )
+    assert (told.stored, told.feeds, told.unchanged_feeds, told.retired_feeds) == (2, 5, 1, ("gone",))
+    assert [(each.feed_id, each.error, each.failures) for each in told.failed_feeds] == [("bad", "HTTP 500", 5)]
+    assert store.forgotten == [NOON - timedelta(days=30)]
+    ((batch, updates),) = store.stored
+    assert len(batch.stories) == 2
+    assert [each.feed_id for each in updates] == ["well", "same", "gone", "bad", "late"]
+
+
+def test_a_publisher_who_floods_takes_no_other_feed_along() -> None:
+    # Given one feed with more entries than are stored at once, between two small ones
+    flood = tuple(entry(n) for n in range(ENTRIES_AT_ONCE + 1))
+    results = [
+        result(feed_id="small", entries=(entry(1),)),
+        result(feed_id="flood", entries=flood),
+        result(feed_id="last", entries=(entry(2),)),
+        result(feed_id="same", status="unchanged"),
+    ]
+    store = NotedFeeds()
+    told = store_entries(store, FixedClock(), results, retention_days=30)
+    # Then each is stored with its state, the flood by itself
+    assert [[each.feed_id for each in updates] for _, updates in store.stored] == [
+        ["small"],
+        ["flood"],
+        ["last", "same"],
+    ]
+    assert (told.stored, told.feeds) == (ENTRIES_AT_ONCE + 3, 4)

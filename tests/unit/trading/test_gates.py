@@ -1,0 +1,351 @@
+"""Each gate at its limit, and what holds whatever comes."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bellwether.shared.domain.decisions import Gate, Verdict
+from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.trading.domain.dispatch import (
+    Book,
+    Control,
+    DispatchPolicy,
+    Execution,
+    ExecutionStatus,
+    Holding,
+    Quote,
+    Recommendation,
+    Ruling,
+    Side,
+    Step,
+    fill_price,
+    make_order,
+    next_step,
+    rule,
+    trading_day_start,
+)
+from tests.fakes.dispatch import NOW, OPENED, a_recommendation
+from tests.fakes.dispatch_suite import a_claimed_order
+
+POLICY = DispatchPolicy()
+QUOTE = Quote(Decimal(200), NOW - timedelta(minutes=2))
+HALTED = Control(halted=True, actor="me", reason="stop", changed_at=NOW)
+
+
+def a_book(**changes: Any) -> Book:
+    """Nothing held, nothing traded, AAPL at 200."""
+    given: dict[str, Any] = {"quotes": {"AAPL": QUOTE}}
+    return Book(**(given | changes))
+
+
+def holding(**changes: Any) -> dict[str, Holding]:
+    """Of AAPL, which opened at 199 and stands at 200."""
+    given: dict[str, Any] = {"opening_price": Decimal(199), "price": Decimal(200)}
+    return {"AAPL": Holding(**(given | changes))}
+
+
+def ruled(
+    recommendation: Recommendation | None = None,
+    book: Book | None = None,
+    policy: DispatchPolicy = POLICY,
+    now: datetime = NOW,
+) -> Ruling:
+    """How the gates judge; by default they let it through."""
+    return rule(recommendation or a_recommendation(), book or a_book(), policy, now=now, actor="test")
+
+
+def gate(ruling: Ruling, name: str) -> Gate:
+    (found,) = [each for each in ruling.decision.gates if each.name == name]
+    return found
+
+
+def failed(ruling: Ruling) -> list[str]:
+    return [each.name for each in ruling.decision.gates if not each.passed]
+
+
+def test_what_nothing_speaks_against_passes() -> None:
+    ruling = ruled()
+    assert (failed(ruling), ruling.decision.verdict, ruling.expired) == ([], Verdict.ACCEPTED, False)
+    assert ruling.order is not None
+    assert ruling.decision.evidence["order"] == ruling.order.model_dump(mode="json")
+
+
+SELL = a_recommendation(side=Side.SELL)
+
+AT_THE_LIMIT: list[Any] = [
+    pytest.param({}, "manual_kill_switch", True, id="running"),
+    pytest.param({"book": a_book(control=HALTED)}, "manual_kill_switch", False, id="halted"),
+    pytest.param({"book": a_book(failures=2)}, "error_kill_switch", True, id="fewer failures"),
+    pytest.param({"book": a_book(failures=3)}, "error_kill_switch", False, id="as many failures"),
+    pytest.param({"now": OPENED}, "market_hours", True, id="as it opens"),
+    pytest.param({"now": OPENED - timedelta(microseconds=1)}, "market_hours", False, id="before it opens"),
+    pytest.param({"now": datetime(2026, 3, 2, 21, tzinfo=UTC)}, "market_hours", False, id="as it closes"),
+    pytest.param({"now": datetime(2026, 3, 1, 16, tzinfo=UTC)}, "market_hours", False, id="Sunday"),
+    pytest.param({"now": datetime(2026, 4, 3, 16, tzinfo=UTC)}, "market_hours", False, id="Good Friday"),
+    pytest.param({"now": datetime(2050, 3, 2, 16, tzinfo=UTC)}, "market_hours", False, id="beyond the calendar"),
+    pytest.param(
+        {"recommendation": a_recommendation(expires_at=NOW + timedelta(microseconds=1))},
+        "recommendation_age_seconds",
+        True,
+        id="as good as expired",
+    ),
+    pytest.param(
+        {"recommendation": a_recommendation(expires_at=NOW)}, "recommendation_age_seconds", False, id="expired"
+    ),
+    pytest.param(
+        {"book": a_book(quotes={"AAPL": Quote(Decimal(200), NOW - timedelta(seconds=900))})},
+        "quote_age_seconds",
+        True,
+        id="old quote",
+    ),
+    pytest.param(
+        {"book": a_book(quotes={"AAPL": Quote(Decimal(200), NOW - timedelta(seconds=900, microseconds=1))})},
+        "quote_age_seconds",
+        False,
+        id="stale quote",
+    ),
+    pytest.param({"book": a_book(quotes={})}, "quote_age_seconds", False, id="no quote"),
+    pytest.param(
+        {"recommendation": a_recommendation(reference_price=Decimal(200) / Decimal("1.02"))},
+        "price_move_bps",
+        True,
+        id="moved as far",
+    ),
+    pytest.param(
+        {"recommendation": a_recommendation(reference_price=Decimal(196))}, "price_move_bps", False, id="ran away"
+    ),
+    pytest.param(
+        {"recommendation": a_recommendation(reference_price=Decimal(205))}, "price_move_bps", False, id="fell away"
+    ),
+    pytest.param({"book": a_book(trades_today=19)}, "trades_per_day", True, id="the last trade of the day"),
+    pytest.param({"book": a_book(trades_today=20)}, "trades_per_day", False, id="one trade more"),
+    pytest.param(
+        {"policy": replace(POLICY, max_trade_notional_usd=Decimal(401))}, "trade_notional_usd", True, id="as dear"
+    ),
+    pytest.param(
+        {"policy": replace(POLICY, max_trade_notional_usd=Decimal("400.99"))},
+        "trade_notional_usd",
+        False,
+        id="too dear",
+    ),
+    pytest.param({"book": a_book(quotes={})}, "trade_notional_usd", False, id="dear as what?"),
+    pytest.param({"book": a_book(holdings=holding(before=Decimal(22)))}, "position_notional_usd", True, id="room left"),
+    pytest.param({"book": a_book(holdings=holding(before=Decimal(23)))}, "position_notional_usd", False, id="full"),
+    pytest.param(
+        {"book": a_book(holdings=holding(before=Decimal(20), ordered_in=Decimal(3)))},
+        "position_notional_usd",
+        False,
+        id="full when all is filled",
+    ),
+    pytest.param(
+        {"book": a_book(holdings=holding(before=Decimal(23), ordered_out=Decimal(20)))},
+        "position_notional_usd",
+        False,
+        id="a sale on its way may not fill",
+    ),
+    pytest.param(
+        {"recommendation": SELL, "book": a_book(holdings=holding(before=Decimal(100)))},
+        "position_notional_usd",
+        True,
+        id="selling always may",
+    ),
+    pytest.param(
+        {"recommendation": SELL, "book": a_book(holdings=holding(before=Decimal(2)))},
+        "shares_held",
+        True,
+        id="has them",
+    ),
+    pytest.param(
+        {"recommendation": SELL, "book": a_book(holdings=holding(before=Decimal("1.9")))},
+        "shares_held",
+        False,
+        id="has fewer",
+    ),
+    pytest.param(
+        {"recommendation": SELL, "book": a_book(holdings=holding(before=Decimal(3), ordered_out=Decimal(2)))},
+        "shares_held",
+        False,
+        id="sold already",
+    ),
+    pytest.param(
+        {"recommendation": SELL, "policy": replace(POLICY, short_selling=True)}, "shares_held", True, id="may be short"
+    ),
+    pytest.param(
+        {
+            "recommendation": SELL,
+            "policy": replace(POLICY, short_selling=True),
+            "book": a_book(holdings=holding(before=Decimal(-24))),
+        },
+        "position_notional_usd",
+        False,
+        id="short has its limit too",
+    ),
+    pytest.param({"book": a_book(holdings=holding(before=Decimal(-199)))}, "daily_loss_usd", True, id="lost less"),
+    pytest.param({"book": a_book(holdings=holding(before=Decimal(-200)))}, "daily_loss_usd", False, id="lost enough"),
+    pytest.param(
+        {"book": a_book(holdings=holding(before=Decimal(1), price=None))}, "daily_loss_usd", False, id="worth what?"
+    ),
+    pytest.param(
+        {"book": a_book(holdings=holding(before=Decimal(1), opening_price=None))},
+        "daily_loss_usd",
+        False,
+        id="was worth what?",
+    ),
+    pytest.param(
+        {"policy": replace(POLICY, max_daily_loss_usd=Decimal(0))},
+        "daily_loss_usd",
+        True,
+        id="may lose nothing, lost nothing",
+    ),
+    pytest.param(
+        {"book": a_book(holdings=holding(last_trade_at=NOW - timedelta(hours=1)))}, "cooldown_seconds", True, id="cool"
+    ),
+    pytest.param(
+        {"book": a_book(holdings=holding(last_trade_at=NOW - timedelta(minutes=59)))},
+        "cooldown_seconds",
+        False,
+        id="warm",
+    ),
+]
+
+
+@pytest.mark.parametrize(("situation", "name", "passes"), AT_THE_LIMIT)
+def test_gate_at_its_limit(situation: dict[str, Any], name: str, passes: bool) -> None:
+    ruling = ruled(**situation)
+    assert gate(ruling, name).passed is passes
+    # And one gate that fails is enough
+    assert (ruling.order is None) or not failed(ruling)
+
+
+def test_all_gates_speak_even_when_one_has_failed() -> None:
+    # Given a situation in which everything is wrong
+    ruling = ruled(
+        SELL,
+        Book(control=HALTED, failures=9, trades_today=99),
+        replace(POLICY, cooldown_seconds=0),
+        NOW - timedelta(days=1),
+    )
+    # Then each says so for itself
+    assert len(ruling.decision.gates) == 12
+    assert len(ruling.decision.reasons) == len(failed(ruling)) >= 7
+
+
+@pytest.mark.parametrize(
+    ("line", "gain"),
+    [
+        (Holding(), 0),
+        (Holding(before=Decimal(2), opening_price=Decimal(100), price=Decimal(110)), 20),
+        (Holding(today=Decimal(2), spent_today=Decimal(201), price=Decimal(110)), 19),
+        # bought yesterday, sold today: no price of now is needed
+        (Holding(before=Decimal(2), today=Decimal(-2), spent_today=Decimal(-190), opening_price=Decimal(100)), -10),
+        (Holding(before=Decimal(-2), opening_price=Decimal(100), price=Decimal(110)), -20),
+        (Holding(today=Decimal(1), price=None), None),
+    ],
+)
+def test_gain_of_the_day(line: Holding, gain: int | None) -> None:
+    assert line.gain_today == gain
+
+
+def test_days_begin_as_the_exchange_opens() -> None:
+    assert trading_day_start(NOW) == OPENED
+    assert trading_day_start(OPENED - timedelta(hours=1)) == datetime(2026, 2, 27, 14, 30, tzinfo=UTC)
+    assert trading_day_start(datetime(2050, 3, 2, 16, tzinfo=UTC)) == datetime(2050, 3, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "contradiction",
+    [
+        {"max_daily_loss_usd": Decimal(-1)},
+        {"spread_bps": Decimal(-1)},
+        {"limit_offset_bps": Decimal(6)},
+        {"limit_offset_bps": Decimal(10_000)},
+        {"send_window_seconds": 121.0},
+        {"send_window_seconds": 0.0},
+    ],
+)
+def test_limits_that_contradict_each_other_are_refused(contradiction: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        replace(POLICY, **contradiction)
+
+
+# --- what holds whatever comes ---------------------------------------------------------------------------------------
+
+prices = st.decimals("0.0001", "100000", places=4)
+sides = st.sampled_from(Side)
+quantities = st.decimals("0.001", "10000", places=3)
+
+
+@given(prices, sides, st.decimals(0, 50, places=1), st.decimals(0, 50, places=1))
+def test_fills_are_never_better_than_the_quote_nor_worse_than_the_limit(
+    price: Decimal, side: Side, spread: Decimal, slippage: Decimal
+) -> None:
+    policy = replace(POLICY, spread_bps=spread, slippage_bps=slippage, limit_offset_bps=Decimal(75))
+    order = make_order(a_recommendation(side=side), Quote(price, NOW), policy)
+    if side is Side.BUY:
+        assert price <= order.expected_price <= order.limit_price
+    else:
+        assert min(price, Decimal("0.0001")) <= order.expected_price <= price
+        assert order.limit_price <= order.expected_price
+    assert order.expected_price == fill_price(price, side, policy)
+
+
+@given(prices, sides, quantities)
+def test_the_same_recommendation_makes_the_same_order(price: Decimal, side: Side, quantity: Decimal) -> None:
+    first, second = (
+        make_order(a_recommendation(side=side, quantity=quantity), Quote(price, NOW), POLICY) for _ in range(2)
+    )
+    assert first == second
+    assert first.client_order_id == f"bw-{first.decision_id}"
+
+
+@given(st.lists(st.tuples(sides, quantities), min_size=1, max_size=30), st.integers(0, 10))
+def test_no_sequence_of_rulings_overruns_a_limit(trades: list[tuple[Side, Decimal]], room: int) -> None:
+    # Given any recommendations, ruled one after the other
+    policy = replace(POLICY, max_trades_per_day=room, cooldown_seconds=0)
+    book, orders = a_book(), []
+    for number, (side, quantity) in enumerate(trades):
+        ruling = ruled(a_recommendation(number, side=side, quantity=quantity), book, policy)
+        if ruling.order:
+            orders.append(ruling.order)
+            book = book.after(ruling.order, NOW)
+    # Then their orders stay within every limit, whichever of them fill
+    bought = sum(order.quantity * order.limit_price for order in orders if order.side is Side.BUY)
+    assert len(orders) <= room
+    assert all(order.quantity * order.limit_price <= policy.max_trade_notional_usd for order in orders)
+    assert bought <= policy.max_position_notional_usd
+    assert not [order for order in orders if order.side is Side.SELL]  # nothing was held
+
+
+# --- settling --------------------------------------------------------------------------------------------------------
+
+
+def a_report(status: ExecutionStatus) -> Execution:
+    order = a_claimed_order()
+    return Execution(
+        recommendation_id=order.recommendation_id,
+        decision_id=order.decision_id,
+        client_order_id=order.client_order_id,
+        claim_token=order.claim_token,
+        status=status,
+        observed_at=NOW,
+    )
+
+
+@given(st.sampled_from(ExecutionStatus), st.sampled_from(ExecutionStatus), st.booleans())
+def test_what_is_settled_stays_settled(standing: ExecutionStatus, status: ExecutionStatus, holds_claim: bool) -> None:
+    step = next_step(standing, a_report(status), holds_claim=holds_claim)
+    # An end is only undone by what a broker says of an order that was taken for unsent
+    if standing.is_final and standing is not ExecutionStatus.UNSENT:
+        assert step is Step.NOTHING
+    # Nobody but the claim's holder can say that nothing was sent
+    if step is Step.SETTLE and status is ExecutionStatus.UNSENT:
+        assert holds_claim
+        assert standing is ExecutionStatus.APPROVED
+    # And a broker's word always counts on what is open
+    if not standing.is_final and status in (ExecutionStatus.FILLED, ExecutionStatus.REJECTED, ExecutionStatus.UNFILLED):
+        assert step is Step.SETTLE
