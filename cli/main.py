@@ -7,7 +7,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import backtest, batches, bundles, cloud, demo, dispatch, experiment, local_template, models, monitor, weights
+from cli import batches, bundles, cloud, demo, dispatch, experiment, local_template, models, monitor, weights
+from cli.backtest.command import backtest_command
 from cli.problems import CommandError
 from localcloud.errors import CloudError
 
@@ -52,7 +53,7 @@ for command in (
     local_template.local_template,
 ):
     app.command()(command)
-app.command("backtest")(backtest.backtest_command)
+app.command("backtest")(backtest_command)
 app.command("predict-batch")(batches.predict_batch)
 
 model_app = typer.Typer(no_args_is_help=True, help="Bundles from elsewhere: fetch weights, register a bundle.")

@@ -22,8 +22,8 @@ MAY_NAME = {
     "layers/bellwether/bellwether/trading/adapters/postgres_telemetry.py",  # a column of its query
     "cli/weights.py",  # module that packs FinBERT
     "cli/bundles.py",  # packs the one bundle that comes with the repository
-    "cli/backtest.py",  # columns of a user's file
-    "cli/market_files.py",
+    "cli/backtest/command.py",  # columns of a user's file
+    "cli/backtest/market_files.py",
     "cli/news_facts.py",
     "cli/news_chart.py",
 }

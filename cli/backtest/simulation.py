@@ -1,8 +1,8 @@
-"""Run the live rule over history, bar by bar, as if every bar were the present one.
+"""Simulate the live signal rule over historical bars.
 
-At each bar's end the rule sees what it would have seen then; what it recommends is filled at the open of the ticker's
-next bar, with slippage against us and costs, unless that bar comes after the recommendation has expired. Nothing else
-of a later bar is used. What is still held at the end is valued at its last close.
+At the end of each bar the rule sees only the data known at that time. A recommendation is filled at the open of the
+ticker's next bar, with slippage and costs, unless it has expired by then. No other part of a later bar is used.
+Positions still open at the end are valued at their last close.
 """
 
 from bisect import bisect_right
@@ -28,7 +28,7 @@ _CENT = Decimal("0.0001")
 
 @dataclass(frozen=True)
 class BacktestTerms:
-    """With how much money, and what trading costs. Costs and slippage are hundredths of a percent of each fill."""
+    """Capital and trading costs. Costs and slippage are in basis points of each fill."""
 
     capital_usd: Decimal = Decimal(100_000)  # an equal part for each ticker
     costs_bps: Decimal = Decimal(1)
@@ -40,7 +40,7 @@ class BacktestTerms:
 
 @dataclass(frozen=True)
 class History:
-    """What there is of a ticker: bars by start, stories by the time since when they are known."""
+    """One ticker's bars, ordered by start, and stories, ordered by the time at which they became known."""
 
     ticker: str
     bars: Sequence[Bar]
@@ -48,7 +48,7 @@ class History:
 
 
 class Trade(BaseModel):
-    """A position from its opening fill to its closing one; still open where `exit_reason` is `end`."""
+    """A position from its opening to its closing fill; still open where `exit_reason` is `end`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,7 +75,7 @@ class Point(BaseModel):
 
 
 class Performance(BaseModel):
-    """How a portfolio did. `sharpe`: of daily returns, for a year, without a risk-free rate; None for too few."""
+    """Performance. `sharpe`: annualised, of daily returns, without a risk-free rate; None for too few returns."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -87,7 +87,7 @@ class Performance(BaseModel):
 
 
 class BacktestReport(BaseModel):
-    """Everything a run came to."""
+    """Result of a backtest."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -101,8 +101,8 @@ class BacktestReport(BaseModel):
     strategy: Performance
     buy_and_hold: Performance
     signals: int
-    expired: int  # no bar came in time
-    already_held: int  # nothing to do: the position was there, or none to sell
+    expired: int  # no bar before the recommendation expired
+    already_held: int  # position already open, nothing to sell, or no cash
     closed_trades: int
     open_trades: int
     hit_rate: float | None  # of closed trades
@@ -121,15 +121,15 @@ def backtest(
     terms: BacktestTerms,
     progress: Progress = lambda _done, _total: None,
 ) -> BacktestReport:
-    """Replay all tickers together in the order of time. Raises InvalidInputError without bars."""
+    """Simulate all tickers together in chronological order. Raises InvalidInputError without bars."""
     if not any(history.bars for history in histories):
-        raise InvalidInputError("there is no bar to run over", field="bars")
+        raise InvalidInputError("no bars", field="bars")
     run = _Run([history for history in histories if history.bars], rule, terms)
     run.replay(progress)
     return run.report()
 
 
-# --- the run --------------------------------------------------------------------------------------------------------
+# --- simulation -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -176,7 +176,7 @@ class _Run:
         self._exposures: list[float] = []
 
     def replay(self, progress: Progress) -> None:
-        """All openings and ends of bars in the order of time; at the same instant ends come first."""
+        """Process the openings and ends of bars in chronological order; at the same instant, ends first."""
         total = sum(len(history.bars) for history in self._histories.values())
         done = 0
         last: datetime | None = None  # the last instant at which bars ended
@@ -234,7 +234,7 @@ class _Run:
             self._silences[found.value] += 1
         limit = self._terms.max_hold_bars
         if position and limit is not None and position.bars >= limit and bar.ticker not in self._orders:
-            self._orders[bar.ticker] = _Order(_opposite(position.side), position.quantity, None, "held long enough")
+            self._orders[bar.ticker] = _Order(_opposite(position.side), position.quantity, None, "holding limit")
 
     def _order(self, signal: Signal, position: _Position | None) -> None:
         if position and position.side is not signal.side:
@@ -278,7 +278,7 @@ class _Run:
         del self._positions[ticker]
 
     def _finish(self, at: datetime) -> None:
-        """Value what is still held; it stays held, and its closing is paid by nobody."""
+        """Value open positions at the last close, without closing costs."""
         for ticker, position in self._positions.items():
             self._trades.append(_trade(ticker, position, self._prices[ticker], at, "end", Decimal(0)))
 
@@ -294,7 +294,7 @@ class _Run:
         return price * (1 + sign * self._terms.slippage_bps / BPS)
 
     def _buy_and_hold(self, bar: Bar) -> None:
-        """The other portfolio buys its equal part of each ticker at the first open, at the same terms."""
+        """The baseline portfolio buys an equal part of each ticker at its first open, with the same costs."""
         part = self._terms.capital_usd / len(self._histories)
         price = self._slipped(bar.open, Side.BUY) * (1 + self._terms.costs_bps / BPS)
         self._held_shares[bar.ticker] = part / price
@@ -309,10 +309,10 @@ class _Run:
         self._curve.append(Point(at=at, equity=float(equity), buy_and_hold=float(self._held_cash + held)))
         self._exposures.append(float(gross / equity) if equity > 0 else 0.0)
 
-    # --- what came of it
+    # --- report
 
     def report(self) -> BacktestReport:
-        """Figures of a run that is over."""
+        """Figures of the finished simulation."""
         closed = [trade for trade in self._trades if trade.exit_reason != "end"]
         curve = self._curve
         held_value = [point.buy_and_hold for point in curve]
@@ -385,14 +385,14 @@ def _performance(
 
 
 def _daily(values: Mapping[datetime, float], start: float) -> list[float]:
-    """Returns from day to day, by the last value of each day of UTC."""
+    """Daily returns from the last value of each UTC day."""
     last: dict[date, float] = {at.date(): value for at, value in values.items()}
     days = [start, *last.values()]
     return [after / before - 1 for before, after in pairwise(days)]
 
 
 def sharpe_ratio(returns: Sequence[float], periods: int = TRADING_DAYS) -> float | None:
-    """Mean over standard deviation of returns, for a year; None for fewer than twenty, or where nothing moves."""
+    """Annualised mean over standard deviation of returns; None for fewer than 20 returns or zero variance."""
     if len(returns) < 20:
         return None
     mean = sum(returns) / len(returns)
@@ -401,7 +401,7 @@ def sharpe_ratio(returns: Sequence[float], periods: int = TRADING_DAYS) -> float
 
 
 def max_drawdown(values: Sequence[float]) -> float:
-    """The deepest fall from a peak, as a share of it: between 0 and 1."""
+    """Largest decline from a peak, as a share of the peak: between 0 and 1."""
     peak, deepest = values[0], 0.0
     for value in values:
         peak = max(peak, value)

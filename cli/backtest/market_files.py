@@ -1,4 +1,4 @@
-"""Bars and stories out of CSV files, in the forms that they are commonly found in; `.gz` too."""
+"""Read bars and stories from CSV files in common formats, compressed (`.gz`) or not."""
 
 import csv
 import gzip
@@ -28,12 +28,12 @@ Scorer = Callable[[Sequence[str]], Sequence[float]]
 
 @dataclass
 class Findings:
-    """Rows that could not be used: file, line and reason."""
+    """Unusable rows: file, line and reason."""
 
     rows: list[str] = field(default_factory=list)
 
     def add(self, path: Path, line: int, reason: str) -> None:
-        """Note a row."""
+        """Add a row."""
         self.rows.append(f"{path.name}:{line}: {reason}")
 
 
@@ -81,8 +81,8 @@ def _bar(ticker: str, start: datetime, row: Mapping[str, str], timeframe: Timefr
             ticker=ticker.replace("_", "/"),
             start=start,
             open=opened * factor,
-            high=max(opened, high, low, close) * factor if _hair(high, opened, close) else high * factor,
-            low=min(opened, high, low, close) * factor if _hair(low, opened, close) else low * factor,
+            high=max(opened, high, low, close) * factor if _is_rounding(high, opened, close) else high * factor,
+            low=min(opened, high, low, close) * factor if _is_rounding(low, opened, close) else low * factor,
             close=close * factor,
             volume=int(Decimal(row.get("volume") or 0)),
         ),
@@ -90,26 +90,26 @@ def _bar(ticker: str, start: datetime, row: Mapping[str, str], timeframe: Timefr
     )
 
 
-def _hair(edge: Decimal, *inside: Decimal) -> bool:
-    """Whether an edge misses a price by no more than rounding does: sources that adjust prices do that."""
+def _is_rounding(edge: Decimal, *inside: Decimal) -> bool:
+    """Whether a high or low differs from a price only by rounding, as in adjusted data."""
     return any(abs(edge - price) <= price * Decimal("1e-6") for price in inside)
 
 
 def _timeframe(starts: Sequence[datetime]) -> Timeframe:
-    """By the commonest distance between neighbours."""
+    """Timeframe from the most frequent distance between neighbouring bars."""
     ordered = sorted(set(starts))
     distances = [late - early for early, late in pairwise(ordered)]
     usual = statistics.mode(distances) if distances else timedelta(days=1)
     for timeframe in Timeframe:
         if usual == timeframe.length:
             return timeframe
-    raise CommandError(f"Bars have to be of five minutes or of a day; these are {usual} apart.")
+    raise CommandError(f"Bars must be of five minutes or of one day; these are {usual} apart.")
 
 
 def read_stories(
     path: Path, findings: Findings, *, latency: timedelta, as_seen: bool, scorer: Scorer
 ) -> Mapping[str, Sequence[Story]]:
-    """Stories by ticker, in the order in which they were known: `latency` after publication, or when first seen.
+    """Stories by ticker, ordered by the time at which they were known: `latency` after publication, or when first seen.
 
     Without a column `sentiment` (or `positive` and `negative`) the titles are scored.
     """
@@ -125,11 +125,11 @@ def read_stories(
             continue
         known = seen if as_seen and seen else published + latency
         uid = row.get("event_uid") or f"{path.name}:{line}"
-        told = Story(uid, row.get("story_uid") or _first(row, TITLES).lower() or uid, published, known, sentiment)
+        story = Story(uid, row.get("story_uid") or _first(row, TITLES).lower() or uid, published, known, sentiment)
         for ticker in re.split(r"[;,\s]+", _first(row, (*TICKERS, "tickers"))):
             if ticker:
-                by_ticker.setdefault(ticker, []).append(told)
-    return {ticker: sorted(stories, key=lambda story: story.known_at) for ticker, stories in by_ticker.items()}
+                by_ticker.setdefault(ticker, []).append(story)
+    return {ticker: sorted(stories, key=lambda each: each.known_at) for ticker, stories in by_ticker.items()}
 
 
 def _sentiments(rows: Sequence[Mapping[str, str]], scorer: Scorer) -> Iterable[float | None]:
@@ -150,7 +150,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         content = path.read_bytes()
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} can't be read: {error}") from error
+        raise CommandError(f"{path} cannot be read: {error}") from error
     reader = csv.reader(io.StringIO(text))
     names = [name.strip().lower() for name in next(reader, [])]
     for row in reader:

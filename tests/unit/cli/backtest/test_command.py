@@ -11,8 +11,8 @@ import typer
 from typer.testing import CliRunner
 
 from bellwether.trading.domain.bars import Timeframe
-from cli.backtest import SAMPLE, backtest_command, word_list_sentiments
-from cli.market_files import Findings, read_bars, read_stories
+from cli.backtest.command import SAMPLE, backtest_command, word_list_sentiments
+from cli.backtest.market_files import Findings, read_bars, read_stories
 from cli.problems import CommandError
 from samples import make_market_sample
 from tests.places import SHARED
@@ -39,9 +39,9 @@ def put(folder: Path, name: str, text: str) -> Path:
 
 def test_without_files_it_runs_over_the_sample_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BELLWETHER_BENCH_DATA", raising=False)
-    said = run("--out", str(tmp_path))
-    assert "no evidence of anything" in said
-    assert "buy and hold" in said
+    output = run("--out", str(tmp_path))
+    assert "no evidence of performance" in output
+    assert "buy and hold" in output
     # And figures and chart are there
     report = json.loads((tmp_path / "backtest.json").read_text())
     assert report["closed_trades"] + report["open_trades"] == len(report["trades"]) > 0

@@ -12,7 +12,7 @@ from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.bars import Bar
 from bellwether.trading.domain.market_calendar import MarketHours
 from bellwether.trading.domain.signals import INTRADAY, Side, Signal, SignalRule, Situation, Story, judge
-from bellwether.trading.usecases.backtest import (
+from cli.backtest.simulation import (
     BacktestReport,
     BacktestTerms,
     History,
@@ -91,10 +91,10 @@ def test_what_is_held_at_the_end_is_valued_and_not_counted_as_closed() -> None:
     assert report.strategy.exposure == pytest.approx(0.4, abs=0.001)
 
 
-def test_a_position_may_be_held_for_so_long_only() -> None:
+def test_a_position_is_closed_at_the_holding_limit() -> None:
     terms = BacktestTerms(capital_usd=Decimal(10_000), max_hold_bars=2)
     report = backtest([History("ACME", line(UP_AND_DOWN[:10]), GOOD_THEN_BAD[:1])], RULE, terms)
-    assert report.trades[0].exit_reason == "held long enough"
+    assert report.trades[0].exit_reason == "holding limit"
     assert report.trades[0].closed_at == report.trades[0].opened_at + 2 * FIVE_MINUTES
 
 

@@ -1,4 +1,4 @@
-"""`bellwether backtest`: the live signal rule over history, beside buying and holding."""
+"""`bellwether backtest`: simulate the live signal rule over history and compare it with buy and hold."""
 
 import json
 import os
@@ -21,7 +21,8 @@ from bellwether.shared.domain.errors import BellwetherError
 from bellwether.trading.domain.bars import Timeframe
 from bellwether.trading.domain.market_calendar import MarketHours
 from bellwether.trading.domain.signals import DAILY, INTRADAY, Story
-from bellwether.trading.usecases.backtest import (
+from cli.backtest.market_files import BarFiles, Findings, read_bars, read_stories
+from cli.backtest.simulation import (
     BacktestReport,
     BacktestTerms,
     History,
@@ -30,10 +31,9 @@ from bellwether.trading.usecases.backtest import (
     Trade,
     backtest,
 )
-from cli.market_files import BarFiles, Findings, read_bars, read_stories
 from cli.problems import CommandError
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "market"
+SAMPLE = Path(__file__).parents[2] / "samples" / "market"
 BENCH_DATA = "BELLWETHER_BENCH_DATA"
 TRADES_SHOWN = 20
 FIGURES = ("total return", "Sharpe ratio", "maximum drawdown", "exposure", "turnover")
@@ -41,7 +41,7 @@ FIGURES = ("total return", "Sharpe ratio", "maximum drawdown", "exposure", "turn
 
 @dataclass(frozen=True)
 class Source:
-    """Files of a run, and what has to be said of them."""
+    """Input files of a backtest, and a remark about them for the output."""
 
     bars: tuple[Path, ...]
     stories: Path
@@ -59,28 +59,28 @@ def backtest_command(
     end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
     costs_bps: Annotated[float, typer.Option(min=0, max=1000, help="Costs of each fill, in bps.")] = 1.0,
     slippage_bps: Annotated[float, typer.Option(min=0, max=1000, help="Slippage of each fill, in bps.")] = 5.0,
-    capital: Annotated[int, typer.Option(min=100, help="USD, an equal part for each ticker.")] = 100_000,
-    max_hold_bars: Annotated[int | None, typer.Option(min=1, help="Close a position after so many bars.")] = None,
-    short: Annotated[bool, typer.Option("--short", help="Sell short on bad news, too.")] = False,
-    hours: Annotated[MarketHours, typer.Option(help="Whose trading hours hold.")] = MarketHours.NYSE,
-    latency_seconds: Annotated[int, typer.Option(min=0, help="From publication until a story is classified.")] = 300,
+    capital: Annotated[int, typer.Option(min=100, help="Capital in USD, divided equally among the tickers.")] = 100_000,
+    max_hold_bars: Annotated[int | None, typer.Option(min=1, help="Close a position after this many bars.")] = None,
+    short: Annotated[bool, typer.Option("--short", help="Also sell short on negative sentiment.")] = False,
+    hours: Annotated[MarketHours, typer.Option(help="Trading hours to use.")] = MarketHours.NYSE,
+    latency_seconds: Annotated[int, typer.Option(min=0, help="From publication to classification of a story.")] = 300,
     as_seen: Annotated[
-        bool, typer.Option("--as-seen", help="Stories are known when first seen, where the file says so.")
+        bool, typer.Option("--as-seen", help="Use the time when a story was first seen, where the file has it.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures and trades as JSON.")] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder of backtest.json and backtest.png.")] = Path(
         "build/backtest"
     ),
 ) -> None:
-    """Run the live signal rule over history bar by bar, with costs, beside buying and holding.
+    """Simulate the live signal rule over history, with costs, and compare it with buy and hold.
 
-    Without files: a generated sample, or what BELLWETHER_BENCH_DATA points at.
+    Without files, use the generated sample, or the data in the folder BELLWETHER_BENCH_DATA.
     """
     console = Console(highlight=False, stderr=as_json, width=None if sys.stdout.isatty() else 110)
     source = _source(bars, stories)
     findings = Findings()
     files_ = read_bars(source.bars, findings)
-    told = read_stories(
+    stories_by_ticker = read_stories(
         source.stories,
         findings,
         latency=timedelta(seconds=latency_seconds),
@@ -95,7 +95,7 @@ def backtest_command(
         max_hold_bars=max_hold_bars,
         hours=hours,
     )
-    histories = _histories(files_, told, start, end)
+    histories = _histories(files_, stories_by_ticker, start, end)
     rule = INTRADAY if files_.timeframe is Timeframe.FIVE_MINUTES else DAILY
     try:
         with _progress(console) as progress:
@@ -126,23 +126,25 @@ def _source(bars: Sequence[Path] | None, stories: Path | None) -> Source:
         prices, headlines = news / "daily_prices_2025_2026.csv.gz", news / "ticker_headlines_2026.csv.gz"
         return Source((prices,), headlines, f"daily prices and dated headlines in {BENCH_DATA}")
     sample = (SAMPLE / "bars_5min.csv.gz",)
-    return Source(sample, SAMPLE / "stories.csv.gz", "generated sample with a planted effect: no evidence of anything")
+    return Source(
+        sample, SAMPLE / "stories.csv.gz", "generated sample with a built-in effect; no evidence of performance"
+    )
 
 
 def _histories(
-    files_: BarFiles, told: Mapping[str, Sequence[Story]], start: datetime | None, end: datetime | None
+    files_: BarFiles, stories: Mapping[str, Sequence[Story]], start: datetime | None, end: datetime | None
 ) -> list[History]:
-    """Bars of the days asked for; stories of the time before may still count on the first day."""
+    """Bars of the requested days; earlier stories are kept because they may count on the first day."""
     first = (start or datetime(1970, 1, 1)).replace(tzinfo=UTC)  # noqa: DTZ001 - days of UTC
     last = (end or datetime(9000, 1, 1)).replace(tzinfo=UTC) + timedelta(days=1)  # noqa: DTZ001
     return [
-        History(ticker, [bar for bar in bars if first <= bar.start < last], told.get(ticker, ()))
+        History(ticker, [bar for bar in bars if first <= bar.start < last], stories.get(ticker, ()))
         for ticker, bars in files_.bars.items()
     ]
 
 
 def word_list_sentiments(titles: Sequence[str]) -> list[float]:
-    """Probability of positive less that of negative, by the embedded sentiment model."""
+    """Probability of positive minus that of negative, from the embedded sentiment model."""
     from jobs.sentiment.classifying.lexicon.model import WORD_LIST_FILE, LexiconClassifier
     from jobs.sentiment.classifying.lexicon.wordlist import WordList
 
@@ -151,13 +153,13 @@ def word_list_sentiments(titles: Sequence[str]) -> list[float]:
     return [each.scores.positive - each.scores.negative for each in found]
 
 
-# --- what is shown --------------------------------------------------------------------------------------------------
+# --- output --------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Progress]:
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("bar by bar", total=None)
+        task = bar.add_task("simulating", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
@@ -167,7 +169,7 @@ def _print(console: Console, report: BacktestReport, source: Source, findings: F
     for name, own, other in zip(FIGURES, _figures(report.strategy), _figures(report.buy_and_hold), strict=True):
         table.add_row(name, own, other)
     hits = "–" if report.hit_rate is None else f"{report.hit_rate:.0%}"
-    table.add_row("closed trades, of which won", f"{report.closed_trades}, {hits}", "")
+    table.add_row("closed trades, share with profit", f"{report.closed_trades}, {hits}", "")
     table.add_row("still open at the end", str(report.open_trades), "")
     table.add_row("costs, USD", f"{report.costs_usd:.2f}", "")
     console.print(table)
@@ -176,12 +178,12 @@ def _print(console: Console, report: BacktestReport, source: Source, findings: F
     silent = ", ".join(f"{count} {reason}" for reason, count in report.silences.items())
     console.print(
         f"Rule {report.rule_version}: {report.signals} signals in {report.bars} bars with {report.stories} stories "
-        f"({report.already_held} with nothing to do, {report.expired} expired). Silent: {silent}."
+        f"({report.already_held} without an order, {report.expired} expired). No signal: {silent}."
     )
     if source.remark:
         console.print(f"Data: {source.remark}.")
     if findings.rows:
-        console.print(f"{len(findings.rows)} rows could not be used, first: {findings.rows[0]}", style="yellow")
+        console.print(f"{len(findings.rows)} rows are unusable; first: {findings.rows[0]}", style="yellow")
 
 
 def _figures(performance: Performance) -> tuple[str, ...]:
@@ -217,8 +219,8 @@ def _trades(trades: Sequence[Trade]) -> Table:
 
 
 def draw(report: BacktestReport, path: Path, remark: str) -> Path:
-    """Equity of both portfolios, the rule's drawdown, and its trades; returns the PNG's path."""
-    from matplotlib.figure import Figure  # a second to import, which other commands need not wait for
+    """Draw the equity of both portfolios, the drawdown and the trades; return the path of the PNG."""
+    from matplotlib.figure import Figure  # takes a second to import; other commands don't need it
 
     at = [point.at for point in report.curve]
     equity, held = [point.equity for point in report.curve], [point.buy_and_hold for point in report.curve]
