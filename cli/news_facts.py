@@ -10,7 +10,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 
-from bellwether.shared.domain.decisions import Gate
+from bellwether.shared.domain.decisions import READ_BACK, Gate
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,9 @@ class NewsFacts:
                 (limit,),
             ).fetchall()
         return [
-            RecommendationFact(**{**row, "gates": tuple(Gate.model_validate(gate) for gate in row["gates"])})
+            RecommendationFact(
+                **{**row, "gates": tuple(Gate.model_validate(gate, context=READ_BACK) for gate in row["gates"])}
+            )
             for row in rows
         ]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bellwether.operations.usecases.record_decision import record_decision, record_outcome
-from bellwether.shared.domain.decisions import Decision, Gate, Outcome, Verdict, decide
+from bellwether.shared.domain.decisions import Decision, Gate, Kind, Outcome, Verdict, decide
 from bellwether.shared.domain.errors import ConflictError, NotFoundError
 from bellwether.shared.ports.database import DecisionLedger
 
@@ -15,9 +15,9 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def a_decision(key: str = "macro-1", *, observed: float = 0.93, **changes: Any) -> Decision:
     """A decision to deploy version 1 of the macro model, accepted on one gate."""
-    gate = Gate(name="rmse_ratio_h1", observed=observed, limit=1.0, passed=observed < 1.0)
+    gate = Gate(name="rmse_ratio.random_walk.h1", observed=observed, limit=1.0, passed=observed < 1.0)
     given: dict[str, Any] = {
-        "kind": "deploy_model",
+        "kind": Kind.DEPLOY_MODEL,
         "subject": "macro",
         "key": key,
         "gates": (gate,),

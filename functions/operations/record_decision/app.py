@@ -11,7 +11,7 @@ from bellwether.shared.adapters.postgres import Database, SslMode
 from bellwether.shared.adapters.postgres_ledger import PostgresLedger
 from bellwether.shared.adapters.secrets import SecretsManagerStore
 from bellwether.shared.domain.database import DatabaseLogin
-from bellwether.shared.domain.decisions import Decision, Outcome
+from bellwether.shared.domain.decisions import Decision, DecisionRequest, Outcome
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import FunctionSettings, load, parse
 
@@ -23,8 +23,16 @@ class Settings(FunctionSettings):
     database_sslmode: SslMode
 
 
+class RequestEntry(BaseModel):
+    """What a decision is made of: it is made and recorded here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    decide: DecisionRequest
+
+
 class DecisionEntry(BaseModel):
-    """A decision to record."""
+    """A decision that is made already."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +40,7 @@ class DecisionEntry(BaseModel):
 
 
 class OutcomeEntry(BaseModel):
-    """What became of a decision that is recorded already."""
+    """The outcome of a recorded decision."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,6 +52,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Record the entry once, however often it arrives."""
     if "outcome" in event:
         recorded = record_outcome(_ledger(), parse(OutcomeEntry, event).outcome)
+    elif "decide" in event:
+        recorded = record_decision(_ledger(), parse(RequestEntry, event).decide.decide())
     else:
         recorded = record_decision(_ledger(), parse(DecisionEntry, event).decision)
     logger.info("entry recorded", extra=recorded.model_dump(mode="json"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bellwether.models.domain.catalogue import MACRO
 from bellwether.models.domain.gate import check_consistent, gates
 from bellwether.models.domain.models import EvaluationReport
-from bellwether.shared.domain.decisions import Decision, Verdict, decide
+from bellwether.shared.domain.decisions import Decision, Kind, Verdict, decide
 from bellwether.shared.domain.errors import InvalidInputError
 from tests.builders import evaluation, horizon
 from tests.fakes.lifecycle import NOON
@@ -25,7 +25,7 @@ def with_horizon(months: int, **changes: Any) -> EvaluationReport:
 
 def verdict_on(candidate: EvaluationReport) -> Decision:
     return decide(
-        kind="accept_candidate",
+        kind=Kind.ACCEPT_CANDIDATE,
         subject="macro/job",
         key="k",
         gates=gates(candidate, MACRO.policy),

@@ -18,23 +18,23 @@ def report(head: dict[str, Any] | None) -> EvaluationReport:
 
 
 def head_gates(head: dict[str, Any] | None) -> list[Gate]:
-    return [gate for gate in gates(report(head), MACRO.policy) if gate.name.startswith("recession.")]
+    return [gate for gate in gates(report(head), MACRO.policy) if gate.name.startswith("recession_")]
 
 
 def test_a_head_that_beats_the_probit_passes() -> None:
     found = head_gates(recession())
-    assert [gate.name for gate in found] == ["recession.origins", "recession.brier_ratio.probit", "recession.bias"]
+    assert [gate.name for gate in found] == ["recession_origins", "recession_brier_ratio.probit", "recession_bias"]
     assert all(gate.passed for gate in found)
 
 
 @pytest.mark.parametrize(
     ("head", "refused", "reason"),
     [
-        (recession(model=0.14), "recession.brier_ratio.probit", "Brier score is 1.053 of the probit's"),
-        (recession(model=0.133), "recession.brier_ratio.probit", "Brier score is 1.000 of the probit's"),
-        (recession(n=59, bias=0.0), "recession.origins", "only 59 backtest origins"),
-        (recession(bias=0.14), "recession.bias", "mean probability is +0.140 from the base rate of 0.170"),
-        (recession(bias=-0.14), "recession.bias", "at most 0.131 either way"),
+        (recession(model=0.14), "recession_brier_ratio.probit", "Brier score is 1.053 of the probit's"),
+        (recession(model=0.133), "recession_brier_ratio.probit", "Brier score is 1.000 of the probit's"),
+        (recession(n=59, bias=0.0), "recession_origins", "only 59 backtest origins"),
+        (recession(bias=0.14), "recession_bias", "mean probability is +0.140 from the base rate of 0.170"),
+        (recession(bias=-0.14), "recession_bias", "at most 0.131 either way"),
     ],
 )
 def test_what_it_lacks_is_named(head: dict[str, Any], refused: str, reason: str) -> None:

@@ -50,7 +50,7 @@ def test_a_valuation_that_beats_its_baseline_passes_every_gate() -> None:
     assert failed(report()) == {}
     assert [gate.name for gate in gates(report(), HOUSING.policy)] == [
         *("holdout_rows", "mape_ratio.median_by_place", "p_value.median_by_place"),
-        *("bias", "interval_coverage", "slice.zipcode 98103"),
+        *("bias", "interval_coverage", "slice.zipcode_98103"),
     ]
 
 
@@ -81,12 +81,12 @@ def test_a_valuation_that_beats_its_baseline_passes_every_gate() -> None:
         ),
         (
             {"slices": [{"slice": "zipcode 1", "n": 50, "mape": {"model": 0.3, "median_by_place": 0.2}}]},
-            "slice.zipcode 1",
+            "slice.zipcode_1",
             "on 'zipcode 1' error is 1.50 of median by place's, at most 1.25 is tolerated",
         ),
         (
             {"slices": [{"slice": "zipcode 1", "n": 50, "mape": {"model": 0.3}}]},
-            "slice.zipcode 1",
+            "slice.zipcode_1",
             "no errors to compare on 'zipcode 1'",
         ),
         ({"versus": {}}, "mape_ratio.median_by_place", "the report has no comparison with median by place"),

@@ -6,7 +6,7 @@ from bellwether.models.domain.candidate_report import table
 from bellwether.models.domain.catalogue import AgreementPolicy, ClassifierSpec
 from bellwether.models.domain.gate import check_subject, gate_of
 from bellwether.models.domain.models import AgreementReport, LabelledSet
-from bellwether.shared.domain.decisions import Gate
+from bellwether.shared.domain.decisions import Gate, scope
 from bellwether.shared.domain.errors import InvalidInputError
 
 
@@ -47,11 +47,11 @@ def summary(report: AgreementReport) -> list[str]:
 def _of_set(each: LabelledSet, policy: AgreementPolicy) -> Iterator[Gate]:
     name, texts, least = each.name, each.model.n, policy.texts_min
     reason = f"{name}: only {texts} labelled texts, at least {least} are needed"
-    yield gate_of(f"texts.{name}", texts, least, texts >= least, reason)
+    yield gate_of(f"texts.{scope(name)}", texts, least, texts >= least, reason)
     for what, own, other, gain_min in (
         ("accuracy", each.model.accuracy, each.all_neutral.accuracy, policy.accuracy_gain_min),
         ("macro_f1", each.model.macro_f1, each.all_neutral.macro_f1, policy.macro_f1_gain_min),
     ):
         limit = round(other + gain_min, 4)
         reason = f"{name}: {what} is {own:.3f}, has to be {limit:.3f} (always neutral: {other:.3f})"
-        yield gate_of(f"{what}.{name}", own, limit, own >= limit, reason)
+        yield gate_of(f"{what}.{scope(name)}", own, limit, own >= limit, reason)

@@ -16,7 +16,7 @@ from bellwether.models.domain.deployment import (
     RegisteredVersion,
 )
 from bellwether.models.domain.experiment import Experiment
-from bellwether.shared.domain.decisions import Decision, Gate, decide
+from bellwether.shared.domain.decisions import Decision, Gate, Kind, decide
 
 ACTOR = "bellwether:plan_archive"
 ARCHIVED = "archived"  # key of a version's metadata and of its objects' tag
@@ -134,14 +134,14 @@ def known_endpoints(specs: Iterable[ModelSpec], experiments: Iterable[Experiment
 def endpoint_act(endpoint: ListedEndpoint, *, environment: str, run_id: str, now: datetime) -> ShelvingAct:
     """The deletion of an orphan."""
     decision = decide(
-        kind=Shelving.DELETE_ENDPOINT.value,
+        kind=Kind.DELETE_ENDPOINT,
         subject=endpoint.name,
         key=f"{endpoint.arn}:{run_id}",
         gates=(
-            Gate(name="owner in the catalogue or on trial", observed="none", limit="none", passed=True),
-            Gate(name="tags App and Env", observed=f"bellwether {environment}", limit="ours", passed=True),
+            Gate(name="endpoint_owner", observed="none", limit="none", passed=True),
+            Gate(name="tags", observed=f"bellwether {environment}", limit="ours", passed=True),
             Gate(
-                name="days since its last change",
+                name="days_since_change",
                 observed=round((now - endpoint.changed_at).total_seconds() / 86_400, 3),
                 limit=ORPHAN_DAYS_MIN,
                 passed=True,
@@ -161,14 +161,12 @@ def _version_act(
     objects = tuple(url for url in _objects(version) if url not in needed)
     kept = why_kept(version, front)
     decision = decide(
-        kind=act.value,
+        kind=Kind(act),
         subject=f"{front.spec.name} version {version.version}",
         key=f"{version.arn}:{run_id}",
         gates=(
-            Gate(name="reason to keep it in the front row", observed=kept or "none", limit=None, passed=True),
-            Gate(
-                name="newest versions kept", observed=len(front.versions), limit=front.spec.keep_versions, passed=True
-            ),
+            Gate(name="reason_to_keep", observed=kept or "none", limit=None, passed=True),
+            Gate(name="versions_kept", observed=len(front.versions), limit=front.spec.keep_versions, passed=True),
         ),
         evidence={"model_package_arn": version.arn, "artifact": name, "objects": list(objects), "run": run_id},
         actor=ACTOR,

@@ -167,8 +167,8 @@ def read_answers(output: bytes, numbers: tuple[int, ...]) -> Answered:
 def gates_of(order: BatchOrder, answered: Answered) -> tuple[Gate, ...]:
     """Whether every line has its answer."""
     return (
-        _gate("every line is answered", answered.answers, order.lines, "answers for {limit} lines"),
-        _gate("every answer can be read", answered.unreadable, 0, "answers are no JSON objects"),
+        _gate("lines_answered", answered.answers, order.lines, "answers for {limit} lines"),
+        _gate("answers_unreadable", answered.unreadable, 0, "answers are no JSON objects"),
     )
 
 

@@ -15,7 +15,7 @@ from bellwether.models.domain.models import (
     SliceMetrics,
 )
 from bellwether.models.domain.recession_gate import check_recession, recession_gates
-from bellwether.shared.domain.decisions import Gate
+from bellwether.shared.domain.decisions import Gate, scope
 from bellwether.shared.domain.errors import InvalidInputError
 
 MODEL = "model"
@@ -156,12 +156,13 @@ def coverage_gate(
 
 def _slice(horizon: int, part: SliceMetrics, policy: GatePolicy) -> Gate:
     label, ahead, most = part.slice[:60], _ahead(horizon), policy.slice_rmse_ratio_max
+    name = f"slice.{scope(label)}.h{horizon}"
     own, other = part.rmse.get(MODEL), part.rmse.get(SLICE_BASELINE)
     if own is None or not other:
-        return gate_of(f"slice.{label}.h{horizon}", None, most, False, f"{ahead}: no errors to compare on '{label}'")
+        return gate_of(name, None, most, False, f"{ahead}: no errors to compare on '{label}'")
     ratio = own / other
     reason = f"{ahead}: on '{label}' error is {ratio:.2f} of random walk's, at most {most:.2f} is tolerated"
-    return gate_of(f"slice.{label}.h{horizon}", ratio, most, ratio <= most, reason)
+    return gate_of(name, ratio, most, ratio <= most, reason)
 
 
 def gate_of(name: str, observed: float | None, limit: float | str, passed: bool, reason: str) -> Gate:

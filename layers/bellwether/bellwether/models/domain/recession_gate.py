@@ -16,10 +16,10 @@ def recession_gates(found: RecessionEvaluation | HeadLeftOut | None, policy: Rec
     """Every check of the head; a candidate that says why it has none passes, one that says nothing does not."""
     if found is None:
         reason = "the report says nothing about recessions, not even why there is no head"
-        yield Gate(name="recession.head", observed=None, limit="evaluated or left out", passed=False, reason=reason)
+        yield Gate(name="recession_head", observed=None, limit="evaluated or left out", passed=False, reason=reason)
     elif isinstance(found, HeadLeftOut):
         reason = f"no recession head: {found.left_out}"
-        yield Gate(name="recession.head", observed="left out", limit=None, passed=True, reason=reason)
+        yield Gate(name="recession_head", observed="left out", limit=None, passed=True, reason=reason)
     else:
         yield from _of_head(found, policy)
 
@@ -46,16 +46,16 @@ def bias_limit(found: RecessionEvaluation, policy: RecessionPolicy) -> float:
 def _of_head(found: RecessionEvaluation, policy: RecessionPolicy) -> Iterator[Gate]:
     least = policy.origins_min
     reason = f"chance of a recession: only {found.n} backtest origins, at least {least} are needed"
-    yield _gate("recession.origins", found.n, least, found.n >= least, reason)
+    yield _gate("recession_origins", found.n, least, found.n >= least, reason)
     ratio, below = found.versus[PROBIT].brier_ratio, policy.brier_ratio_below
     reason = f"chance of a recession: Brier score is {ratio:.3f} of the probit's, has to be below {below:.3f}"
-    yield _gate("recession.brier_ratio.probit", ratio, below, ratio < below, reason)
+    yield _gate("recession_brier_ratio.probit", ratio, below, ratio < below, reason)
     most = bias_limit(found, policy)
     reason = (
         f"chance of a recession: mean probability is {found.bias:+.3f} from the base rate of {found.base_rate:.3f}, "
         f"at most {most:.3f} either way is tolerated"
     )
-    yield _gate("recession.bias", found.bias, f"-{most:.3f} to {most:.3f}", abs(found.bias) <= most, reason)
+    yield _gate("recession_bias", found.bias, f"-{most:.3f} to {most:.3f}", abs(found.bias) <= most, reason)
 
 
 def _gate(name: str, observed: float, limit: float | str, passed: bool, reason: str) -> Gate:

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from bellwether.models.domain.catalogue import RetrainPolicy
 from bellwether.shared.domain.decisions import Decision, Gate
 
-KIND = "retrain_model"
 SUBJECT_LIMIT = 99  # SNS's own
 NOTHING = "none"
 CENTS = Decimal("0.0001")
@@ -117,7 +116,7 @@ def retraining_gates(case: RetrainingCase) -> tuple[Gate, ...]:
 def _alone(case: RetrainingCase) -> Gate:
     running = sorted(job.name for job in case.past if job.running)
     return Gate(
-        name="trainings of the model under way",
+        name="trainings_running",
         observed=", ".join(running) or NOTHING,
         limit=NOTHING,
         passed=not running,
@@ -130,7 +129,7 @@ def _rested(case: RetrainingCase) -> Gate:
     days = None if newest is None else (case.now - newest).total_seconds() / 86_400
     passed = days is None or days >= case.policy.cooldown_days
     return Gate(
-        name="days since the last training",
+        name="days_since_training",
         observed=None if days is None else round(days, 3),
         limit=case.policy.cooldown_days,
         passed=passed,
@@ -152,7 +151,7 @@ def _affordable(case: RetrainingCase) -> Gate:
     else:
         reason = ""
     return Gate(
-        name="USD of this month with this training",
+        name="month_cost_usd",
         observed=None if total is None else float(total),
         limit=float(cap),
         passed=total is not None and total <= cap,
@@ -171,7 +170,7 @@ def _worthwhile(case: RetrainingCase) -> Gate:
     limit = 1 if case.trigger.is_cry_for_help else 0
     passed = repeated <= limit
     return Gate(
-        name="newest trainings on the same data, code and hyperparameters",
+        name="repeated_trainings",
         observed=repeated,
         limit=limit,
         passed=passed,

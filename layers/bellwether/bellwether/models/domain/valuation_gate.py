@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bellwether.models.domain.catalogue import ValuationPolicy, ValuationSpec
 from bellwether.models.domain.gate import MODEL, RATIO_TOLERANCE, check_subject, coverage_gate, gate_of
 from bellwether.models.domain.models import ValuationMetrics, ValuationReport, ValuationSlice
-from bellwether.shared.domain.decisions import Gate
+from bellwether.shared.domain.decisions import Gate, scope
 from bellwether.shared.domain.errors import InvalidInputError
 
 
@@ -80,7 +80,7 @@ def _slice(part: ValuationSlice, policy: ValuationPolicy) -> Gate:
     label, most, baseline = part.slice[:60], policy.slice_mape_ratio_max, policy.baselines[0]
     own, other = part.mape.get(MODEL), part.mape.get(baseline)
     if own is None or not other:
-        return gate_of(f"slice.{label}", None, most, False, f"no errors to compare on '{label}'")
+        return gate_of(f"slice.{scope(label)}", None, most, False, f"no errors to compare on '{label}'")
     ratio, title = own / other, baseline.replace("_", " ")
     reason = f"on '{label}' error is {ratio:.2f} of {title}'s, at most {most:.2f} is tolerated"
-    return gate_of(f"slice.{label}", ratio, most, ratio <= most, reason)
+    return gate_of(f"slice.{scope(label)}", ratio, most, ratio <= most, reason)

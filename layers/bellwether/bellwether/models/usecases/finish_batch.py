@@ -13,7 +13,7 @@ from bellwether.models.domain.batch import (
     line_numbers,
     read_answers,
 )
-from bellwether.shared.domain.decisions import Decision, Verdict, decide
+from bellwether.shared.domain.decisions import Decision, Kind, Verdict, decide
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.ports.clock import Clock
 from bellwether.shared.ports.objects import ObjectStore
@@ -66,7 +66,7 @@ def finish_batch(order: BatchOrder, *, objects: ObjectStore, clock: Clock) -> Fi
     )
     objects.put(order.report_key, report.model_dump_json(indent=1).encode(), content_type="application/json")
     decision = decide(
-        kind="predict_batch",
+        kind=Kind.PREDICT_BATCH,
         subject=f"{order.model}/{order.name}",
         key=order.job_name,
         gates=gates_of(order, answered),

@@ -14,7 +14,7 @@ from bellwether.models.domain.catalogue import ModelSpec
 from bellwether.models.domain.judging import check_lineage, family_of
 from bellwether.models.domain.models import BundleManifest, CandidateReport, LossPoint, Sha256
 from bellwether.models.ports.models import Archives
-from bellwether.shared.domain.decisions import Decision, Verdict, decide
+from bellwether.shared.domain.decisions import Decision, Kind, Verdict, decide
 from bellwether.shared.ports.clock import Clock
 from bellwether.shared.ports.objects import ObjectStore
 
@@ -91,7 +91,7 @@ def keep_verdict(
     evidence_sha256 = sha256(evidence).hexdigest()
     objects.put(evidence_key, evidence, content_type="application/json")
     decision = decide(
-        kind="accept_candidate",
+        kind=Kind.ACCEPT_CANDIDATE,
         subject=f"{spec.name}/{origin.job_name}",
         key=evidence_sha256,
         gates=family.gates(report, spec),

@@ -34,9 +34,8 @@ from bellwether.monitoring.domain.drift import (
     look,
 )
 from bellwether.monitoring.domain.joined import JoinedPoint, join
-from bellwether.shared.domain.decisions import Decision, Gate, decide
+from bellwether.shared.domain.decisions import Decision, Gate, Kind, decide
 
-KIND = "monitor_model"
 ACTOR = "bellwether:measure_drift"
 SUBJECT_LIMIT = 99  # SNS takes no longer ones
 MESSAGE_FINDINGS = 20
@@ -409,7 +408,7 @@ def retraining_trigger(spec: ModelSpec, report: MonitorReport) -> str | None:
 def decision_of(report: MonitorReport, *, key: str, report_key: str) -> Decision:
     """Whether the model may go on as it is: refused when something moved or errs more than promised."""
     return decide(
-        kind=KIND,
+        kind=Kind.MONITOR_MODEL,
         subject=f"{report.model} version {report.version}",
         key=key,
         gates=tuple(_gates(report)),

@@ -59,14 +59,14 @@ class Health:
         slow_limit = max(SLOW_SHARE, _share(beside.slow, beside.answered, policy))
         return (
             Gate(
-                name=f"failed requests of version {version}",
+                name=f"failed_request_share.v{version}",
                 observed=round(self.failed / self.requests, 4) if self.requests else None,
                 limit=round(failed_limit, 4),
                 passed=not _breaks(self.failed, self.requests, failed_limit, policy),
                 reason=f"{self.failed} of {self.requests} requests failed",
             ),
             Gate(
-                name=f"late answers of version {version}",
+                name=f"late_answer_share.v{version}",
                 observed=round(self.slow / self.answered, 4) if self.answered else None,
                 limit=round(slow_limit, 4),
                 passed=not _breaks(self.slow, self.answered, slow_limit, policy),
@@ -230,7 +230,7 @@ def stand(
         challenger=challenger,
         gates=(
             Gate(
-                name="champion serves",
+                name="champion_serves",
                 observed=current.version if current else None,
                 limit=experiment.champion_version,
                 passed=_champion_serves(experiment, current),
@@ -244,7 +244,7 @@ def stand(
                 reason=f"{len(comparison.pairs)} things came true that both were asked about",
             ),
             Gate(
-                name="improvement, lower limit",
+                name="improvement_lower_limit",
                 observed=interval.lower,
                 limit=0.0,
                 passed=finding is Finding.BETTER,

@@ -25,7 +25,7 @@ from bellwether.monitoring.domain.trial import (
     on_probation,
     stand,
 )
-from bellwether.shared.domain.decisions import Decision, Gate, decide
+from bellwether.shared.domain.decisions import Decision, Gate, Kind, decide
 from bellwether.shared.domain.errors import BellwetherError, NotFoundError
 from bellwether.shared.ports.clock import Clock
 
@@ -111,7 +111,7 @@ class ExperimentJudge:
             now=now,
         )
         decision = _decision(
-            kind="judge_experiment",
+            kind=Kind.JUDGE_EXPERIMENT,
             subject=f"{spec.name} version {experiment.challenger_version} beside version {experiment.champion_version}",
             key=experiment.experiment_id,
             step=standing.step,
@@ -140,7 +140,7 @@ class ExperimentJudge:
         records = _bare(self.captures.read(spec.name, since=since, until=now))
         probation = on_probation(current, spec=spec, records=records)
         decision = _decision(
-            kind="judge_probation",
+            kind=Kind.JUDGE_PROBATION,
             subject=f"{spec.name} version {current.version}",
             key=current.promoted_at.isoformat(),
             step=probation.step,
@@ -205,7 +205,7 @@ def _bare(records: Iterable[CaptureRecord]) -> Iterator[CaptureRecord]:
 
 
 def _decision(
-    *, kind: str, subject: str, key: str, step: Step, gates: tuple[Gate, ...], evidence: dict[str, Any], now: datetime
+    *, kind: Kind, subject: str, key: str, step: Step, gates: tuple[Gate, ...], evidence: dict[str, Any], now: datetime
 ) -> Decision:
     """One a day while nothing is to be done or a person is asked, one an hour while an act has not happened yet."""
     period = f"{now:%Y-%m-%d}" if step in {Step.GO_ON, Step.ASK} else f"{now:%Y-%m-%dT%H}"

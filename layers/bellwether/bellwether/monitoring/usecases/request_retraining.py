@@ -11,7 +11,6 @@ from bellwether.models.domain.bundle import parse_report
 from bellwether.models.domain.catalogue import trained_spec
 from bellwether.models.domain.models import Sha256
 from bellwether.models.domain.retraining import (
-    KIND,
     MachineTime,
     RetrainingCase,
     Trigger,
@@ -23,14 +22,14 @@ from bellwether.models.domain.retraining import (
 )
 from bellwether.models.domain.training import job_prefix, merged_hyperparameters
 from bellwether.models.ports.models import JobCode, TrainingHistory
-from bellwether.shared.domain.decisions import Decision, Gate, Verdict, decide
+from bellwether.shared.domain.decisions import Decision, Gate, Kind, Verdict, decide
 from bellwether.shared.domain.errors import NotFoundError
 from bellwether.shared.ports.clock import Clock
 from bellwether.shared.ports.objects import ObjectStore
 
 ACTOR = "bellwether:request_retraining"
 NO_DATA = Gate(
-    name="data to learn from", observed=None, limit="a dataset", passed=False, reason="nothing was ingested for it yet"
+    name="training_data", observed=None, limit="a dataset", passed=False, reason="nothing was ingested for it yet"
 )
 
 
@@ -124,7 +123,7 @@ def _published_sha256(objects: ObjectStore, manifest_key: str) -> str | None:
 
 def _without_data(request: RetrainingRequest, now: datetime) -> Retraining:
     decision = decide(
-        kind=KIND,
+        kind=Kind.RETRAIN_MODEL,
         subject=request.model,
         key=request.request_id,
         gates=(NO_DATA,),
@@ -147,7 +146,7 @@ def _decision(
 ) -> Decision:
     spent = cost_usd(case.spent)
     return decide(
-        kind=KIND,
+        kind=Kind.RETRAIN_MODEL,
         subject=request.model,
         key=request.request_id,
         gates=retraining_gates(case),

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from pydantic_core import to_json
 
 from bellwether.shared.adapters.postgres import Database
-from bellwether.shared.domain.decisions import Decision, Outcome
+from bellwether.shared.domain.decisions import READ_BACK, Decision, Outcome
 from bellwether.shared.domain.errors import NotFoundError
 
 
@@ -47,7 +47,7 @@ class PostgresLedger:
         if found is None:
             raise NotFoundError(f"no decision {decision_id} is recorded", field="decision_id")
         fields = ("decision_id", "kind", "subject", "verdict", "actor", "made_at", "gates", "evidence")
-        return Decision.model_validate(dict(zip(fields, found, strict=True)))
+        return Decision.model_validate(dict(zip(fields, found, strict=True)), context=READ_BACK)
 
     def outcomes(self, decision_id: UUID) -> tuple[Outcome, ...]:
         """What was seen of a decision, oldest first; empty for an unknown one."""

@@ -1,11 +1,35 @@
 """Decisions: one form for deploying a model, placing a trade, stopping an instance, blocking a deploy."""
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+# The check in lower snake case, then its scopes, each after a dot: `market_hours`, `rmse_ratio.random_walk.h3`.
+GATE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)*")
+READ_BACK = {"read_back": True}  # context of validation: old entries keep names that are no longer allowed
+
+
+class Kind(StrEnum):
+    """What a decision is about; the ledger also holds kinds that are no longer made."""
+
+    ACCEPT_CANDIDATE = "accept_candidate"
+    ARCHIVE_VERSION = "archive_version"
+    CONCLUDE_EXPERIMENT = "conclude_experiment"
+    DELETE_ENDPOINT = "delete_endpoint"
+    DEPLOY_MODEL = "deploy_model"
+    JUDGE_EXPERIMENT = "judge_experiment"
+    JUDGE_PROBATION = "judge_probation"
+    MONITOR_MODEL = "monitor_model"
+    PLACE_TRADE = "place_trade"
+    PREDICT_BATCH = "predict_batch"
+    RESTORE_VERSION = "restore_version"
+    RETRAIN_MODEL = "retrain_model"
+    START_EXPERIMENT = "start_experiment"
+    TRAIN_MODEL = "train_model"
 
 
 class Verdict(StrEnum):
@@ -25,6 +49,13 @@ class Gate(BaseModel):
     limit: float | int | str | bool | None
     passed: bool
     reason: str = ""
+
+    @field_validator("name")
+    @classmethod
+    def _follows_the_pattern(cls, name: str, info: ValidationInfo) -> str:
+        if info.context != READ_BACK and not GATE_NAME.fullmatch(name):
+            raise ValueError("use lower snake case, with each scope after a dot: rmse_ratio.random_walk.h3")
+        return name
 
 
 class Decision(BaseModel):
@@ -54,9 +85,35 @@ class Decision(BaseModel):
         )
 
 
+class DecisionRequest(BaseModel):
+    """What a decision is made of. `key` is the natural key: same kind, subject and key, same decision."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    subject: str
+    key: Annotated[str, Field(min_length=1)]
+    gates: Annotated[tuple[Gate, ...], Field(min_length=1)]
+    evidence: dict[str, Any]
+    actor: str
+    made_at: AwareDatetime
+
+    def decide(self) -> Decision:
+        """Accept when every gate passed, refuse otherwise."""
+        return decide(
+            kind=self.kind,
+            subject=self.subject,
+            key=self.key,
+            gates=self.gates,
+            evidence=self.evidence,
+            actor=self.actor,
+            made_at=self.made_at,
+        )
+
+
 def decide(
     *,
-    kind: str,
+    kind: Kind,
     subject: str,
     key: str,
     gates: tuple[Gate, ...],
@@ -67,7 +124,7 @@ def decide(
     """Accept when every gate passed, refuse otherwise. `key` is the natural key: same key, same decision id."""
     return Decision(
         decision_id=decision_id(kind, subject, key),
-        kind=kind,
+        kind=kind.value,
         subject=subject,
         verdict=Verdict.ACCEPTED if all(gate.passed for gate in gates) else Verdict.REFUSED,
         actor=actor,
@@ -77,9 +134,14 @@ def decide(
     )
 
 
-def decision_id(kind: str, subject: str, key: str) -> UUID:
+def decision_id(kind: Kind, subject: str, key: str) -> UUID:
     """Derive the stable id of a decision from its natural key."""
     return uuid5(NAMESPACE_URL, f"bellwether:decision:{kind}:{subject}:{key}")
+
+
+def scope(label: str) -> str:
+    """A free label as a scope of a gate's name."""
+    return re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_") or "unnamed"
 
 
 class Outcome(BaseModel):

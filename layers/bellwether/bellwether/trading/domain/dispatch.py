@@ -15,14 +15,13 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from bellwether.shared.domain.decisions import Decision, Gate, Verdict, decide, decision_id
+from bellwether.shared.domain.decisions import Decision, Gate, Kind, Verdict, decide, decision_id
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.market_calendar import MarketHours
 from bellwether.trading.domain.signals import Side
 
 __all__ = ["Side"]
 
-KIND = "place_trade"
 DRY_RUN = "dry-run"
 PAPER = "alpaca-paper"
 ZERO = Decimal(0)
@@ -296,7 +295,7 @@ def not_sent(order: ClaimedOrder, status: ExecutionStatus, reason: str, at: date
 
 def order_decision_id(recommendation: Recommendation) -> UUID:
     """Id of the one decision about a recommendation."""
-    return decision_id(KIND, _subject(recommendation), str(recommendation.recommendation_id))
+    return decision_id(Kind.PLACE_TRADE, _subject(recommendation), str(recommendation.recommendation_id))
 
 
 def client_order_id(decision: UUID) -> str:
@@ -409,7 +408,7 @@ def _no_order(recommendation: Recommendation, problem: str, now: datetime, actor
         reason=f"no order can be made of {terms[:200]} ({problem})",
     )
     decision = decide(
-        kind=KIND,
+        kind=Kind.PLACE_TRADE,
         subject=_subject(recommendation),
         key=str(recommendation.recommendation_id),
         gates=(gate,),
@@ -425,7 +424,7 @@ def _rule(recommendation: Recommendation, book: Book, policy: DispatchPolicy, no
     order = make_order(recommendation, quote, policy) if quote else None
     fresh = _recommendation_age(recommendation, now)
     decision = decide(
-        kind=KIND,
+        kind=Kind.PLACE_TRADE,
         subject=_subject(recommendation),
         key=str(recommendation.recommendation_id),
         gates=(
