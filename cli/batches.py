@@ -8,20 +8,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from bellwether.models.domain.batch import INPUT_FILE, INPUT_LIMIT_BYTES, NAME, BatchReport, batch_folder, report_key
-from bellwether.models.domain.catalogue import CATALOGUE
+from bellwether.models.domain.catalogue import CATALOGUE, model_spec
 from cli import executions
-from cli.lifecycle import caller, spec_of
 from cli.problems import CommandError
 from cli.target import Target, current_target
+from cli.terminal import console, spinner
 
 WAIT_SECONDS = 5 * 3600
 S3 = re.compile(r"s3://([^/]+)/(.+)")
 RUNNING = "already_running"
-console = Console()
 
 
 @dataclass(frozen=True)
@@ -49,17 +47,17 @@ def predict_batch(
     content = read(target, lines)
     chosen = name or default_name(lines, content)
     place = put(target, model, chosen, content)
-    with console.status(f"Batch {chosen}") as status:
-        answered = run(target, model, chosen, on_state=lambda state: status.update(f"Batch {chosen}: {state}"))
+    with spinner(f"Batch {chosen}") as on_state:
+        answered = run(target, model, chosen, on_state=on_state)
     if out:
         write(target, answered, out)
     if as_json:
         typer.echo(json.dumps(answered.as_json(), indent=2))
         return
-    console.print(headline(answered), highlight=False)
+    console.print(headline(answered))
     if answered.report.refusals:
         console.print(refusals_table(answered.report))
-    console.print(f"Lines: {place}\nAnswers: {out or answered.answers_uri or 'none'}", highlight=False, soft_wrap=True)
+    console.print(f"Lines: {place}\nAnswers: {out or answered.answers_uri or 'none'}", soft_wrap=True)
 
 
 def read(target: Target, place: str) -> bytes:
@@ -93,7 +91,7 @@ def put(target: Target, model: str, name: str, content: bytes) -> str:
     """Lay the lines out where the process looks for them; returns their address."""
     if not re.fullmatch(NAME, name):
         raise CommandError(f"'{name}' is no name for a batch: letters, digits and hyphens, at most 40")
-    bucket, key = target.output("DataBucketName"), batch_folder(spec_of(model).name, name) + INPUT_FILE
+    bucket, key = target.output("DataBucketName"), batch_folder(model_spec(model).name, name) + INPUT_FILE
     target.client("s3").put_object(Bucket=bucket, Key=key, Body=content, ContentType="application/jsonlines")
     return f"s3://{bucket}/{key}"
 
@@ -103,7 +101,7 @@ def run(target: Target, model: str, name: str, *, on_state: Any = lambda _: None
     arn = executions.start(
         target,
         target.output("PredictBatchStateMachineArn"),
-        {"model": model, "name": name, "requested_by": caller(target)},
+        {"model": model, "name": name, "requested_by": target.caller},
     )
     output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
     if output["outcome"] == RUNNING:

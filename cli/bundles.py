@@ -6,17 +6,17 @@ import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bellwether.models.domain.bundle import EVALUATION_FILE, MANIFEST_FILE
-from bellwether.models.domain.catalogue import ClassifierSpec
-from cli import executions, lifecycle
+from bellwether.models.domain.catalogue import ClassifierSpec, model_spec
+from cli import executions, training
 from cli.models import AsJson, Model
 from cli.problems import CommandError
 from cli.target import Target, current_target
+from cli.terminal import console, spinner
 from jobs.sentiment.pack import pack_lexicon
 
 WAIT_SECONDS = 600
@@ -58,7 +58,7 @@ def deliver(target: Target, spec: ClassifierSpec, delivered: Delivery) -> str:
 def register(target: Target, spec: ClassifierSpec, delivered: Delivery) -> str:
     """Start the registration of a bundle; returns the execution's ARN."""
     name = deliver(target, spec, delivered)
-    request = {"model": spec.name, "bundle": name, "requested_by": lifecycle.caller(target)}
+    request = {"model": spec.name, "bundle": name, "requested_by": target.caller}
     return executions.start(target, target.output("TrainModelStateMachineArn"), request)
 
 
@@ -70,20 +70,15 @@ def register_model(
     as_json: AsJson = False,
 ) -> None:
     """Register a finished bundle (sentiment); it waits for approval like a trained model."""
-    spec = lifecycle.spec_of(model)
+    spec = model_spec(model)
     if not isinstance(spec, ClassifierSpec):
         raise CommandError(f"{model} is trained here: 'bellwether train {model}'")
-    console, target = Console(highlight=False), current_target()
-    with console.status(f"Registering {model}") as status, tempfile.TemporaryDirectory() as scratch:
+    target = current_target()
+    with spinner(f"Registering {model}") as on_state, tempfile.TemporaryDirectory() as scratch:
         packed = archive or pack_lexicon(Path(scratch)).archive
         arn = register(target, spec, delivery(packed))
-        output: dict[str, Any] = executions.follow(
-            target,
-            arn,
-            timeout_seconds=WAIT_SECONDS,
-            on_state=lambda name: status.update(f"Registering {model}: {name}"),
-        )
+        output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
     if as_json:
         typer.echo(json.dumps(output, indent=2))
     else:
-        console.print(lifecycle.training_message(output))
+        console.print(training.outcome_text(output))

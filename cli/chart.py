@@ -1,19 +1,7 @@
-"""Pictures for the terminal's commands."""
+"""The chart of a confidence sequence."""
 
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-
-
-@dataclass(frozen=True)
-class BacktestPoint:
-    """One forecast of the backtest, in the target's unit, with its 80% interval and what came true."""
-
-    target_month: date
-    actual: float
-    prediction: float
-    lower: float
-    upper: float
 
 
 @dataclass(frozen=True)
@@ -44,32 +32,5 @@ def draw_sequence(points: list[SequencePoint], *, title: str, path: Path) -> Pat
     axes.set_ylim(100 * floor, 100 * ceiling)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
-    return path
-
-
-def draw_backtest(points: list[BacktestPoint], *, title: str, path: Path, unit: str = "percent") -> Path:
-    """Draw forecast against actual with the interval as a band; returns the PNG's path."""
-    from matplotlib.figure import Figure  # a second to import, which other commands need not wait for
-
-    months = [point.target_month for point in points]
-    figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    axes.fill_between(
-        months,  # type: ignore[arg-type]  # matplotlib converts dates
-        [point.lower for point in points],
-        [point.upper for point in points],
-        color="#4c78a8",
-        alpha=0.2,
-        linewidth=0,
-        label="80% interval",
-    )
-    axes.plot(months, [point.prediction for point in points], color="#4c78a8", linewidth=1.4, label="forecast")  # type: ignore[arg-type]
-    axes.plot(months, [point.actual for point in points], color="#222222", linewidth=1.2, label="actual")  # type: ignore[arg-type]
-    axes.set_title(title, loc="left")
-    axes.set_ylabel(unit)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, ncols=3)
     figure.savefig(path)
     return path

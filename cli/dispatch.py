@@ -40,8 +40,7 @@ def dispatch(as_json: AsJson = False) -> None:
 
 
 def _change(target: Target, *, halted: bool, reason: str) -> dict[str, Any]:
-    actor = target.client("sts").get_caller_identity()["Arn"]
-    return target.invoke(target.output(FUNCTION), {"halted": halted, "actor": actor, "reason": reason})
+    return target.invoke(target.output(FUNCTION), {"halted": halted, "actor": target.caller, "reason": reason})
 
 
 def _show(target: Target, state: dict[str, Any], as_json: bool) -> None:

@@ -21,6 +21,26 @@ def start(target: Target, state_machine_arn: str, payload: dict[str, Any]) -> st
     return str(answer["executionArn"])
 
 
+def run(
+    target: Target,
+    state_machine_arn: str,
+    payload: dict[str, Any] | None = None,
+    *,
+    timeout_seconds: float,
+    on_state: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Run a state machine to its end and return its output; an Express one reports no states. Raises CommandError."""
+    states = target.client("stepfunctions")
+    if states.describe_state_machine(stateMachineArn=state_machine_arn)["type"] != "EXPRESS":
+        execution_arn = start(target, state_machine_arn, payload or {})
+        return follow(target, execution_arn, timeout_seconds=timeout_seconds, on_state=on_state)
+    execution = states.start_sync_execution(stateMachineArn=state_machine_arn, input=json.dumps(payload or {}))
+    if execution["status"] != SUCCEEDED:
+        raise CommandError(_failure(execution))
+    output: dict[str, Any] = json.loads(execution.get("output") or "{}")
+    return output
+
+
 def follow(
     target: Target,
     execution_arn: str,

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bellwether.models.domain.experiment import Decider, Mode
-from cli import executions, lifecycle, trials
+from cli import challengers, deployments, executions, registry
 from cli.models import WAIT_SECONDS, AsJson, Model, Yes
 from cli.target import Target, current_target
+from cli.terminal import console, spinner
 
-console = Console()
 experiment_app = typer.Typer(
     no_args_is_help=True, help="Champion and challenger: try a version beside the one in service."
 )
@@ -34,10 +33,10 @@ def start(
     """Bring a version into service beside the current one, and let both be judged by what comes true."""
     target = current_target()
     if version is None:
-        chosen = lifecycle.pending_version(target, model, None)
+        chosen = registry.pending_version(target, model, None)
     else:
-        chosen = lifecycle.numbered_version(target, model, version)
-    arn = trials.start(target, model, chosen, mode=mode, share=share, decider=decide, days=days)
+        chosen = registry.numbered_version(target, model, version)
+    arn = challengers.start(target, model, chosen, mode=mode, share=share, decider=decide, days=days)
     _follow(target, arn, f"Trying {model} version {chosen.number}")
 
 
@@ -49,15 +48,15 @@ def show(
 ) -> None:
     """Show how a model's experiment, or its version on probation, stands now."""
     target = current_target()
-    rulings = trials.look(target, model)
+    rulings = challengers.look(target, model)
     if as_json:
         typer.echo(json.dumps(rulings, indent=2))
     elif not rulings:
         console.print(f"{model}: no experiment is under way, and no version is on probation.")
     for ruling in () if as_json else rulings:
-        console.print(trials.ruling_table(ruling))
+        console.print(challengers.ruling_table(ruling))
     if png is not None:
-        drawn = trials.draw_path(trials.experiment_of(rulings) or trials.running(target, model), png)
+        drawn = challengers.draw_path(challengers.experiment_of(rulings) or challengers.running(target, model), png)
         console.print(f"Drawn into {drawn}", style="dim")
 
 
@@ -65,12 +64,12 @@ def show(
 def promote(model: Model, yes: Yes = False) -> None:
     """Put an approved challenger into service in the champion's place; its experiment ends with that."""
     target = current_target()
-    ruling = trials.running(target, model)
+    ruling = challengers.running(target, model)
     number = ruling["standing"]["experiment"]["challenger_version"]
-    console.print(trials.ruling_table(ruling))
+    console.print(challengers.ruling_table(ruling))
     if not yes:
         typer.confirm(f"Put {model} version {number} into service in the {target.where}?", abort=True)
-    _follow(target, trials.promote(target, ruling), f"Promoting {model} version {number}")
+    _follow(target, challengers.promote(target, ruling), f"Promoting {model} version {number}")
 
 
 @experiment_app.command()
@@ -80,14 +79,11 @@ def stop(
 ) -> None:
     """Take the challenger out of service; the champion goes on."""
     target = current_target()
-    ruling = trials.experiment_of(trials.look(target, model))
-    _follow(target, trials.stop(target, model, ruling, reason), f"Stopping the challenger of {model}")
+    ruling = challengers.experiment_of(challengers.look(target, model))
+    _follow(target, challengers.stop(target, model, ruling, reason), f"Stopping the challenger of {model}")
 
 
 def _follow(target: Target, arn: str, title: str) -> None:
-    with console.status(title) as status:
-        output = executions.follow(
-            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"{title}: {name}")
-        )
-    outcome = str(output["outcome"]).replace("_", " ")
-    console.print(f"{title}: {outcome}" + (f" ({output['reason']})" if "reason" in output else ""))
+    with spinner(title) as on_state:
+        output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
+    console.print(deployments.outcome_line(title, output))

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from bellwether.models.domain.archive import ARCHIVED, TRUE
-from bellwether.models.domain.catalogue import CATALOGUE
+from bellwether.models.domain.catalogue import CATALOGUE, model_spec
 from bellwether.models.domain.experiment import Experiment, Mode
-from cli import lifecycle
+from cli import registry
 from cli.problems import CommandError
 from cli.target import Target
 
@@ -63,23 +63,23 @@ def models(target: Target, model: str | None) -> list[ModelView]:
 
 def view(target: Target, model: str) -> ModelView:
     """How one model stands."""
-    spec = lifecycle.spec_of(model)
-    pointer = lifecycle.current(target, model)
+    spec = model_spec(model)
+    pointer = registry.current(target, model)
     trial = experiment(target, model)
     return ModelView(
         model=spec.name,
         endpoint=_endpoint(target, spec.endpoint_name),
         challenger_endpoint=_endpoint(target, spec.challenger_endpoint_name),
         experiment=None if trial is None else trial.model_dump(mode="json"),
-        figure_title=lifecycle.figure_title(model),
-        versions=tuple(_row(spec.name, version, pointer, trial) for version in lifecycle.versions(target, model)),
+        figure_title=registry.figure_title(model),
+        versions=tuple(_row(spec.name, version, pointer, trial) for version in registry.versions(target, model)),
     )
 
 
 def experiment(target: Target, model: str) -> Experiment | None:
     """The model's experiment; None when there is none. One that can't be read is a CommandError."""
     ssm = target.client("ssm")
-    name = f"/bellwether/{target.environment}/{lifecycle.spec_of(model).name}/experiment"
+    name = f"/bellwether/{target.environment}/{model_spec(model).name}/experiment"
     try:
         value = ssm.get_parameter(Name=name)["Parameter"]["Value"]
         return None if json.loads(value) == {} else Experiment.model_validate_json(value)
@@ -130,13 +130,13 @@ def versions_table(each: ModelView) -> Table:
     return table
 
 
-def _row(model: str, version: lifecycle.Version, pointer: dict[str, Any], trial: Experiment | None) -> VersionRow:
+def _row(model: str, version: registry.Version, pointer: dict[str, Any], trial: Experiment | None) -> VersionRow:
     role, traffic = _part(version, pointer, trial)
     return VersionRow(
         number=version.number,
         status=version.status,
         created=version.created,
-        figure=lifecycle.figure(model, version),
+        figure=registry.figure(model, version),
         role=role,
         traffic=traffic,
         archived=version.metadata.get(ARCHIVED) == TRUE,
@@ -144,7 +144,7 @@ def _row(model: str, version: lifecycle.Version, pointer: dict[str, Any], trial:
     )
 
 
-def _part(version: lifecycle.Version, pointer: dict[str, Any], trial: Experiment | None) -> tuple[str, float]:
+def _part(version: registry.Version, pointer: dict[str, Any], trial: Experiment | None) -> tuple[str, float]:
     """Role and share of the callers whose answer comes from this version."""
     split = trial.share if trial is not None and trial.mode is Mode.SPLIT else 0.0
     if version.serves:

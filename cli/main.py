@@ -7,8 +7,10 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import batches, bundles, cloud, demo, dispatch, experiment, local_template, models, monitor, weights
+from bellwether.shared.domain.errors import BellwetherError
+from cli import batches, bundles, cloud, dispatch, experiment, local_template, models, monitor, weights
 from cli.backtest.command import backtest_command
+from cli.demo.command import demo
 from cli.problems import CommandError
 from localcloud.errors import CloudError
 
@@ -19,7 +21,7 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (CloudError, CommandError) as problem:
+        except (CloudError, CommandError, BellwetherError) as problem:
             _tell(str(problem))
             raise typer.Exit(1) from problem
         except (EndpointConnectionError, ConnectionClosedError) as problem:
@@ -45,7 +47,7 @@ app = typer.Typer(
 )
 
 for command in (
-    demo.demo,
+    demo,
     *(cloud.up, cloud.down, cloud.reset, cloud.status, cloud.logs),
     *(models.ingest, models.train, models.models, models.approve, models.reject, models.rollback, models.predict),
     monitor.monitor,

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from bellwether.models.domain.catalogue import CATALOGUE, FRED, TrainedSpec, ValuationSpec
-from cli import executions, inventory, lifecycle, questions, sales, trials
+from bellwether.models.domain.catalogue import CATALOGUE, FRED, TrainedSpec, ValuationSpec, model_spec
+from cli import challengers, deployments, executions, ingestion, inventory, predictions, registry, sales, training
 from cli.problems import CommandError
-from cli.target import current_target
+from cli.target import Target, current_target
+from cli.terminal import console, spinner
 
-console = Console()
 Model = Annotated[str, typer.Argument(help=f"Name of the model in the catalogue: {', '.join(CATALOGUE)}.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
@@ -33,7 +32,7 @@ def ingest(
 ) -> None:
     """Bring data into the bucket: FRED series from files or from the configured source, sales from files."""
     target = current_target()
-    spec = None if model is None else lifecycle.spec_of(model)
+    spec = None if model is None else model_spec(model)
     if isinstance(spec, ValuationSpec):
         _ingest_sales(target, spec, paths or [], start_over=start_over, as_json=as_json)
         return
@@ -41,12 +40,12 @@ def ingest(
         raise CommandError(f"{model or 'FRED series'}: only sales can start over, and only trained models take data")
     if paths:
         with console.status("Ingesting"):
-            result = lifecycle.ingest_pack(target, lifecycle.csv_files(paths))
+            result = ingestion.ingest_pack(target, ingestion.csv_files(paths))
         summary, findings = result.as_json(), result.findings
         headline = f"{result.files} files, {result.new_vintages} new vintages, {len(findings)} findings in quarantine"
     else:
         with console.status("Fetching"):
-            summary = lifecycle.ingest(target, source=None)
+            summary = ingestion.ingest(target, source=None)
         findings = summary["quarantined"]
         headline = (
             f"{len(summary['ingested'])} series, {len(summary['failed'])} not available, {len(findings)} findings"
@@ -54,19 +53,17 @@ def ingest(
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
         return
-    console.print(headline, lifecycle.dataset_line(summary["dataset"]), sep="\n", highlight=False)
-    if remarks := lifecycle.dataset_remarks(summary["dataset"]):
-        console.print(remarks, highlight=False, style="dim")
+    console.print(headline, ingestion.dataset_line(summary["dataset"]), sep="\n")
+    if remarks := ingestion.dataset_remarks(summary["dataset"]):
+        console.print(remarks, style="dim")
     if findings:
-        console.print(lifecycle.findings_table(findings))
+        console.print(ingestion.findings_table(findings))
 
 
-def _ingest_sales(
-    target: lifecycle.Target, spec: ValuationSpec, paths: list[Path], *, start_over: bool, as_json: bool
-) -> None:
+def _ingest_sales(target: Target, spec: ValuationSpec, paths: list[Path], *, start_over: bool, as_json: bool) -> None:
     with console.status("Ingesting"):
         if paths:
-            result = sales.ingest_files(target, spec, lifecycle.csv_files(paths), start_over=start_over)
+            result = sales.ingest_files(target, spec, ingestion.csv_files(paths), start_over=start_over)
             summary, findings = result.as_json(), result.findings
             headline = f"{result.files} files, {result.new_sales} sales more, {len(findings)} files with findings"
         else:
@@ -76,11 +73,11 @@ def _ingest_sales(
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
         return
-    console.print(headline, sales.dataset_line(summary["dataset"]), sep="\n", highlight=False)
+    console.print(headline, sales.dataset_line(summary["dataset"]), sep="\n")
     if summary["earlier"]:
-        console.print(f"The dataset before is kept under {summary['earlier']}", highlight=False, style="dim")
+        console.print(f"The dataset before is kept under {summary['earlier']}", style="dim")
     if findings:
-        console.print(lifecycle.findings_table(findings))
+        console.print(ingestion.findings_table(findings))
 
 
 def train(
@@ -95,16 +92,14 @@ def train(
 ) -> None:
     """Train a candidate, put it through the gate, and register it for approval when it passes."""
     target = current_target()
-    wanted = lifecycle.parse_figures(parameters or []) | ({} if trials is None else {"trials": str(trials)})
-    arn = lifecycle.start_training(target, model, wanted)
-    with console.status(f"Training {model}") as status:
-        output = executions.follow(
-            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Training {model}: {name}")
-        )
+    wanted = predictions.parse_pairs(parameters or []) | ({} if trials is None else {"trials": str(trials)})
+    arn = training.start(target, model, wanted)
+    with spinner(f"Training {model}") as on_state:
+        output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
     if as_json:
         typer.echo(json.dumps(output, indent=2))
     else:
-        console.print(lifecycle.training_message(output), highlight=False)
+        console.print(training.outcome_text(output))
 
 
 def models(
@@ -129,20 +124,18 @@ def approve(
 ) -> None:
     """Approve a registered version; its deployment starts by itself, and this waits for it."""
     target = current_target()
-    chosen = lifecycle.pending_version(target, model, version)
-    console.print(lifecycle.version_table(chosen))
+    chosen = registry.pending_version(target, model, version)
+    console.print(registry.version_table(chosen))
     if for_experiment:
-        trials.approve_for_experiment(target, chosen)
+        challengers.approve_for_experiment(target, chosen)
         console.print(f"{model} version {chosen.number} may be tried: 'bellwether experiment start {model}' starts it.")
         return
     if not yes:
         typer.confirm(f"Deploy {model} version {chosen.number} to the {target.where}?", abort=True)
-    known = lifecycle.deployments(target)
-    lifecycle.approve(target, chosen)
     title = f"Deploying {model} version {chosen.number}"
-    with console.status(f"{title}: waiting for the approval event"):
-        arn = lifecycle.next_deployment(target, known, name=lifecycle.approval_of(model, chosen.number))
-    _follow_deployment(target, arn, title)
+    with spinner(title) as on_state:
+        output = deployments.approve_and_wait(target, model, chosen, timeout_seconds=WAIT_SECONDS, on_state=on_state)
+    console.print(deployments.outcome_line(title, output))
 
 
 def reject(
@@ -153,15 +146,15 @@ def reject(
 ) -> None:
     """Reject a registered version; it is recorded as a decision and never deployed."""
     target = current_target()
-    chosen = lifecycle.pending_version(target, model, version)
-    console.print(lifecycle.version_table(chosen))
+    chosen = registry.pending_version(target, model, version)
+    console.print(registry.version_table(chosen))
     if chosen.serves:
         console.print(
             f"It serves now, and goes on until 'bellwether rollback {model}' or a newer version.", style="bold"
         )
     if not yes:
         typer.confirm(f"Reject {model} version {chosen.number} in the {target.where}?", abort=True)
-    lifecycle.reject(target, chosen, reason)
+    registry.reject(target, chosen, reason)
     console.print(f"{model} version {chosen.number} is rejected.")
 
 
@@ -172,11 +165,14 @@ def rollback(
 ) -> None:
     """Put an earlier approved version back into service."""
     target = current_target()
-    chosen = lifecycle.rollback_version(target, model, to)
+    chosen = registry.rollback_version(target, model, to)
     if not yes:
         typer.confirm(f"Put {model} version {chosen.number} back into service in the {target.where}?", abort=True)
-    arn = lifecycle.start_rollback(target, model, chosen)
-    _follow_deployment(target, arn, f"Rolling {model} back to version {chosen.number}")
+    title = f"Rolling {model} back to version {chosen.number}"
+    arn = deployments.start_rollback(target, model, chosen)
+    with spinner(title) as on_state:
+        output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
+    console.print(deployments.outcome_line(title, output))
 
 
 def predict(
@@ -202,8 +198,8 @@ def predict(
 ) -> None:
     """Ask the deployed model for a prediction."""
     target = current_target()
-    lifecycle.spec_of(model)
-    body = questions.question(
+    model_spec(model)
+    body = predictions.question(
         target,
         model,
         [*(row or []), *(figures or [])],
@@ -213,17 +209,8 @@ def predict(
         as_of=as_of,
         entity_id=entity,
     )
-    answer = lifecycle.ask(target, model, body)
+    answer = predictions.ask(target, model, body)
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
     else:
-        console.print(questions.answer_table(answer))
-
-
-def _follow_deployment(target: lifecycle.Target, arn: str, title: str) -> None:
-    with console.status(title) as status:
-        output = executions.follow(
-            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"{title}: {name}")
-        )
-    outcome = str(output["outcome"]).replace("_", " ")
-    console.print(f"{title}: {outcome}" + (f" ({output['reason']})" if "reason" in output else ""))
+        console.print(predictions.answer_table(answer))

@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from bellwether.models.domain.catalogue import model_spec
 from bellwether.monitoring.domain.monitoring import AccuracyReport, ColumnReport, MonitorReport
 from cli import executions
-from cli.lifecycle import spec_of
 from cli.problems import CommandError
 from cli.target import Target, current_target
+from cli.terminal import console, spinner
 
-console = Console()
 PAGES = Path("build/monitor")
 WAIT_SECONDS = 900
 STYLES = {
@@ -52,12 +51,10 @@ def monitor(
 ) -> None:
     """Look at what models were asked and answered lately and at what came true; a training may follow from it."""
     target = current_target()
-    payload = {} if model is None else {"models": [spec_of(model).name]}
+    payload = {} if model is None else {"models": [model_spec(model).name]}
     arn = executions.start(target, target.output("MonitorModelsStateMachineArn"), payload)
-    with console.status("Looking") as status:
-        output = executions.follow(
-            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Looking: {name}")
-        )
+    with spinner("Monitoring") as on_state:
+        output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
     looked = [fetch(target, outcome) for outcome in output["looks"]]
     if as_json:
         typer.echo(json.dumps([each.as_json() for each in looked], indent=2))
@@ -93,17 +90,17 @@ def _parse(content: bytes, key: str) -> MonitorReport:
 
 def _show(looked: Looked) -> None:
     if looked.report is None:
-        console.print(f"{looked.outcome['model']}: {looked.outcome['message']}", highlight=False)
+        console.print(f"{looked.outcome['model']}: {looked.outcome['message']}")
         return
     report = looked.report
     console.print(columns_table(report))
     if report.accuracy:
         console.print(accuracy_table(report))
     for each in report.remarks:
-        console.print(each, style="dim", highlight=False)
+        console.print(each, style="dim")
     if looked.outcome["trigger"]:
-        console.print(f"A training is asked for (trigger {looked.outcome['trigger']}).", highlight=False)
-    console.print(f"Pictures: {looked.page}", highlight=False, soft_wrap=True)
+        console.print(f"A training is asked for (trigger {looked.outcome['trigger']}).")
+    console.print(f"Pictures: {looked.page}", soft_wrap=True)
 
 
 def columns_table(report: MonitorReport) -> Table:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bellwether.datasets.domain.sales_layouts import SCHEMA_SUFFIX
 from bellwether.models.domain.catalogue import ValuationSpec
-from cli import lifecycle
+from cli import ingestion
 from cli.target import Target
 
 
@@ -38,9 +38,9 @@ def ingest_files(target: Target, spec: ValuationSpec, files: list[Path], *, star
     earlier = _ingest(target, spec, start_over=True)["earlier"] if start_over else None
     before = _rows(target, spec)
     beside = [path.with_name(path.stem + SCHEMA_SUFFIX) for path in files]
-    archive = lifecycle.zipped([*files, *(path for path in beside if path.exists())])
+    archive = ingestion.zipped([*files, *(path for path in beside if path.exists())])
     key = f"{spec.dataset.inbox}pack-{hashlib.sha256(archive).hexdigest()[:12]}.zip"
-    findings = lifecycle.drop(target, key, archive, quarantine=spec.dataset.quarantine)
+    findings = ingestion.drop(target, key, archive, quarantine=spec.dataset.quarantine)
     dataset = _ingest(target, spec, start_over=False)["dataset"]
     return IngestedSales(
         files=len(files),

@@ -54,6 +54,11 @@ class Target:
         parameters = {each["ParameterKey"]: each["ParameterValue"] for each in self.description.get("Parameters", [])}
         return str(parameters["Environment"])
 
+    @cached_property
+    def caller(self) -> str:
+        """ARN of whoever runs the command."""
+        return str(self.client("sts").get_caller_identity()["Arn"])
+
     @property
     def api_base(self) -> str:
         """URL of the stack's REST API, the stage included."""

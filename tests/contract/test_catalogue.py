@@ -25,9 +25,8 @@ MAY_NAME = {
     "cli/backtest/command.py",  # columns of a user's file
     "cli/backtest/market_files.py",
     "cli/news_facts.py",
-    "cli/news_chart.py",
 }
-DEMONSTRATIONS = re.compile(r"demo.*\.py")  # they show one model each
+DEMONSTRATION = ROOT / "cli" / "demo"  # shows one model after the other
 every_model = pytest.mark.parametrize("spec", CATALOGUE.values(), ids=lambda spec: spec.name)
 every_trained_model = pytest.mark.parametrize(
     "spec", [each for each in CATALOGUE.values() if isinstance(each, TrainedSpec)], ids=lambda spec: spec.name
@@ -78,11 +77,7 @@ def test_a_trained_model_brings_its_job_what_it_needs(spec: TrainedSpec) -> None
 
 def _python() -> list[Path]:
     files = (path for place in PLACES for path in sorted((ROOT / place).rglob("*.py")))
-    return [
-        path
-        for path in files
-        if str(path.relative_to(ROOT)) not in MAY_NAME and not DEMONSTRATIONS.fullmatch(path.name)
-    ]
+    return [path for path in files if str(path.relative_to(ROOT)) not in MAY_NAME and DEMONSTRATION not in path.parents]
 
 
 @pytest.mark.parametrize("path", _python(), ids=lambda path: str(path.relative_to(ROOT)))

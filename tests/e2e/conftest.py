@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli import lifecycle
+from cli import ingestion
 from cli.target import Target, local_target
 from localcloud.control import Cloud
 from localcloud.home import Home
@@ -31,7 +31,7 @@ def flow(target: Target) -> Flow:
     """The sample packs ingested, a first version trained, approved and deployed."""
     mailbox = subscribe(target)
     for pack in PACKS:
-        ingested = lifecycle.ingest_pack(target, lifecycle.csv_files([pack]))
+        ingested = ingestion.ingest_pack(target, ingestion.csv_files([pack]))
     flow = Flow(target=target, mailbox=mailbox, ingested=ingested)
     training = flow.train()
     flow.deploy(training["version"])

@@ -7,7 +7,7 @@ import tarfile
 from dataclasses import dataclass
 from typing import Any
 
-from cli import executions, lifecycle
+from cli import deployments, executions, ingestion, predictions, registry, training
 from cli.target import Target
 from tests.places import SAMPLES
 
@@ -31,20 +31,18 @@ class Flow:
 
     target: Target
     mailbox: str
-    ingested: lifecycle.Ingested
+    ingested: ingestion.Ingested
 
     def train(self, **hyperparameters: str) -> dict[str, Any]:
         """Train with a small budget and wait for the end; a failed execution raises CommandError."""
-        return self.await_execution(lifecycle.start_training(self.target, MODEL, {"trials": "2", **hyperparameters}))
+        return self.await_execution(training.start(self.target, MODEL, {"trials": "2", **hyperparameters}))
 
     def await_execution(self, arn: str) -> dict[str, Any]:
         return executions.follow(self.target, arn, timeout_seconds=WAIT_SECONDS)
 
     def approve(self, version: int) -> str:
         """Approve a version; returns the deployment's execution ARN."""
-        known = lifecycle.deployments(self.target)
-        lifecycle.approve(self.target, lifecycle.pending_version(self.target, MODEL, version))
-        return lifecycle.next_deployment(self.target, known, name=lifecycle.approval_of(MODEL, version))
+        return deployments.approve(self.target, MODEL, registry.numbered_version(self.target, MODEL, version))
 
     def deploy(self, version: int) -> dict[str, Any]:
         """Approve a version and wait for its deployment."""
@@ -52,14 +50,14 @@ class Flow:
 
     def serving(self) -> int:
         """The version that the pointer names."""
-        return int(lifecycle.current(self.target, MODEL)["version"])
+        return int(registry.current(self.target, MODEL)["version"])
 
     def served_model(self) -> str:
         """The version that the endpoint itself says it is."""
-        return str(lifecycle.predict(self.target, MODEL, {"UNRATE": "4.9"})["model_version"])
+        return str(predictions.predict(self.target, MODEL, {"UNRATE": "4.9"})["model_version"])
 
     def package_arn(self, version: int) -> str:
-        return lifecycle.pending_version(self.target, MODEL, version).arn
+        return registry.pending_version(self.target, MODEL, version).arn
 
     def mails(self) -> list[str]:
         """Everything sent to the approvers since the last look: subject and text."""

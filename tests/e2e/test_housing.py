@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bellwether.models.domain.catalogue import CATALOGUE, HOUSING
-from cli import demo_housing, executions, lifecycle
+from cli import executions, predictions, registry
+from cli.demo import housing
 from cli.problems import CommandError
 from cli.target import Target
 from localcloud.control import Cloud
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.aws
 def told(target: Target, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the demonstration tells of it."""
     out = tmp_path_factory.mktemp("housing")
-    told = demo_housing.run_housing(target, demo_housing.begin_housing(target), out)
+    told = housing.run_housing(target, housing.begin_housing(target), out)
     assert (out / "experiment.png").stat().st_size > 0
     assert "<svg" in (out / "housing.html").read_text()
     return told
@@ -46,7 +47,7 @@ def test_drift_is_answered_by_a_training_that_a_person_approves(
     assert told["drift"]["trigger"] == "drift"
     assert decided(cloud, "retrain_model")[-1][:2] == (HOUSING.name, "accepted")
     # And what came of it serves, once it was approved
-    assert lifecycle.current(target, HOUSING.name)["version"] == told["versions"][-1]
+    assert registry.current(target, HOUSING.name)["version"] == told["versions"][-1]
 
 
 def test_a_look_at_every_model_leaves_none_out(told: dict[str, Any], target: Target) -> None:
@@ -59,9 +60,9 @@ def test_a_look_at_every_model_leaves_none_out(told: dict[str, Any], target: Tar
 
 
 def test_what_does_not_fit_the_bundle_s_schema_is_named(told: dict[str, Any], target: Target) -> None:
-    house = demo_housing.question(demo_housing.rows(demo_housing.ASKED_YEAR)[0])
+    house = housing.question(housing.rows(housing.ASKED_YEAR)[0])
     large = house | {"data": house["data"] | {"living_sqft": "large"}}
     with pytest.raises(CommandError, match="living_sqft"):
-        lifecycle.ask(target, HOUSING.name, large)
+        predictions.ask(target, HOUSING.name, large)
     with pytest.raises(CommandError, match=r"instances\.1.*living_sqft"):
-        lifecycle.ask(target, HOUSING.name, {"instances": [house, large]})
+        predictions.ask(target, HOUSING.name, {"instances": [house, large]})

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cli import lifecycle
+from cli import deployments, ingestion, predictions, registry
 from cli.problems import CommandError
 from cli.target import Target
 from localcloud.control import Cloud
@@ -49,7 +49,7 @@ def test_a_broken_file_is_told_each_time_it_is_dropped(flow: Flow, tmp_path: Pat
     page = tmp_path / "PAYEMS.csv"
     page.write_text("<html><body>Not Found</body></html>")
     # When it is dropped twice
-    first, second = (lifecycle.ingest_pack(flow.target, [page]) for _ in range(2))
+    first, second = (ingestion.ingest_pack(flow.target, [page]) for _ in range(2))
     # Then both times its reason is told, and the data are as they were
     assert [each["field"] for each in first.findings] == [each["field"] for each in second.findings] == ["file"]
     assert second.new_vintages == 0
@@ -60,7 +60,7 @@ def test_a_broken_file_is_told_each_time_it_is_dropped(flow: Flow, tmp_path: Pat
 
 def test_first_version_is_served_with_its_interval(flow: Flow) -> None:
     # Given the first version in service; When the API is asked
-    answer = lifecycle.predict(flow.target, MODEL, {"UNRATE": "4.9"}, horizon_months=3)
+    answer = predictions.predict(flow.target, MODEL, {"UNRATE": "4.9"}, horizon_months=3)
     # Then it answers with an interval around the prediction, in the unit of the target
     assert answer["horizon_months"] == 3
     assert answer["unit"] == "percent"
@@ -77,7 +77,8 @@ def test_plain_invoke_endpoint_answers_the_same(flow: Flow) -> None:
     # Then the figures are the same
     direct = json.loads(response["Body"].read())
     assert (
-        direct["prediction"] == lifecycle.predict(flow.target, MODEL, {"UNRATE": "4.9"}, horizon_months=3)["prediction"]
+        direct["prediction"]
+        == predictions.predict(flow.target, MODEL, {"UNRATE": "4.9"}, horizon_months=3)["prediction"]
     )
 
 
@@ -87,7 +88,7 @@ def test_plain_invoke_endpoint_answers_the_same(flow: Flow) -> None:
 )
 def test_nonsense_is_refused_with_its_field(flow: Flow, figures: dict[str, str], named: str) -> None:
     with pytest.raises(CommandError, match=f"400: .*{named}"):
-        lifecycle.predict(flow.target, MODEL, figures)
+        predictions.predict(flow.target, MODEL, figures)
 
 
 def test_approvers_got_a_table_and_the_command(flow: Flow) -> None:
@@ -170,13 +171,13 @@ def test_same_event_twice_deploys_once(flow: Flow) -> None:
     arn = flow.approve(version)
     output = flow.await_execution(arn)
     assert output["outcome"] == "deployed"
-    known = lifecycle.deployments(flow.target)
+    known = deployments.started(flow.target)
     event = _approval_event(flow, version, event_id=json.loads(_input(flow.target, arn))["event_id"])
     # When the function gets it again
     answer = flow.target.invoke(flow.target.output("DeployModelFunctionName"), event)
     # Then nothing starts
     assert answer["started"] is False
-    assert lifecycle.deployments(flow.target) == known
+    assert deployments.started(flow.target) == known
 
 
 def test_older_version_approved_late_changes_nothing(flow: Flow) -> None:
@@ -193,10 +194,10 @@ def test_older_version_approved_late_changes_nothing(flow: Flow) -> None:
 
 def test_rejected_version_is_recorded(flow: Flow, cloud: Cloud) -> None:
     version = flow.train(seed="51")["version"]
-    known = lifecycle.deployments(flow.target)
+    known = deployments.started(flow.target)
     # When a person rejects it
-    lifecycle.reject(flow.target, lifecycle.pending_version(flow.target, MODEL, version), "not this one")
-    output = flow.await_execution(lifecycle.next_deployment(flow.target, known))
+    registry.reject(flow.target, registry.pending_version(flow.target, MODEL, version), "not this one")
+    output = flow.await_execution(deployments.await_start(flow.target, known))
     # Then it is a decision and nothing else changed
     assert output["outcome"] == "rejected"
     assert any(verdict == "refused" for _, verdict in decisions(cloud, "deploy_model"))
@@ -205,8 +206,8 @@ def test_rejected_version_is_recorded(flow: Flow, cloud: Cloud) -> None:
 
 def test_a_change_of_mind_deploys(flow: Flow) -> None:
     # Given the newest version, rejected
-    newest = lifecycle.versions(flow.target, MODEL)[0]
-    lifecycle.reject(flow.target, newest, "too early")
+    newest = registry.versions(flow.target, MODEL)[0]
+    registry.reject(flow.target, newest, "too early")
     # When it is approved in the same breath
     output = flow.deploy(newest.number)
     # Then the approval's deployment is the one that is followed, whichever event came first
@@ -216,10 +217,10 @@ def test_a_change_of_mind_deploys(flow: Flow) -> None:
 
 def test_rollback_puts_the_version_before_back(flow: Flow) -> None:
     # Given a version that came after another
-    pointer = lifecycle.current(flow.target, MODEL)
-    before = lifecycle.rollback_version(flow.target, MODEL, None)
+    pointer = registry.current(flow.target, MODEL)
+    before = registry.rollback_version(flow.target, MODEL, None)
     # When it is rolled back
-    output = flow.await_execution(lifecycle.start_rollback(flow.target, MODEL, before))
+    output = flow.await_execution(deployments.start_rollback(flow.target, MODEL, before))
     # Then the earlier one serves
     assert output["outcome"] == "rolled_back"
     assert flow.serving() == before.number != pointer["version"]

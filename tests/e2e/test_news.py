@@ -12,8 +12,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from cli import bundles, executions, lifecycle
-from cli.demo_news import run_machine, run_news, serve_bundle, serve_sentiment
+from cli import bundles, deployments, executions, registry
+from cli.demo.news import run, run_news, serve_bundle, serve_sentiment
 from cli.news_facts import FeedFact, NewsFacts, RecommendationFact
 from cli.target import Target
 from jobs.sentiment.evaluation import Labelled
@@ -41,7 +41,7 @@ class News:
     folder: Path
 
     def run(self, output: str) -> dict[str, Any]:
-        return run_machine(self.target, output)
+        return run(self.target, output)
 
     def recommend(self) -> dict[str, Any]:
         return self.target.invoke(self.target.output("MakeRecommendationsFunctionName"), {})
@@ -262,11 +262,11 @@ def test_a_version_of_the_sentiment_model_is_rolled_back(news: News, tmp_path: P
     assert second == first + 1
     versions = [news.label_anew()]
     # When it is rolled back
-    before = lifecycle.rollback_version(news.target, "sentiment", None)
-    arn = lifecycle.start_rollback(news.target, "sentiment", before)
+    before = registry.rollback_version(news.target, "sentiment", None)
+    arn = deployments.start_rollback(news.target, "sentiment", before)
     executions.follow(news.target, arn, timeout_seconds=300)
     # Then the first serves again, and says so in the labels that it gives
-    assert lifecycle.current(news.target, "sentiment")["version"] == first
+    assert registry.current(news.target, "sentiment")["version"] == first
     versions.append(news.label_anew())
     assert versions[0] != versions[1]
 

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cli import executions, inventory, lifecycle
+from cli import deployments, executions, inventory, registry
 from cli.problems import CommandError
 from localcloud.control import Cloud
 from tests.e2e.flow import MODEL, WAIT_SECONDS, Flow
@@ -102,27 +102,27 @@ def test_a_version_goes_to_the_archive_and_comes_back_within_a_minute(flow: Flow
     for _ in range(2):
         assert flow.deploy(flow.register_copy(old, files))["outcome"] == "deployed"
     for _ in range(2):
-        unwanted = lifecycle.pending_version(flow.target, MODEL, flow.register_copy(old, files))
-        known = lifecycle.deployments(flow.target)
-        lifecycle.reject(flow.target, unwanted, "not this one")
-        flow.await_execution(lifecycle.next_deployment(flow.target, known))
+        unwanted = registry.pending_version(flow.target, MODEL, flow.register_copy(old, files))
+        known = deployments.started(flow.target)
+        registry.reject(flow.target, unwanted, "not this one")
+        flow.await_execution(deployments.await_start(flow.target, known))
     # When the archive is asked what it would do, it touches nothing
     shown = archive(flow, dry_run=True)
     assert f"{MODEL} version {old}" in [act["decision"]["subject"] for act in shown["acts"]]
     assert not any(row.archived for row in inventory.view(flow.target, MODEL).versions)
     # And when it runs, the old version leaves the front row, and nothing is deployed by its mark
-    known = lifecycle.deployments(flow.target)
+    known = deployments.started(flow.target)
     assert archive(flow)["outcome"] == "archived"
     assert (f"{MODEL} version {old}", "accepted", "archived") in decided(cloud, "archive_version")
     rows = {row.number: row for row in inventory.view(flow.target, MODEL).versions}
     assert rows[old].archived
     assert not any(row.archived for row in rows.values() if row.role)
     time.sleep(3)
-    assert lifecycle.deployments(flow.target) == known
+    assert deployments.started(flow.target) == known
     # When it is rolled back to all the same, then it serves within a minute
     began = time.monotonic()
-    version = lifecycle.rollback_version(flow.target, MODEL, old)
-    output = flow.await_execution(lifecycle.start_rollback(flow.target, MODEL, version))
+    version = registry.rollback_version(flow.target, MODEL, old)
+    output = flow.await_execution(deployments.start_rollback(flow.target, MODEL, version))
     assert output["outcome"] == "rolled_back"
     assert time.monotonic() - began < MINUTE
     assert flow.serving() == old

@@ -11,7 +11,7 @@ import pytest
 
 from bellwether.models.domain.capture import Actual, CaptureRecord, Point, Status, Variant, as_line
 from bellwether.models.domain.experiment import Decider, Mode
-from cli import executions, lifecycle, trials
+from cli import challengers, deployments, executions, predictions, registry
 from cli.problems import CommandError
 from localcloud.control import Cloud
 from tests.e2e.flow import MODEL, WAIT_SECONDS, Flow
@@ -26,7 +26,7 @@ CHALLENGER = "Fred-Serverless-Endpoint-Challenger"
 def alone(flow: Flow) -> Iterator[None]:
     """Whatever a test leaves competing is stopped after it."""
     yield
-    flow.await_execution(trials.stop(flow.target, MODEL, None, "the test is over"))
+    flow.await_execution(challengers.stop(flow.target, MODEL, None, "the test is over"))
 
 
 def candidate(flow: Flow) -> int:
@@ -38,9 +38,9 @@ def candidate(flow: Flow) -> int:
 
 def start(flow: Flow, number: int, **changes: Any) -> dict[str, Any]:
     """Start an experiment with a version and wait for it."""
-    version = lifecycle.numbered_version(flow.target, MODEL, number)
+    version = registry.numbered_version(flow.target, MODEL, number)
     terms: dict[str, Any] = {"mode": Mode.SHADOW, "share": 1.0, "decider": Decider.AUTO, "days": 1.0}
-    return flow.await_execution(trials.start(flow.target, MODEL, version, **terms | changes))
+    return flow.await_execution(challengers.start(flow.target, MODEL, version, **terms | changes))
 
 
 def endpoints(flow: Flow) -> set[str]:
@@ -70,7 +70,7 @@ def keep(flow: Flow, entries: list[CaptureRecord] | list[Actual], kind: str) -> 
 
 def outcome(flow: Flow, *, champion: float, challenger: float, failing: bool = False, count: int = 150) -> None:
     """Both were asked about many things, erred by so much, and the truth is known."""
-    experiment = trials.running(flow.target, MODEL)["standing"]["experiment"]
+    experiment = challengers.running(flow.target, MODEL)["standing"]["experiment"]
     now = datetime.now(UTC)
     records, actuals = [], []
     for number in range(count):
@@ -105,14 +105,14 @@ def test_a_pending_version_is_shadowed_and_answers_nobody(flow: Flow, cloud: Clo
     assert CHALLENGER in endpoints(flow)
     # When callers ask
     time.sleep(16)  # what predictions remember of who is in service
-    answers = [lifecycle.predict(flow.target, MODEL, {"UNRATE": "4.9"}) for _ in range(5)]
+    answers = [predictions.predict(flow.target, MODEL, {"UNRATE": "4.9"}) for _ in range(5)]
     # Then the champion answers all of them, and the challenger was asked too
     assert {answer["model_version"] for answer in answers} == {serving}
     deadline = time.monotonic() + 120
-    while trials.running(flow.target, MODEL)["standing"]["challenger"]["requests"] < 5:
+    while challengers.running(flow.target, MODEL)["standing"]["challenger"]["requests"] < 5:
         assert time.monotonic() < deadline, "the challenger's answers were not captured"
         time.sleep(2)
-    ruling = trials.running(flow.target, MODEL)
+    ruling = challengers.running(flow.target, MODEL)
     assert (ruling["step"], ruling["execution_arn"]) == ("go_on", None)
     # And one experiment at a time
     again = start(flow, candidate(flow))
@@ -140,7 +140,7 @@ def test_a_challenger_that_does_not_load_leaves_nothing_behind(flow: Flow, cloud
         start(flow, number)
     # Then there is neither an endpoint nor an experiment, and the champion serves
     assert CHALLENGER not in endpoints(flow)
-    assert trials.experiment_of(trials.look(flow.target, MODEL)) is None
+    assert challengers.experiment_of(challengers.look(flow.target, MODEL)) is None
     assert flow.served_model() == serving
 
 
@@ -157,10 +157,10 @@ def test_a_winner_is_promoted_once_it_is_approved(flow: Flow, cloud: Cloud) -> N
     flow.await_execution(ruling["execution_arn"])
     assert any(f"bellwether approve {MODEL} --version {number}" in mail for mail in flow.mails())
     # When it is approved for the experiment, and the judge looks again
-    known = lifecycle.deployments(flow.target)
-    trials.approve_for_experiment(flow.target, lifecycle.numbered_version(flow.target, MODEL, number))
+    known = deployments.started(flow.target)
+    challengers.approve_for_experiment(flow.target, registry.numbered_version(flow.target, MODEL, number))
     approved = flow.await_execution(
-        lifecycle.next_deployment(flow.target, known, name=lifecycle.approval_of(MODEL, number))
+        deployments.await_start(flow.target, known, name_prefix=deployments.approval_prefix(MODEL, number))
     )
     assert (approved["outcome"], approved["reason"]) == (
         "superseded",
@@ -170,7 +170,7 @@ def test_a_winner_is_promoted_once_it_is_approved(flow: Flow, cloud: Cloud) -> N
     # Then it serves, its experiment is over and its endpoint gone, all on record
     assert promoted["outcome"] == "deployed"
     assert flow.serving() == number
-    assert trials.experiment_of(trials.look(flow.target, MODEL)) is None
+    assert challengers.experiment_of(challengers.look(flow.target, MODEL)) is None
     assert CHALLENGER not in endpoints(flow)
     assert decisions(cloud, "judge_experiment")[-1][1] == "accepted"
     assert decisions(cloud, "conclude_experiment")
@@ -195,7 +195,7 @@ def test_a_guard_stops_a_failing_challenger_whoever_decides(flow: Flow) -> None:
 
 def judge_has_nothing(flow: Flow) -> bool:
     """Whether no experiment is left to be judged."""
-    return trials.experiment_of(trials.look(flow.target, MODEL)) is None
+    return challengers.experiment_of(challengers.look(flow.target, MODEL)) is None
 
 
 # --- the way back ----------------------------------------------------------------------------------------------------
@@ -228,9 +228,9 @@ def test_a_rollback_by_hand_takes_less_than_a_minute(flow: Flow) -> None:
     before = flow.serving()
     flow.deploy(candidate(flow))
     begun = time.monotonic()
-    chosen = lifecycle.rollback_version(flow.target, MODEL, None)
+    chosen = registry.rollback_version(flow.target, MODEL, None)
     output = executions.follow(
-        flow.target, lifecycle.start_rollback(flow.target, MODEL, chosen), timeout_seconds=WAIT_SECONDS
+        flow.target, deployments.start_rollback(flow.target, MODEL, chosen), timeout_seconds=WAIT_SECONDS
     )
     assert (output["outcome"], flow.serving()) == ("rolled_back", before)
     assert time.monotonic() - begun < 60

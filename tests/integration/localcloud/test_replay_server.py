@@ -16,7 +16,7 @@ from bellwether.news.domain.feeds import DueFeed
 from bellwether.news.ports.feeds import FeedAnswer
 from bellwether.trading.adapters.alpaca_data import AlpacaMarketData
 from bellwether.trading.domain.bars import BarRequest
-from cli.demo_news import prepare_replay
+from cli.demo.news import prepare_replay
 from cli.news_facts import NewsFacts
 from localcloud import ports
 from localcloud.replay.clock import ReplayClock

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bellwether.shared.domain.errors import NotFoundError
 from cli import batches
 from cli.problems import CommandError
 from cli.target import Target
@@ -126,7 +127,7 @@ def test_what_can_t_be_a_batch_is_refused_here(tmp_path: Path) -> None:
         batches.read(aim, str(tmp_path / "none"))
     with pytest.raises(CommandError, match="no name for a batch"):
         batches.put(aim, "macro", "../x", b"")
-    with pytest.raises(CommandError, match="astrology"):
+    with pytest.raises(NotFoundError, match="astrology"):
         batches.put(aim, "astrology", "x", b"")
     large = tmp_path / "large"
     with large.open("wb") as file:

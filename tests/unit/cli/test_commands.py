@@ -37,6 +37,13 @@ def test_cloud_that_is_down_says_how_to_start_it(words: list[str]) -> None:
     assert "bellwether up" in result.output
 
 
+def test_an_unknown_model_names_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.models.current_target", lambda: None)
+    result = CliRunner().invoke(app, ["train", "micro"])
+    assert result.exit_code == 1
+    assert "known: housing, macro" in result.output
+
+
 def test_unknown_target_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BELLWETHER_TARGET", "moon")
     result = CliRunner().invoke(app, ["models"])

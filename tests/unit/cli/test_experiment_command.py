@@ -12,7 +12,7 @@ from bellwether.models.domain.capture import Status, Variant
 from bellwether.models.domain.deployment import RegisteredVersion
 from bellwether.models.domain.experiment import Decider, Mode
 from bellwether.monitoring.usecases.judge_experiments import ExperimentJudge, JudgingOrder
-from cli import lifecycle, trials
+from cli import challengers, registry
 from cli.problems import CommandError
 from cli.target import Target
 from tests.builders import package_arn
@@ -47,8 +47,8 @@ def target(states: States) -> Target:
     return found
 
 
-def version(number: int, status: str) -> lifecycle.Version:
-    return lifecycle.Version(number, package_arn(number), status, "2026-03-01", False)
+def version(number: int, status: str) -> registry.Version:
+    return registry.Version(number, package_arn(number), status, "2026-03-01", False)
 
 
 def rulings(champion: float, challenger: float, *, count: int = 150) -> list[dict[str, Any]]:
@@ -72,13 +72,13 @@ def rulings(champion: float, challenger: float, *, count: int = 150) -> list[dic
 
 def shown(ruling: dict[str, Any]) -> str:
     console = Console(width=160, record=True, file=StringIO())
-    console.print(trials.ruling_table(ruling))
+    console.print(challengers.ruling_table(ruling))
     return console.export_text()
 
 
 def test_a_challenge_is_ordered_with_its_terms_and_a_name_of_its_own(target: Target, states: States) -> None:
     for _ in range(2):
-        trials.start(
+        challengers.start(
             target,
             "housing",
             version(3, "Approved"),
@@ -96,7 +96,7 @@ def test_a_challenge_is_ordered_with_its_terms_and_a_name_of_its_own(target: Tar
 
 def test_a_split_of_a_pending_version_names_the_way_to_it(target: Target, states: States) -> None:
     with pytest.raises(CommandError, match="bellwether approve housing --version 3 --for-experiment"):
-        trials.start(
+        challengers.start(
             target,
             "housing",
             version(3, "PendingManualApproval"),
@@ -112,25 +112,25 @@ def test_a_split_of_a_pending_version_names_the_way_to_it(target: Target, states
 def test_a_promotion_goes_the_way_of_the_version_s_number(
     target: Target, states: States, monkeypatch: pytest.MonkeyPatch, challenger: int, action: str
 ) -> None:
-    monkeypatch.setattr(lifecycle, "versions", lambda *_: [version(challenger, "Approved")])
+    monkeypatch.setattr(registry, "versions", lambda *_: [version(challenger, "Approved")])
     ruling = {"standing": {"experiment": experiment(challenger_version=challenger).model_dump(mode="json")}}
-    trials.promote(target, ruling)
+    challengers.promote(target, ruling)
     (order,) = states.inputs
     assert (order["action"], order["version"], order["promote"]) == (action, challenger, True)
 
 
 def test_a_promotion_never_passes_approval_by(target: Target, states: States, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "versions", lambda *_: [version(3, "PendingManualApproval")])
+    monkeypatch.setattr(registry, "versions", lambda *_: [version(3, "PendingManualApproval")])
     ruling = {"standing": {"experiment": experiment().model_dump(mode="json")}}
     with pytest.raises(CommandError, match="bellwether approve housing --version 3"):
-        trials.promote(target, ruling)
+        challengers.promote(target, ruling)
     assert states.inputs == []
 
 
 def test_a_stop_names_the_experiment_or_whatever_is_there(target: Target, states: States) -> None:
     ruling = rulings(10, 4)[0]
-    trials.stop(target, "housing", ruling, "enough")
-    trials.stop(target, "housing", None, "enough")
+    challengers.stop(target, "housing", ruling, "enough")
+    challengers.stop(target, "housing", None, "enough")
     named, unnamed = states.inputs
     assert (named["experiment_id"], named["version"]) == (experiment().experiment_id, 3)
     assert "experiment_id" not in unnamed
@@ -148,13 +148,13 @@ def test_an_experiment_is_shown_with_its_limits_and_gates() -> None:
 
 
 def test_a_model_without_an_experiment_says_how_to_start_one(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials, "look", lambda *_: [])
+    monkeypatch.setattr(challengers, "look", lambda *_: [])
     with pytest.raises(CommandError, match="bellwether experiment start housing"):
-        trials.running(target, "housing")
+        challengers.running(target, "housing")
 
 
 def test_the_confidence_sequence_is_drawn_once_there_is_one(tmp_path: Path) -> None:
-    drawn = trials.draw_path(rulings(10, 4)[0], tmp_path / "path.png")
+    drawn = challengers.draw_path(rulings(10, 4)[0], tmp_path / "path.png")
     assert drawn.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(CommandError, match="Nothing can be drawn yet"):
-        trials.draw_path(rulings(10, 4, count=5)[0], tmp_path / "none.png")
+        challengers.draw_path(rulings(10, 4, count=5)[0], tmp_path / "none.png")

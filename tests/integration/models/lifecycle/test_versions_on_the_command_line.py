@@ -11,7 +11,8 @@ from bellwether.models.adapters.sagemaker import SageMakerRegistry
 from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.models.domain.experiment import Experiment, Mode
 from bellwether.models.ports.models import Registration
-from cli import inventory, lifecycle
+from bellwether.shared.domain.errors import NotFoundError
+from cli import inventory, registry
 from cli.problems import CommandError
 from cli.target import Target
 from tests.builders import BUCKET, GROUP, REGION
@@ -66,7 +67,7 @@ def pointer(version: int, previous: int | None) -> str:
 
 def test_back_means_the_version_before(aws: Aws, target: Target) -> None:
     point(aws, pointer(2, 1))
-    assert lifecycle.rollback_version(target, "macro", None).number == 1
+    assert registry.rollback_version(target, "macro", None).number == 1
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_there_is_nothing_before_the_first(aws: Aws, target: Target, value: str 
     if value is not None:
         point(aws, value)
     with pytest.raises(CommandError, match=reason):
-        lifecycle.rollback_version(target, "macro", None)
+        registry.rollback_version(target, "macro", None)
 
 
 @pytest.mark.parametrize("value", [None, "{}"])
@@ -85,20 +86,20 @@ def test_a_named_version_needs_no_pointer(aws: Aws, target: Target, value: str |
     if value is not None:
         point(aws, value)
     # When a version is named, then it is taken
-    assert lifecycle.rollback_version(target, "macro", 2).number == 2
+    assert registry.rollback_version(target, "macro", 2).number == 2
 
 
 def test_a_pointer_that_cannot_be_read_is_said(aws: Aws, target: Target) -> None:
     point(aws, "torn {")
     with pytest.raises(CommandError, match=f"{POINTER}.*RUNBOOK"):
-        lifecycle.versions(target, "macro")
+        registry.versions(target, "macro")
 
 
 def test_only_an_approved_version_serves(aws: Aws, target: Target) -> None:
-    arn = lifecycle.versions(target, "macro")[0].arn
+    arn = registry.versions(target, "macro")[0].arn
     aws.approve(arn, "Rejected")
     with pytest.raises(CommandError, match="version 2 is Rejected"):
-        lifecycle.rollback_version(target, "macro", 2)
+        registry.rollback_version(target, "macro", 2)
 
 
 # --- bellwether models -----------------------------------------------------------------------------------------------
@@ -168,7 +169,7 @@ def test_a_challenger_is_shown_with_its_share(
 
 def test_an_archived_version_says_so_and_may_serve_again(aws: Aws, target: Target) -> None:
     point(aws, pointer(2, None))
-    old = lifecycle.versions(target, "macro")[1]
+    old = registry.versions(target, "macro")[1]
     aws.client("sagemaker").update_model_package(
         ModelPackageArn=old.arn,
         ModelApprovalStatus="Approved",
@@ -176,7 +177,7 @@ def test_an_archived_version_says_so_and_may_serve_again(aws: Aws, target: Targe
     )
     view = inventory.view(target, "macro")
     assert [row.archived for row in view.versions] == [False, True]
-    assert lifecycle.rollback_version(target, "macro", 1).number == 1
+    assert registry.rollback_version(target, "macro", 1).number == 1
 
 
 def test_an_experiment_that_cannot_be_read_is_said(aws: Aws, target: Target) -> None:
@@ -189,5 +190,5 @@ def test_without_a_name_every_model_is_shown(aws: Aws, target: Target) -> None:
     for group in ("HousingPriceModels", "NewsSentimentModels"):
         aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
     assert [view.model for view in inventory.models(target, None)] == list(CATALOGUE)
-    with pytest.raises(CommandError, match="weather"):
+    with pytest.raises(NotFoundError, match="weather"):
         inventory.models(target, "weather")

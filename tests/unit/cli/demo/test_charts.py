@@ -3,7 +3,7 @@
 from datetime import date
 from pathlib import Path
 
-from cli.chart import BacktestPoint, draw_backtest
+from cli.demo.charts import BacktestPoint, draw_backtest
 
 
 def test_picture_is_drawn(tmp_path: Path) -> None:

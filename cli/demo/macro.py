@@ -1,38 +1,28 @@
-"""`bellwether demo`: the whole system, once through, on this machine."""
+"""The macro model: FRED files in, an approved model's prediction out."""
 
 import csv
 import io
-import json
-import os
 import tarfile
 import time
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Any
 
-import typer
-from rich.console import Console
 from rich.table import Table
 
+from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.models import EvaluationReport
-from cli import executions, lifecycle
-from cli.chart import BacktestPoint, draw_backtest
-from cli.demo_housing import begin_housing, run_housing
-from cli.demo_news import run_news
-from cli.lifecycle import Ingested
+from cli import deployments, executions, ingestion, predictions, registry, training
+from cli.demo.charts import BacktestPoint, draw_backtest
+from cli.ingestion import Ingested
 from cli.problems import CommandError
-from cli.target import Target, local_target
-from localcloud.control import Cloud
+from cli.target import Target
+from cli.terminal import console, done, spinner
 
-PACK_VARIABLE = "BELLWETHER_FRED_PACK"
-ROOT = Path(__file__).resolve().parents[1]
-SAMPLES = ROOT / "samples" / "fred"
 MODEL = "macro"
 CHART_HORIZON_MONTHS = 3
 WAIT_SECONDS = 900
-
-console = Console()
 
 
 @dataclass(frozen=True)
@@ -44,32 +34,6 @@ class Candidate:
     backtest: list[BacktestPoint]
 
 
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for report.json and the pictures.")] = ROOT / "build" / "demo",
-    trials: Annotated[int, typer.Option(min=1, max=500, help="Optuna trials.")] = 8,
-) -> None:
-    """Run the whole system on this machine: files to forecasts, versions that compete, drift, news to dispatch."""
-    started = time.monotonic()
-    packs = _packs()
-    out.mkdir(parents=True, exist_ok=True)
-    cloud = Cloud()
-    with console.status("Starting the embedded cloud") as status:
-        cloud.up(on_progress=lambda text: status.update(f"Embedded cloud: {text}"))
-    target = local_target(cloud)
-    _say(f"Embedded cloud is up, stack {target.stack} is deployed")
-    begun = begin_housing(target)
-    report = run_macro(target, packs, trials, out)
-    report["housing"] = run_housing(target, begun, out)
-    report["news"] = run_news(target, cloud, out)
-    report["seconds"] = round(time.monotonic() - started, 1)
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    pictures = ", ".join(_shown(path) for path in sorted((*out.glob("*.png"), *out.glob("*.html"))))
-    console.print(f"All of it in {report['seconds']:.0f} s. Pictures: {pictures}. Facts: {_shown(out / 'report.json')}")
-    console.print("The cloud keeps running; 'make down' stops it.")
-    if report["model"]["version"] is None and not os.environ.get(PACK_VARIABLE):
-        raise CommandError("The gate refused the candidate that the sample packs made; it should have let it through")
-
-
 def run_macro(target: Target, packs: list[Path], trials: int, out: Path) -> dict[str, Any]:
     """Take the packs to a served prediction, print what came of it, draw `forecast.png`; returns the facts.
 
@@ -79,8 +43,8 @@ def run_macro(target: Target, packs: list[Path], trials: int, out: Path) -> dict
     ingested = [_ingest_pack(target, pack) for pack in packs]
     candidate = _train(target, trials)
     outcome = None if candidate.version is None else _approve(target, candidate.version)
-    serves = bool(lifecycle.current(target, MODEL))
-    prediction = lifecycle.predict(target, MODEL, lifecycle.latest_figures(target)) if serves else None
+    serves = bool(registry.current(target, MODEL))
+    prediction = predictions.predict(target, MODEL, ingestion.latest_figures(target)) if serves else None
     draw_backtest(
         candidate.backtest,
         title=f"UNRATE {CHART_HORIZON_MONTHS} months ahead, as forecast at the time",
@@ -89,53 +53,35 @@ def run_macro(target: Target, packs: list[Path], trials: int, out: Path) -> dict
     report = _report(target, packs, ingested, candidate, outcome, prediction, seconds=time.monotonic() - started)
     console.print(_errors_table(candidate.evaluation), _facts_table(report))
     if prediction is not None:
-        console.print(lifecycle.prediction_table(prediction))
+        console.print(predictions.prediction_table(prediction))
     return report
 
 
-def _say(text: str) -> None:
-    console.print(f"[green]✓[/green] {text}", highlight=False)
-
-
-def _packs() -> list[Path]:
-    """The user's own pack, or the two sample vintages, oldest first."""
-    own = os.environ.get(PACK_VARIABLE)
-    if not own:
-        return sorted(path for path in SAMPLES.iterdir() if path.is_dir())
-    folder = Path(own).expanduser()
-    if not folder.is_dir():
-        raise CommandError(f"{PACK_VARIABLE}={own} is not a folder")
-    lifecycle.csv_files([folder])
-    return [folder]
-
-
 def _ingest_pack(target: Target, pack: Path) -> Ingested:
-    files = lifecycle.csv_files([pack])
+    files = ingestion.csv_files([pack])
     with console.status(f"Ingesting {len(files)} files of {pack.name}"):
-        result = lifecycle.ingest_pack(target, files)
+        result = ingestion.ingest_pack(target, files)
     counts = f"{result.files} files, {result.new_vintages} new vintages, {len(result.findings)} findings in quarantine"
-    _say(f"Pack {pack.name}: {counts}")
+    done(f"Pack {pack.name}: {counts}")
     if result.findings:
-        console.print(lifecycle.findings_table(result.findings))
-    if remarks := lifecycle.dataset_remarks(result.dataset):
-        console.print(remarks, highlight=False, style="dim")
+        console.print(ingestion.findings_table(result.findings))
+    if remarks := ingestion.dataset_remarks(result.dataset):
+        console.print(remarks, style="dim")
     return result
 
 
 def _train(target: Target, trials: int) -> Candidate:
-    arn = lifecycle.start_training(target, MODEL, {"trials": str(trials)})
-    with console.status(f"Training {MODEL}") as status:
-        output = executions.follow(
-            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Training {MODEL}: {name}")
-        )
-    if output.get("outcome") == lifecycle.ALREADY_RUNNING:
-        raise CommandError(lifecycle.training_message(output))
+    arn = training.start(target, MODEL, {"trials": str(trials)})
+    with spinner(f"Training {MODEL}") as on_state:
+        output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
+    if output.get("outcome") == training.ALREADY_RUNNING:
+        raise CommandError(training.outcome_text(output))
     version: int | None = output.get("version")
     if version is None:
         console.print("[yellow]✗[/yellow] Trained, and refused by the gate: nothing is deployed")
     else:
-        _say(f"Trained, through the gate, registered as version {version}: PendingManualApproval")
-    console.print(lifecycle.training_message(output), highlight=False, style="dim")
+        done(f"Trained, through the gate, registered as version {version}: PendingManualApproval")
+    console.print(training.outcome_text(output), style="dim")
     evaluation, backtest = _job_output(target, output["job_name"])
     return Candidate(version=version, evaluation=evaluation, backtest=backtest)
 
@@ -171,15 +117,10 @@ def _point(row: dict[str, str]) -> BacktestPoint:
 
 
 def _approve(target: Target, number: int) -> str:
-    known = lifecycle.deployments(target)
-    lifecycle.approve(target, lifecycle.pending_version(target, MODEL, number))
-    _say(f"Approved version {number}")
-    with console.status("Deploying") as status:
-        arn = lifecycle.next_deployment(target, known, name=lifecycle.approval_of(MODEL, number))
-        output = executions.follow(
-            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"Deploying: {name}")
-        )
-    _say(f"Deployed: smoke test passed, version {number} is current")
+    version = registry.numbered_version(target, MODEL, number)
+    with spinner(f"Deploying version {number}") as on_state:
+        output = deployments.approve_and_wait(target, MODEL, version, timeout_seconds=WAIT_SECONDS, on_state=on_state)
+    done(f"Approved and deployed: smoke test passed, version {number} is current")
     return str(output["outcome"])
 
 
@@ -193,7 +134,7 @@ def _report(
     *,
     seconds: float,
 ) -> dict[str, Any]:
-    spec = lifecycle.spec_of(MODEL)
+    spec = model_spec(MODEL)
     return {
         "packs": [
             {
@@ -255,7 +196,7 @@ def _facts_table(report: dict[str, Any]) -> Table:
             f"{pack['files']} files, {pack['new_vintages']} new vintages, {len(pack['findings'])} findings",
         )
     dataset, model, endpoint = report["dataset"], report["model"], report["endpoint"]
-    table.add_row("merged data", lifecycle.dataset_line(dataset))
+    table.add_row("merged data", ingestion.dataset_line(dataset))
     table.add_row("model", _model_line(model))
     if endpoint is None:
         table.add_row("endpoint", "none: no version serves")
@@ -268,7 +209,3 @@ def _model_line(model: dict[str, Any]) -> str:
     if model["version"] is None:
         return f"refused by the gate, not registered in {model['group']}"
     return f"{model['group']} version {model['version']}, {model['status']}, {model['deployment']}"
-
-
-def _shown(path: Path) -> str:
-    return os.path.relpath(path)

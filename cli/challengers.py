@@ -7,9 +7,10 @@ from uuid import uuid4
 
 from rich.table import Table
 
+from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import APPROVED_FOR, EXPERIMENT, Action, Approval
 from bellwether.models.domain.experiment import Decider, Mode
-from cli import executions, lifecycle
+from cli import executions, registry
 from cli.problems import CommandError
 from cli.target import Target
 
@@ -18,7 +19,7 @@ MACHINE = "DeployModelStateMachineArn"
 
 
 def start(
-    target: Target, model: str, version: lifecycle.Version, *, mode: Mode, share: float, decider: Decider, days: float
+    target: Target, model: str, version: registry.Version, *, mode: Mode, share: float, decider: Decider, days: float
 ) -> str:
     """Start the process that brings a challenger into service; returns the execution's ARN."""
     if mode is Mode.SPLIT and version.status != Approval.APPROVED:
@@ -36,7 +37,7 @@ def start(
             "action": Action.CHALLENGE.value,
             "version": version.number,
             "model_package_arn": version.arn,
-            "actor": lifecycle.caller(target),
+            "actor": target.caller,
             "event_id": experiment_id,
             "challenge": {
                 "experiment_id": experiment_id,
@@ -53,7 +54,7 @@ def promote(target: Target, ruling: dict[str, Any]) -> str:
     """Deploy the challenger, which ends its experiment; returns the execution's ARN."""
     experiment = ruling["standing"]["experiment"]
     model, number = experiment["model"], experiment["challenger_version"]
-    version = lifecycle.numbered_version(target, model, number)
+    version = registry.numbered_version(target, model, number)
     if version.status != Approval.APPROVED:
         raise CommandError(
             f"{model} version {number} is {version.status}; "
@@ -69,7 +70,7 @@ def promote(target: Target, ruling: dict[str, Any]) -> str:
             "version": number,
             "model_package_arn": version.arn,
             "promote": True,
-            "actor": lifecycle.caller(target),
+            "actor": target.caller,
             "event_id": f"promote-{time.time_ns()}",
         },
     )
@@ -79,11 +80,11 @@ def stop(target: Target, model: str, ruling: dict[str, Any] | None, reason: str)
     """Take a challenger out of service, or what is left of one; returns the execution's ARN."""
     experiment = ruling["standing"]["experiment"] if ruling else None
     order = {
-        "model": lifecycle.spec_of(model).name,
+        "model": model_spec(model).name,
         "action": Action.STOP_CHALLENGE.value,
         "version": experiment["challenger_version"] if experiment else "unknown",
         "reason": reason,
-        "actor": lifecycle.caller(target),
+        "actor": target.caller,
         "event_id": f"stop-{time.time_ns()}",
     }
     if experiment:
@@ -91,19 +92,19 @@ def stop(target: Target, model: str, ruling: dict[str, Any] | None, reason: str)
     return executions.start(target, target.output(MACHINE), order)
 
 
-def approve_for_experiment(target: Target, version: lifecycle.Version) -> None:
+def approve_for_experiment(target: Target, version: registry.Version) -> None:
     """Approve a version without deploying it: it may answer its share of the callers, and be promoted."""
     target.client("sagemaker").update_model_package(
         ModelPackageArn=version.arn,
         ModelApprovalStatus=Approval.APPROVED.value,
-        ApprovalDescription=f"approved for an experiment by {lifecycle.caller(target)}"[:1024],
+        ApprovalDescription=f"approved for an experiment by {target.caller}"[:1024],
         CustomerMetadataProperties=version.metadata | {APPROVED_FOR: EXPERIMENT},
     )
 
 
 def look(target: Target, model: str) -> list[dict[str, Any]]:
     """How a model's experiment and probation stand, judged now; nothing is recorded or started."""
-    answer = target.invoke(target.output(FUNCTION), {"models": [lifecycle.spec_of(model).name], "act": False})
+    answer = target.invoke(target.output(FUNCTION), {"models": [model_spec(model).name], "act": False})
     return list(answer["rulings"])
 
 

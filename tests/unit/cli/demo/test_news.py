@@ -9,8 +9,8 @@ import pytest
 
 from bellwether.shared.domain.decisions import Gate
 from bellwether.trading.domain.signals import INTRADAY
-from cli.demo_news import by_story, feed_state, fill, ticker_to_draw
-from cli.news_chart import TickerFacts, draw_ticker, moving_average
+from cli.demo.charts import TickerFacts, draw_ticker, moving_average
+from cli.demo.news import by_story, feed_state, fill, ticker_to_draw
 from cli.news_facts import FeedFact, PriceFact, RecommendationFact, StoryFact
 
 NOON = datetime(2026, 3, 12, 16, tzinfo=UTC)

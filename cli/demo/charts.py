@@ -1,8 +1,8 @@
-"""A picture of one ticker: what was said of it, and what its price did."""
+"""Charts of the demonstration: forecasts of the backtest; price and news of one ticker."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from bellwether.trading.domain.signals import SignalRule, Story, sentiment_at
@@ -13,6 +13,17 @@ _STEP = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
+class BacktestPoint:
+    """One forecast of the backtest, in the target's unit, with its 80% interval and what came true."""
+
+    target_month: date
+    actual: float
+    prediction: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
 class TickerFacts:
     """All that is drawn, oldest first."""
 
@@ -20,6 +31,33 @@ class TickerFacts:
     prices: Sequence[PriceFact]
     stories: Sequence[StoryFact]
     recommendations: Sequence[RecommendationFact]
+
+
+def draw_backtest(points: list[BacktestPoint], *, title: str, path: Path, unit: str = "percent") -> Path:
+    """Draw forecast against actual with the interval as a band; returns the PNG's path."""
+    from matplotlib.figure import Figure  # a second to import, which other commands need not wait for
+
+    months = [point.target_month for point in points]
+    figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    axes.fill_between(
+        months,  # type: ignore[arg-type]  # matplotlib converts dates
+        [point.lower for point in points],
+        [point.upper for point in points],
+        color="#4c78a8",
+        alpha=0.2,
+        linewidth=0,
+        label="80% interval",
+    )
+    axes.plot(months, [point.prediction for point in points], color="#4c78a8", linewidth=1.4, label="forecast")  # type: ignore[arg-type]
+    axes.plot(months, [point.actual for point in points], color="#222222", linewidth=1.2, label="actual")  # type: ignore[arg-type]
+    axes.set_title(title, loc="left")
+    axes.set_ylabel(unit)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, ncols=3)
+    figure.savefig(path)
+    return path
 
 
 def draw_ticker(facts: TickerFacts, rule: SignalRule, path: Path) -> Path:

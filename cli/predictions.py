@@ -1,16 +1,21 @@
 """What `bellwether predict` asks a model, and how its answer is shown."""
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from cli import lifecycle
+from bellwether.models.domain.catalogue import model_spec
+from cli import registry
 from cli.problems import CommandError
 from cli.target import Target
 
+UNAVAILABLE = frozenset({429, 503})  # the API, or a serverless endpoint that is starting, is at its limit
+RETRY_ATTEMPTS = 6
+RETRY_SECONDS = 5.0  # what the API sends as Retry-After
 NOT_SHOWN = frozenset({"model", "model_version", "unit", "request_id", "variant"})
 
 
@@ -19,7 +24,7 @@ def question(target: Target, model: str, pairs: Iterable[str], file: Path | None
 
     `own` are further keys of the model, None for one that nobody has set.
     """
-    figures = lifecycle.parse_figures(pairs)
+    figures = parse_pairs(pairs)
     if file is not None:
         body = _of_file(file)
         if figures:
@@ -34,10 +39,10 @@ def question(target: Target, model: str, pairs: Iterable[str], file: Path | None
 
 def golden_request(target: Target, model: str) -> dict[str, Any]:
     """The request that is kept with the version in service, as the API takes it; empty while there is none."""
-    pointer = lifecycle.current(target, model)
+    pointer = registry.current(target, model)
     if not pointer:
         return {}
-    key = f"models/{lifecycle.spec_of(model).name}/golden/{pointer['bundle_sha256']}.json"
+    key = f"models/{model_spec(model).name}/golden/{pointer['bundle_sha256']}.json"
     s3 = target.client("s3")
     try:
         found = s3.get_object(Bucket=target.output("DataBucketName"), Key=key)
@@ -82,7 +87,7 @@ def _typed(value: str, known: Any) -> Any:
 def answer_table(answer: Mapping[str, Any]) -> Table:
     """One row a horizon for forecasts, one a line for many answers, one a fact for everything else."""
     if "predictions" in answer:
-        return lifecycle.prediction_table(dict(answer))
+        return prediction_table(dict(answer))
     title = f"{answer['model']} ({answer.get('model_version', 'several versions')})"
     many = [each for each in answer.get("results", ()) if isinstance(each, Mapping)]
     if many:
@@ -109,3 +114,62 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_text, value)) or "none"
     return "" if value is None else str(value)
+
+
+def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
+    """`NAME=VALUE` pairs as a mapping; the endpoint judges the values."""
+    figures: dict[str, str] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not (name and sign and value):
+            raise CommandError(f"a figure is NAME=VALUE, such as bedrooms=3; not {pair!r}")
+        figures[name] = value
+    return figures
+
+
+def predict(
+    target: Target, model: str, figures: dict[str, str], *, month: str | None = None, horizon_months: int | None = None
+) -> dict[str, Any]:
+    """Ask a model about one row of figures."""
+    own = {"month": month, "horizon_months": horizon_months}
+    return ask(target, model, {"data": figures, **{name: value for name, value in own.items() if value is not None}})
+
+
+def ask(target: Target, model: str, body: dict[str, Any]) -> dict[str, Any]:
+    """POST to the stack's API; a refusal becomes a CommandError with the field and the reason."""
+    url = f"{target.api_base}/predict/{model}"
+    for _ in range(RETRY_ATTEMPTS):
+        status, answer = target.post(url, body)
+        if status not in UNAVAILABLE:
+            break
+        time.sleep(RETRY_SECONDS)
+    if status != 200:
+        raise CommandError(
+            f"{status}: {answer.get('field') or answer.get('error', 'refused')}: {answer.get('message', answer)}"
+        )
+    return answer
+
+
+def prediction_table(answer: dict[str, Any]) -> Table:
+    """One row a horizon, and the chance of a recession where the model gives one."""
+    caption = "\n".join([f"unit: {answer['unit']}", *_recession_lines(answer)])
+    table = Table(title=f"{answer['model']} ({answer['model_version']})", caption=caption)
+    for column in ("months ahead", "prediction", "interval"):
+        table.add_column(column, justify="right")
+    for row in answer["predictions"]:
+        interval = row["interval"]
+        table.add_row(
+            str(row["horizon_months"]),
+            f"{row['prediction']:.2f}",
+            f"{interval['lower']:.2f} … {interval['upper']:.2f} ({interval['level']:.0%})",
+        )
+    return table
+
+
+def _recession_lines(answer: dict[str, Any]) -> list[str]:
+    if found := answer.get("recession"):
+        ahead, baseline = found["within_months"], found["baseline_probability"]
+        return [
+            f"recession within {ahead} months: {found['probability']:.0%} (the term spread alone says {baseline:.0%})"
+        ]
+    return [f"no chance of a recession: {reason}"] if (reason := answer.get("recession_left_out")) else []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cli import questions
+from cli import predictions
 from cli.problems import CommandError
 from cli.target import Target
 
@@ -17,11 +17,11 @@ GOLDEN = {"data": {"sqft_living": 1180, "zipcode": "98178", "lat": 47.5}, "as_of
 
 @pytest.fixture(autouse=True)
 def golden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions, "golden_request", lambda *_: GOLDEN)
+    monkeypatch.setattr(predictions, "golden_request", lambda *_: GOLDEN)
 
 
 def ask(*pairs: str, file: Path | None = None, **own: Any) -> dict[str, Any]:
-    return questions.question(TARGET, "housing", pairs, file, **own)
+    return predictions.question(TARGET, "housing", pairs, file, **own)
 
 
 def test_without_figures_the_model_is_asked_what_it_was_tested_with() -> None:
@@ -37,9 +37,9 @@ def test_pairs_become_what_the_model_knows_them_as() -> None:
 
 def test_a_text_stays_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given the golden request of a model that classifies, as its endpoint takes it
-    golden = questions.as_the_api_takes_it({"instances": [{"id": "golden-0", "text": "Profit rises"}]})
+    golden = predictions.as_the_api_takes_it({"instances": [{"id": "golden-0", "text": "Profit rises"}]})
     assert golden == {"instances": [{"data": {"text": "Profit rises"}}]}
-    monkeypatch.setattr(questions, "golden_request", lambda *_: golden)
+    monkeypatch.setattr(predictions, "golden_request", lambda *_: golden)
     # When it is asked about a text that looks like a number; Then as a text
     assert ask("text=2008", entity_id="story 7") == {"data": {"text": "2008"}, "entity_id": "story 7"}
 
@@ -102,6 +102,6 @@ VALUED = {"prediction": 512_345.678, "unit": "USD", "interval": INTERVAL, "fille
 def test_every_kind_of_answer_is_shown(answer: dict[str, Any], lines: list[str]) -> None:
     console = Console(width=120, record=True, file=None, quiet=False)
     with console.capture() as captured:
-        console.print(questions.answer_table(answer))
+        console.print(predictions.answer_table(answer))
     for line in lines:
         assert line in captured.get()

@@ -10,18 +10,18 @@ from itertools import batched
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from bellwether.datasets.domain.sales_layouts import AMES
-from bellwether.models.domain.catalogue import ValuationSpec
+from bellwether.models.domain.catalogue import ValuationSpec, model_spec
 from bellwether.models.domain.experiment import Decider, Mode
-from cli import executions, lifecycle, monitor, sales, trials
+from cli import challengers, deployments, executions, monitor, predictions, registry, sales, training
 from cli.problems import CommandError
 from cli.target import Target
+from cli.terminal import console, done, spinner
 
 MODEL = "housing"
-SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "housing"
+SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "housing"
 FIRST_YEARS, MORE_YEARS, ASKED_YEAR = ("2006", "2007", "2008"), ("2009",), "2010"
 HASTY, THOROUGH = {"trials": "1", "rounds": "5"}, {"trials": "2", "rounds": "200"}
 ROWS_A_REQUEST = 100
@@ -30,7 +30,6 @@ WAIT_SECONDS = 300
 NUMBERS = frozenset(column.name for column in AMES.columns if column.role in {"number", "latitude", "longitude"})
 NOT_ASKED = frozenset({"id", "month", "price"})
 
-console = Console()
 Row = Mapping[str, str]
 
 
@@ -68,11 +67,11 @@ class Begun:
 def begin_housing(target: Target) -> Begun:
     """Bring sales in and start two trainings, which run while something else is looked at."""
     ingest(target, FIRST_YEARS, start_over=True)
-    hasty = lifecycle.start_training(target, MODEL, HASTY)
+    hasty = training.start(target, MODEL, HASTY)
     with console.status(f"Freezing the sales of {FIRST_YEARS[0]} to {FIRST_YEARS[-1]}"):
         executions.await_state(target, hasty, "Train", timeout_seconds=WAIT_SECONDS)
     ingest(target, MORE_YEARS)
-    return Begun(hasty, lifecycle.start_training(target, MODEL, THOROUGH))
+    return Begun(hasty, training.start(target, MODEL, THOROUGH))
 
 
 def run_housing(target: Target, begun: Begun, out: Path) -> dict[str, Any]:
@@ -86,7 +85,7 @@ def run_housing(target: Target, begun: Begun, out: Path) -> dict[str, Any]:
     deploy(target, first)
     second = train(target, begun.thorough)
     wins = compete(target, second, houses, decider=Decider.PERSON)
-    trials.draw_path(wins.ruling, out / "experiment.png")
+    challengers.draw_path(wins.ruling, out / "experiment.png")
     deploy(target, second)
     loses = compete(target, first, houses, decider=Decider.AUTO)
     ingest(target, (ASKED_YEAR,))
@@ -111,7 +110,7 @@ def ingest(target: Target, years: Iterable[str], *, start_over: bool = False) ->
     files = [SAMPLES / f"ames-{year}.csv" for year in years]
     with console.status(f"Ingesting sales of {', '.join(years)}"):
         result = sales.ingest_files(target, _spec(), files, start_over=start_over)
-    _say(f"Sales: {sales.dataset_line(result.dataset)}")
+    done(f"Sales: {sales.dataset_line(result.dataset)}")
 
 
 def train(target: Target, arn: str) -> int:
@@ -121,32 +120,31 @@ def train(target: Target, arn: str) -> int:
 
 def deploy(target: Target, number: int) -> None:
     """Approve a version as a person would, and wait until it serves."""
-    known = lifecycle.deployments(target)
-    lifecycle.approve(target, lifecycle.numbered_version(target, MODEL, number))
-    arn = lifecycle.next_deployment(target, known, name=lifecycle.approval_of(MODEL, number))
-    _follow(target, arn, f"Deploying version {number}")
-    _say(f"Approved and deployed: version {number} is current")
+    version = registry.numbered_version(target, MODEL, number)
+    with spinner(f"Deploying version {number}") as on_state:
+        deployments.approve_and_wait(target, MODEL, version, timeout_seconds=WAIT_SECONDS, on_state=on_state)
+    done(f"Approved and deployed: version {number} is current")
 
 
 def compete(target: Target, number: int, houses: list[Row], *, decider: Decider) -> Contest:
     """Shadow the version in service with another, ask about houses, let their prices come true, hear the verdict."""
-    champion = int(lifecycle.current(target, MODEL)["version"])
-    version = lifecycle.numbered_version(target, MODEL, number)
-    arn = trials.start(target, MODEL, version, mode=Mode.SHADOW, share=1.0, decider=decider, days=1.0)
+    champion = int(registry.current(target, MODEL)["version"])
+    version = registry.numbered_version(target, MODEL, number)
+    arn = challengers.start(target, MODEL, version, mode=Mode.SHADOW, share=1.0, decider=decider, days=1.0)
     _follow(target, arn, f"Version {number} beside version {champion}")
     with console.status(f"Asking about {len(houses)} houses of {ASKED_YEAR}"):
         ask(target, houses)
         bring_truths_in(target, houses)
         ruling = _ruled(target, len(houses))
     won = ruling["standing"]["improvement"] > 0
-    _say(f"Version {number} beside version {champion}: {ruling['step'].replace('_', ' ')}, {ruling['reason']}")
+    done(f"Version {number} beside version {champion}: {ruling['step'].replace('_', ' ')}, {ruling['reason']}")
     return Contest(number, champion, won, ruling)
 
 
 def ask(target: Target, houses: list[Row], change: Callable[[str, float], float] = lambda _name, value: value) -> None:
     """Ask the API about houses, many a request; `change` makes other houses of them."""
     for some in batched(houses, ROWS_A_REQUEST, strict=False):
-        lifecycle.ask(target, MODEL, {"instances": [question(house, change) for house in some]})
+        predictions.ask(target, MODEL, {"instances": [question(house, change) for house in some]})
 
 
 def bring_truths_in(target: Target, houses: list[Row]) -> None:
@@ -173,7 +171,7 @@ def drift(target: Target, houses: list[Row], out: Path) -> dict[str, Any]:
     if looked.report is None or not look["found"]:
         raise CommandError(f"The monitor found nothing, where it should have: {look['message']}")
     drifted = [each.name for each in looked.report.drift.columns if each.state.value == "drifted"]
-    _say(f"Monitor: {len(drifted)} of {len(looked.report.drift.columns)} columns have drifted: {', '.join(drifted)}")
+    done(f"Monitor: {len(drifted)} of {len(looked.report.drift.columns)} columns have drifted: {', '.join(drifted)}")
     return dict(look) | {"execution": arn.rsplit(":", 1)[-1]}
 
 
@@ -188,7 +186,7 @@ def train_for(target: Target, look: Mapping[str, Any]) -> int:
 
 
 def _spec() -> ValuationSpec:
-    spec = lifecycle.spec_of(MODEL)
+    spec = model_spec(MODEL)
     if not isinstance(spec, ValuationSpec):
         raise CommandError(f"{MODEL} is no model that values things")
     return spec
@@ -209,27 +207,26 @@ def question(house: Row, change: Callable[[str, float], float] = lambda _name, v
 
 
 def _follow(target: Target, arn: str, title: str) -> dict[str, Any]:
-    with console.status(title) as status:
-        return executions.follow(
-            target, arn, timeout_seconds=WAIT_SECONDS, on_state=lambda name: status.update(f"{title}: {name}")
-        )
+    with spinner(title) as on_state:
+        return executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
 
 
 def _registered(output: Mapping[str, Any]) -> int:
     version = output.get("version")
     if version is None:
         raise CommandError(f"No version of {MODEL} came of a training:\n{output.get('message', json.dumps(output))}")
-    _say(f"Trained, through the gate, registered as version {version}: PendingManualApproval")
+    done(f"Trained, through the gate, registered as version {version}: PendingManualApproval")
     return int(version)
 
 
 def _ruled(target: Target, pairs: int) -> dict[str, Any]:
     """The judge's ruling once it has seen all pairs, acted upon."""
     _await(
-        lambda: trials.running(target, MODEL)["standing"]["pairs"] >= pairs, f"Fewer than {pairs} pairs came together"
+        lambda: challengers.running(target, MODEL)["standing"]["pairs"] >= pairs,
+        f"Fewer than {pairs} pairs came together",
     )
-    answer = target.invoke(target.output(trials.FUNCTION), {"models": [MODEL]})
-    ruling = trials.experiment_of(answer["rulings"])
+    answer = target.invoke(target.output(challengers.FUNCTION), {"models": [MODEL]})
+    ruling = challengers.experiment_of(answer["rulings"])
     if ruling is None:
         raise CommandError(f"The judge said nothing about {MODEL}")
     if ruling["execution_arn"] is not None:
@@ -252,10 +249,6 @@ def _await(condition: Callable[[], bool], otherwise: str) -> None:
         if time.monotonic() > deadline:
             raise CommandError(f"{otherwise} after {WAIT_SECONDS} s (RUNBOOK, Captures refused)")
         time.sleep(0.5)
-
-
-def _say(text: str) -> None:
-    console.print(f"[green]✓[/green] {text}", highlight=False)
 
 
 def _table(report: dict[str, Any]) -> Table:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bellwether.models.domain.models import EvaluationReport
-from cli import demo, lifecycle
+from cli import ingestion, predictions, registry, training
+from cli.demo import macro
 from cli.target import Target
 from tests.builders import evaluation
 
@@ -17,19 +18,19 @@ TARGET = Target(where="test", stack="bellwether-local", client=lambda service: N
 def refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pack that comes in, and a candidate made of it that the gate refuses."""
     dataset = {"first_month": "1990-01", "last_month": "2020-01", "series": 1, "vintages": 1, "rows": 361}
-    ingested = lifecycle.Ingested(files=1, new_vintages=1, findings=[], dataset=dataset)
+    ingested = ingestion.Ingested(files=1, new_vintages=1, findings=[], dataset=dataset)
     report = EvaluationReport.model_validate(evaluation("a" * 64))
-    monkeypatch.setattr(demo, "_ingest_pack", lambda *_: ingested)
-    monkeypatch.setattr(demo, "_job_output", lambda *_: (report, []))
-    monkeypatch.setattr(demo, "draw_backtest", lambda *_, **__: None)
-    monkeypatch.setattr(lifecycle, "start_training", lambda *_: "arn")
+    monkeypatch.setattr(macro, "_ingest_pack", lambda *_: ingested)
+    monkeypatch.setattr(macro, "_job_output", lambda *_: (report, []))
+    monkeypatch.setattr(macro, "draw_backtest", lambda *_, **__: None)
+    monkeypatch.setattr(training, "start", lambda *_: "arn")
     output = {"outcome": "refused", "job_name": "macro-1", "message": "The macro candidate is refused."}
     monkeypatch.setattr("cli.executions.follow", lambda *_, **__: output)
-    monkeypatch.setattr(demo, "_endpoint", lambda *_: {"name": "E", "status": "InService", "config": "macro-v1"})
+    monkeypatch.setattr(macro, "_endpoint", lambda *_: {"name": "E", "status": "InService", "config": "macro-v1"})
 
 
 def run(tmp_path: Path) -> dict[str, Any]:
-    return demo.run_macro(TARGET, [tmp_path], 1, tmp_path)
+    return macro.run_macro(TARGET, [tmp_path], 1, tmp_path)
 
 
 @pytest.mark.usefixtures("refused")
@@ -37,7 +38,7 @@ def test_a_refused_candidate_ends_in_a_report(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given a stack in which nothing serves yet
-    monkeypatch.setattr(lifecycle, "current", lambda *_: {})
+    monkeypatch.setattr(registry, "current", lambda *_: {})
     # When the demo runs, then it tells errors and reasons, and that nothing was deployed
     report = run(tmp_path)
     assert report["model"]["version"] is None
@@ -52,10 +53,10 @@ def test_a_refused_candidate_ends_in_a_report(
 @pytest.mark.usefixtures("refused")
 def test_what_served_before_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # Given a version that serves from an earlier run
-    monkeypatch.setattr(lifecycle, "current", lambda *_: {"version": 1})
-    monkeypatch.setattr(lifecycle, "latest_figures", lambda *_: {"UNRATE": "4.9"})
+    monkeypatch.setattr(registry, "current", lambda *_: {"version": 1})
+    monkeypatch.setattr(ingestion, "latest_figures", lambda *_: {"UNRATE": "4.9"})
     answer = {"model": "macro", "model_version": "macro-1", "unit": "percent", "predictions": []}
-    monkeypatch.setattr(lifecycle, "predict", lambda *_: answer)
+    monkeypatch.setattr(predictions, "predict", lambda *_: answer)
     # When the demo runs, then it is that version that predicts
     report = run(tmp_path)
     assert report["model"]["status"] == "Refused"

@@ -4,7 +4,7 @@ import json
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from rich.console import Console
 from rich.table import Table
 
-from bellwether.models.domain.catalogue import ClassifierSpec
+from bellwether.models.domain.catalogue import ClassifierSpec, model_spec
 from bellwether.trading.domain.signals import INTRADAY
-from cli import bundles, executions, lifecycle
-from cli.news_chart import TickerFacts, draw_ticker
+from cli import bundles, deployments, executions, registry, training
+from cli.demo.charts import TickerFacts, draw_ticker
 from cli.news_facts import FeedFact, NewsFacts, RecommendationFact, StoryFact
 from cli.problems import CommandError
 from cli.target import Target
+from cli.terminal import Report, console, done
 from jobs.sentiment.pack import pack_lexicon
 from localcloud.control import Cloud
 
@@ -29,8 +29,6 @@ MODEL = "sentiment"
 WAIT_SECONDS = 300
 STORIES_SHOWN = 12
 OLD = timedelta(hours=20)  # what an earlier demo left counts no more
-
-console = Console()
 
 
 @dataclass(frozen=True)
@@ -58,39 +56,39 @@ def run_news(target: Target, cloud: Cloud, out: Path) -> dict[str, Any]:
     facts = NewsFacts(endpoints.postgres.dsn)
     replay = prepare_replay(endpoints.replay_url, facts)
     configure(target, replay)
-    _say(
+    done(
         f"{len(replay.feeds)} feeds and {len(replay.tickers)} tickers configured: one feed is broken, one never answers"
     )
 
     with ThreadPoolExecutor(max_workers=1) as pool, console.status("Reading feeds") as status:
-        ingesting = pool.submit(run_machine, target, "IngestNewsStateMachineArn")
+        ingesting = pool.submit(run, target, "IngestNewsStateMachineArn")
         version = serve_sentiment(target, status.update)
-        _say(f"Sentiment model: version {version} through the gate, approved, in service")
-        telemetry = run_machine(target, "RefreshTelemetryStateMachineArn", status.update)
-        _say(f"Bars: {telemetry.get('stored', 0)} new, {telemetry.get('revised', 0)} corrected")
+        done(f"Sentiment model: version {version} through the gate, approved, in service")
+        telemetry = run(target, "RefreshTelemetryStateMachineArn", status.update)
+        done(f"Bars: {telemetry.get('stored', 0)} new, {telemetry.get('revised', 0)} corrected")
         forget_last_question(endpoints.postgres.dsn)
-        asked_again = run_machine(target, "RefreshTelemetryStateMachineArn", status.update)
-        _say(
+        asked_again = run(target, "RefreshTelemetryStateMachineArn", status.update)
+        done(
             "Bars asked for again, as in five minutes: "
             f"{asked_again.get('late', 0)} came late, {asked_again.get('revised', 0)} corrected"
         )
         status.update("Waiting for the feed that never answers")
         ingested = ingesting.result()
-    _say(f"Feeds: {ingested.get('stored', 0)} new stories, {ingested.get('known', 0)} known")
+    done(f"Feeds: {ingested.get('stored', 0)} new stories, {ingested.get('known', 0)} known")
     with console.status("Classifying") as status:
-        classified = run_machine(target, "ClassifyNewsStateMachineArn", status.update)
-        _say(f"Stories: {classified.get('stored', 0)} classified ({classified.get('outcome', 'nothing_waits')})")
+        classified = run(target, "ClassifyNewsStateMachineArn", status.update)
+        done(f"Stories: {classified.get('stored', 0)} classified ({classified.get('outcome', 'nothing_waits')})")
         status.update("Applying the signal rule")
         signals = target.invoke(target.output("MakeRecommendationsFunctionName"), {})
-        _say(f"Signals: {signals['made']} recommendations of {signals['considered']} tickers in the news")
+        done(f"Signals: {signals['made']} recommendations of {signals['considered']} tickers in the news")
         status.update("Dispatching")
-        dispatched = run_machine(target, "DispatchRecommendationsStateMachineArn", status.update)
+        dispatched = run(target, "DispatchRecommendationsStateMachineArn", status.update)
         status.update("Watching")
-        watched = run_machine(target, "WatchStateMachineArn", status.update)
+        watched = run(target, "WatchStateMachineArn", status.update)
     fresh = [each for each in facts.recommendations() if each.made_at >= began]
     filled, refused = sum(each.execution == "FILLED" for each in fresh), sum(each.status == "REFUSED" for each in fresh)
-    _say(f"Dispatch: {filled} filled by the dry-run broker, {refused} refused by the gates")
-    _say(f"Watchdog: {watched.get('open', 0)} open incidents")
+    done(f"Dispatch: {filled} filled by the dry-run broker, {refused} refused by the gates")
+    done(f"Watchdog: {watched.get('open', 0)} open incidents")
     report = _report(facts, replay, out)
     report["runs"] = {
         "ingest": ingested,
@@ -151,27 +149,12 @@ def configure(target: Target, replay: ReplayTold) -> None:
 # --- steps ----------------------------------------------------------------------------------------------------------
 
 
-def run_machine(
-    target: Target, output: str, on_state: Callable[[str], None] = lambda _: None, payload: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """Run a state machine to its end and return its output; an Express one tells no states on its way."""
-    arn = target.output(output)
-    states = target.client("stepfunctions")
-    if states.describe_state_machine(stateMachineArn=arn)["type"] != "EXPRESS":
-        return executions.follow(
-            target, executions.start(target, arn, payload or {}), timeout_seconds=WAIT_SECONDS, on_state=on_state
-        )
-    execution = states.start_sync_execution(stateMachineArn=arn, input=json.dumps(payload or {}))
-    if execution["status"] != executions.SUCCEEDED:
-        raise CommandError(
-            f"{arn.rsplit(':', 1)[-1]} ended {execution['status']}: "
-            f"{execution.get('error', 'no error')}: {execution.get('cause', '')}"
-        )
-    result: dict[str, Any] = json.loads(execution.get("output") or "{}")
-    return result
+def run(target: Target, output: str, on_state: Report = lambda _: None) -> dict[str, Any]:
+    """Run the state machine that an output of the stack names."""
+    return executions.run(target, target.output(output), timeout_seconds=WAIT_SECONDS, on_state=on_state)
 
 
-def serve_sentiment(target: Target, on_state: Callable[[str], None] = lambda _: None) -> int:
+def serve_sentiment(target: Target, on_state: Report = lambda _: None) -> int:
     """Register the embedded sentiment model, approve it and wait for its deployment; returns its version.
 
     Nothing happens when that very bundle serves already.
@@ -180,22 +163,21 @@ def serve_sentiment(target: Target, on_state: Callable[[str], None] = lambda _: 
         return serve_bundle(target, bundles.delivery(pack_lexicon(Path(scratch)).archive), on_state)
 
 
-def serve_bundle(target: Target, packed: bundles.Delivery, on_state: Callable[[str], None] = lambda _: None) -> int:
+def serve_bundle(target: Target, packed: bundles.Delivery, on_state: Report = lambda _: None) -> int:
     """The same for any bundle of a sentiment model."""
-    spec = lifecycle.spec_of(MODEL)
+    spec = model_spec(MODEL)
     if not isinstance(spec, ClassifierSpec):
         raise CommandError(f"{MODEL} is no classifier")
-    current = lifecycle.current(target, MODEL)
+    current = registry.current(target, MODEL)
     if current.get("bundle_sha256") == packed.bundle_sha256:
         return int(current["version"])
     arn = bundles.register(target, spec, packed)
     output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
-    if output.get("outcome") != lifecycle.REGISTERED:
-        raise CommandError(f"The gate did not let the sentiment model through:\n{lifecycle.training_message(output)}")
-    known = lifecycle.deployments(target)
-    lifecycle.approve(target, lifecycle.pending_version(target, MODEL, output["version"]))
-    executions.follow(target, lifecycle.next_deployment(target, known), timeout_seconds=WAIT_SECONDS, on_state=on_state)
-    return int(output["version"])
+    if output.get("outcome") != training.REGISTERED:
+        raise CommandError(f"The gate did not let the sentiment model through:\n{training.outcome_text(output)}")
+    version = registry.numbered_version(target, MODEL, output["version"])
+    deployments.approve_and_wait(target, MODEL, version, timeout_seconds=WAIT_SECONDS, on_state=on_state)
+    return version.number
 
 
 def forget_last_question(dsn: str) -> None:
@@ -247,10 +229,6 @@ def ticker_to_draw(made: Sequence[RecommendationFact], tickers: Sequence[str]) -
         if made
         else tickers[0]
     )
-
-
-def _say(text: str) -> None:
-    console.print(f"[green]✓[/green] {text}", highlight=False)
 
 
 def _print(facts: NewsFacts, replay: ReplayTold, report: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli import lifecycle
+from cli import deployments, ingestion, predictions, registry, training
 from cli.problems import CommandError
 from cli.target import Target
 
@@ -15,80 +15,75 @@ def test_folder_stands_for_its_csv_files(tmp_path: Path) -> None:
     for name in ("B.csv", "A.csv", "notes.txt"):
         (tmp_path / name).write_text("DATE,X\n")
     # Then only the CSV files are taken, by name
-    assert [path.name for path in lifecycle.csv_files([tmp_path])] == ["A.csv", "B.csv"]
+    assert [path.name for path in ingestion.csv_files([tmp_path])] == ["A.csv", "B.csv"]
 
 
 def test_nothing_to_ingest_is_said(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No CSV file"):
-        lifecycle.csv_files([tmp_path])
+        ingestion.csv_files([tmp_path])
     with pytest.raises(CommandError, match="does not exist"):
-        lifecycle.csv_files([tmp_path / "missing"])
+        ingestion.csv_files([tmp_path / "missing"])
 
 
 @pytest.mark.parametrize("pair", ["UNRATE", "=4.1", "UNRATE=", ""])
 def test_half_a_figure_is_refused_with_an_example(pair: str) -> None:
     with pytest.raises(CommandError, match="bedrooms=3"):
-        lifecycle.parse_figures([pair])
+        predictions.parse_pairs([pair])
 
 
 def test_figures_keep_their_text() -> None:
-    assert lifecycle.parse_figures(["UNRATE=4.10", "X=a=b"]) == {"UNRATE": "4.10", "X": "a=b"}
-
-
-def test_unknown_model_names_the_known_ones() -> None:
-    with pytest.raises(CommandError, match="macro"):
-        lifecycle.spec_of("micro")
+    assert predictions.parse_pairs(["UNRATE=4.10", "X=a=b"]) == {"UNRATE": "4.10", "X": "a=b"}
 
 
 def test_remarks_name_the_series() -> None:
     # Given merged data with a column that was held back, and none at all
     dataset = {"findings": [{"series": "CPIAUCSL", "reason": "vanished; the column before is kept"}]}
     # Then each remark is a line
-    assert lifecycle.dataset_remarks(dataset) == "CPIAUCSL: vanished; the column before is kept"
-    assert lifecycle.dataset_remarks(None) == ""
+    assert ingestion.dataset_remarks(dataset) == "CPIAUCSL: vanished; the column before is kept"
+    assert ingestion.dataset_remarks(None) == ""
 
 
 def test_further_findings_of_a_file_are_counted() -> None:
     # Given a file with three rows that could not be read, one of them left out of the list
     finding = {"file": "X.csv", "line": 3, "field": "X", "reason": "'a' is no number", "left_out": 1}
-    table = lifecycle.findings_table([finding | {"findings": [[3, "X", "…"], [4, "X", "…"]]}])
+    table = ingestion.findings_table([finding | {"findings": [[3, "X", "…"], [4, "X", "…"]]}])
     assert list(table.columns[3].cells) == ["'a' is no number (and 2 more)"]
     # And one that came alone is not followed by a count
-    assert list(lifecycle.findings_table([finding | {"left_out": 0}]).columns[3].cells) == ["'a' is no number"]
+    assert list(ingestion.findings_table([finding | {"left_out": 0}]).columns[3].cells) == ["'a' is no number"]
 
 
 def test_versions_show_what_their_gate_looked_at() -> None:
     # Given a version of a forecast and one of a classifier
-    forecast = lifecycle.Version(1, "arn", "Approved", "2026-03-01", True, {"rmse_h1": "0.1213", "job_name": "macro-1"})
-    classifier = lifecycle.Version(
+    forecast = registry.Version(1, "arn", "Approved", "2026-03-01", True, {"rmse_h1": "0.1213", "job_name": "macro-1"})
+    classifier = registry.Version(
         1, "arn", "Approved", "2026-03-01", True, {"macro_f1_twitter": "0.68", "macro_f1_fiqa": "0.58"}
     )
     # Then the list has the error of one, the agreement of the other
-    assert (lifecycle.figure_title("macro"), lifecycle.figure("macro", forecast)) == ("RMSE h=1", "0.1213")
-    assert (lifecycle.figure_title("sentiment"), lifecycle.figure("sentiment", classifier)) == (
+    assert (registry.figure_title("macro"), registry.figure("macro", forecast)) == ("RMSE h=1", "0.1213")
+    assert (registry.figure_title("sentiment"), registry.figure("sentiment", classifier)) == (
         "macro-F1",
         "fiqa 0.58, twitter 0.68",
     )
     # And the error of a valuation, without its baselines
-    valuation = lifecycle.Version(1, "arn", "Approved", "2026-03-01", True, {"mape": "0.115", "baseline_x": "0.228"})
-    assert (lifecycle.figure_title("housing"), lifecycle.figure("housing", valuation)) == ("MAPE", "0.115")
+    valuation = registry.Version(1, "arn", "Approved", "2026-03-01", True, {"mape": "0.115", "baseline_x": "0.228"})
+    assert (registry.figure_title("housing"), registry.figure("housing", valuation)) == ("MAPE", "0.115")
 
 
 def test_a_model_that_arrives_finished_is_not_trained() -> None:
     target = Target(where="test", stack="bellwether-dev", client=lambda service: None, region="us-east-1")
     with pytest.raises(CommandError, match="bellwether model register sentiment"):
-        lifecycle.start_training(target, "sentiment", {})
+        training.start(target, "sentiment", {})
 
 
 def test_an_approval_is_told_from_a_rejection_of_the_same_version(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given deployments that two events have started, and one of another version
     machine = "arn:aws:states:us-east-1:123456789012:execution:Deploy:FredRecessionModels"
     started = {f"{machine}-v2-{kind}-0b1c" for kind in ("reject", "deploy")} | {f"{machine}-v21-deploy-0b1c"}
-    monkeypatch.setattr(lifecycle, "deployments", lambda _target: frozenset(started))
+    monkeypatch.setattr(deployments, "started", lambda _target: frozenset(started))
     target = Target(where="test", stack="bellwether-dev", client=lambda service: None, region="us-east-1")
     # When the approval of version 2 is waited for, then it is found
-    name = lifecycle.approval_of("macro", 2)
-    assert lifecycle.next_deployment(target, frozenset(), name=name) == f"{machine}-v2-deploy-0b1c"
+    name = deployments.approval_prefix("macro", 2)
+    assert deployments.await_start(target, frozenset(), name_prefix=name) == f"{machine}-v2-deploy-0b1c"
 
 
 @pytest.mark.parametrize(
@@ -107,4 +102,4 @@ def test_an_approval_is_told_from_a_rejection_of_the_same_version(monkeypatch: p
 )
 def test_a_prediction_shows_the_chance_of_a_recession_or_why_there_is_none(said: dict[str, Any], told: str) -> None:
     answer = {"model": "macro", "model_version": "macro-0badcafe", "unit": "percent", "predictions": [], **said}
-    assert told in str(lifecycle.prediction_table(answer).caption)
+    assert told in str(predictions.prediction_table(answer).caption)

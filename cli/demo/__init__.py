@@ -1,0 +1,1 @@
+"""`bellwether demo`: the whole system, once through, on this machine."""
