@@ -30,8 +30,9 @@ from bellwether.shared.adapters.postgres import Database, connect
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.trading.adapters.broker_dry_run import DryRunBroker
 from bellwether.trading.adapters.postgres_dispatch import PostgresExecutions, PostgresRecommendations
-from bellwether.trading.domain.dispatch import DRY_RUN, DispatchPolicy
 from bellwether.trading.domain.market_calendar import MarketHours
+from bellwether.trading.domain.orders import DRY_RUN
+from bellwether.trading.domain.risk_gates import DispatchPolicy
 from bellwether.trading.usecases.claim_recommendations import claim_recommendations
 from bellwether.trading.usecases.execute_orders import execute_orders
 from bellwether.trading.usecases.settle_executions import settle_executions
@@ -41,13 +42,13 @@ OUTPUT = Path("build/bench")
 TICKERS = 50
 REPETITIONS = 3
 LIMITLESS = Decimal(10**9)
-POLICY = DispatchPolicy(
+POLICY = DispatchPolicy.model_construct(  # beyond the range of the parameters
     market_hours=MarketHours.ALWAYS,
     max_trades_per_day=10**9,
     max_trade_notional_usd=LIMITLESS,
     max_position_notional_usd=LIMITLESS,
     max_daily_loss_usd=LIMITLESS,
-    cooldown_seconds=0,
+    trade_cooldown_seconds=0,
 )
 
 GATES = [{"name": f"gate_{n}", "observed": "1000", "limit": "5000", "passed": True, "reason": ""} for n in range(12)]

@@ -59,5 +59,5 @@ def state_table(state: dict[str, Any], where: str) -> Table:
         table.add_row("since", f"{since:%Y-%m-%d %H:%M} UTC")
         table.add_row("by", state["actor"])
         table.add_row("reason", state["reason"])
-    table.add_row("orders on their way", str(state["on_their_way"]))
+    table.add_row("open orders", str(state["open_orders"]))
     return table

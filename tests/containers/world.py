@@ -131,7 +131,7 @@ def values(aws_url: str) -> dict[str, str]:
         "MAX_TRADE_NOTIONAL_USD": "1000",
         "MAX_POSITION_NOTIONAL_USD": "5000",
         "MAX_DAILY_LOSS_USD": "200",
-        "COOLDOWN_SECONDS": "3600",
+        "TRADE_COOLDOWN_SECONDS": "3600",
         "SHORT_SELLING": "false",
         "ALPACA_SECRET_ID": "",
         "ALLOW_PRIVATE_HOSTS": "false",

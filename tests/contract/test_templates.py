@@ -13,8 +13,9 @@ from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
 from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.shared.domain.errors import InvalidInputError
-from bellwether.trading.domain.dispatch import DRY_RUN, PAPER, DispatchPolicy
 from bellwether.trading.domain.market_calendar import MarketHours
+from bellwether.trading.domain.orders import TradingMode
+from bellwether.trading.domain.risk_gates import DispatchPolicy
 from tests.contract.stacks import STACKS, Stack, functions, get_att, machines, root, stack, walk
 from tests.places import ROOT
 
@@ -92,22 +93,22 @@ def test_root_parameters_are_constrained_and_grouped() -> None:
     assert sorted(grouped) == sorted(parameters)
 
 
-@pytest.mark.parametrize("mode", ["dry-run", "paper"])
+@pytest.mark.parametrize("mode", list(TradingMode))
 @pytest.mark.parametrize("hours", list(MarketHours))
 @pytest.mark.parametrize("secret", ["", "arn:aws:secretsmanager:us-east-1:000000000000:secret:alpaca"])
-def test_no_deployment_trades_outside_the_exchanges_hours(mode: str, hours: MarketHours, secret: str) -> None:
+def test_no_deployment_trades_outside_the_exchanges_hours(mode: TradingMode, hours: MarketHours, secret: str) -> None:
     # Given every way to set what trading depends on
-    chosen = {"TradingMode": mode, "MarketHours": hours.value, "AlpacaSecretArn": secret}
+    chosen = {"TradingMode": mode.value, "MarketHours": hours.value, "AlpacaSecretArn": secret}
     defaults = {name: str(each.get("Default", "")) for name, each in root().body["Parameters"].items()}
     refusals = _refusals({**defaults, **chosen})
     # Then the template refuses what the functions would refuse at run time, and says which parameter it is about
     try:
-        DispatchPolicy(broker=PAPER if mode == "paper" else DRY_RUN, market_hours=hours)
+        DispatchPolicy(trading_mode=mode, market_hours=hours)
     except InvalidInputError:
         assert any("MarketHours" in each for each in refusals)
     else:
         assert not any("MarketHours=" in each for each in refusals)
-    assert any("AlpacaSecretArn" in each for each in refusals) == (mode == "paper" and not secret)
+    assert any("AlpacaSecretArn" in each for each in refusals) == (mode is TradingMode.PAPER and not secret)
 
 
 def test_nested_outputs_are_there_and_all_read() -> None:

@@ -11,24 +11,18 @@ from uuid import UUID, uuid5
 
 from bellwether.shared.domain.decisions import Decision
 from bellwether.shared.domain.errors import BellwetherError, ConflictError, NotFoundError
-from bellwether.trading.domain.dispatch import (
-    DRY_RUN,
-    RUNNING,
-    ZERO,
-    Book,
+from bellwether.trading.domain.book import RUNNING, Book, Control, Holding
+from bellwether.trading.domain.executions import (
     BrokerOrder,
-    Control,
     Execution,
     ExecutionStatus,
-    Holding,
-    Order,
-    Quote,
-    Recommendation,
-    Ruling,
-    Side,
-    Step,
-    next_step,
+    SettlementAction,
+    settlement_action,
 )
+from bellwether.trading.domain.gate_evaluation import Evaluation
+from bellwether.trading.domain.orders import DRY_RUN, ZERO, Order, Quote, Recommendation
+from bellwether.trading.domain.risk_gates import DispatchPolicy
+from bellwether.trading.domain.signals import Side
 from bellwether.trading.ports.dispatch import Unsettled
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)  # a Monday, 11 o'clock in New York
@@ -49,6 +43,11 @@ def a_recommendation(number: int = 1, **changes: Any) -> Recommendation:
         "expires_at": NOW + timedelta(minutes=14),
     }
     return Recommendation(**(given | changes))
+
+
+def with_limits(policy: DispatchPolicy, **changes: Any) -> DispatchPolicy:
+    """The policy with changed fields, validated again."""
+    return DispatchPolicy.model_validate(policy.model_dump() | changes)
 
 
 @dataclass
@@ -228,28 +227,28 @@ class InMemoryDesk:
             price=bars[-1].price if bars else None,
         )
 
-    def record(self, rulings: Sequence[Ruling], token: UUID, *, claimed_until: datetime) -> None:
-        for ruling in rulings:
-            key = ruling.recommendation.recommendation_id
-            if ruling.decision.decision_id in self._decisions:
+    def record(self, evaluations: Sequence[Evaluation], token: UUID, *, claimed_until: datetime) -> None:
+        for evaluation in evaluations:
+            key = evaluation.recommendation.recommendation_id
+            if evaluation.decision.decision_id in self._decisions:
                 raise ConflictError("decided before")
-            self._decisions[ruling.decision.decision_id] = ruling.decision
+            self._decisions[evaluation.decision.decision_id] = evaluation.decision
             line = self._lines[key]
-            if ruling.order:
+            if evaluation.order:
                 line.status, line.claim_token, line.claimed_until = "CLAIMED", token, claimed_until
-                self._sheets[key] = _Sheet(ruling.order, ruling.decision.made_at)
+                self._sheets[key] = _Sheet(evaluation.order, evaluation.decision.made_at)
             else:
-                line.status = "EXPIRED" if ruling.expired else "REFUSED"
+                line.status = "EXPIRED" if evaluation.expired else "REFUSED"
 
     # --- ExecutionStore
 
-    def settle(self, execution: Execution) -> Step:
+    def settle(self, execution: Execution) -> SettlementAction:
         line, sheet = (each.get(execution.recommendation_id) for each in (self._lines, self._sheets))
         if not isinstance(line, _Line) or not isinstance(sheet, _Sheet):
             raise NotFoundError("no such order was approved")
-        step = next_step(sheet.status, execution, holds_claim=line.claim_token == execution.claim_token)
-        match step:
-            case Step.SETTLE:
+        action = settlement_action(sheet.status, execution, holds_claim=line.claim_token == execution.claim_token)
+        match action:
+            case SettlementAction.SETTLE:
                 sheet.status, sheet.fees = execution.status, execution.fees
                 sheet.filled, sheet.price = execution.filled_quantity, execution.fill_price
                 ends = {ExecutionStatus.FILLED: "EXECUTED", ExecutionStatus.REJECTED: "FAILED"}
@@ -258,15 +257,15 @@ class InMemoryDesk:
                 if execution.status is ExecutionStatus.REJECTED:
                     sheet.last_error_at = execution.observed_at
                 self._outcomes.append((execution.decision_id, execution.status.value.lower()))
-            case Step.FOLLOW:
+            case SettlementAction.POLL:
                 if sheet.status is not ExecutionStatus.SENT:
                     self._outcomes.append((execution.decision_id, "sent"))
                 sheet.status, line.status = ExecutionStatus.SENT, "CLAIMED"
                 line.claim_token = execution.claim_token
                 line.claimed_until = execution.observed_at + timedelta(seconds=45)
-            case Step.TROUBLE:
+            case SettlementAction.RETRY:
                 sheet.last_error_at = execution.observed_at
-        return step
+        return action
 
     # --- DispatchControls
 
@@ -277,7 +276,7 @@ class InMemoryDesk:
         self._controls.append(Control(halted, actor, reason, NOW))
         return self.current()
 
-    def on_their_way(self) -> int:
+    def open_orders(self) -> int:
         return sum(not each.status.is_final for each in self._sheets.values())
 
 

@@ -9,24 +9,19 @@ from uuid import UUID, uuid4
 import pytest
 
 from bellwether.shared.domain.errors import NotFoundError, TransientUpstreamError, UpstreamError
-from bellwether.trading.domain.dispatch import (
-    DRY_RUN,
-    ClaimedOrder,
-    DispatchPolicy,
-    Execution,
-    ExecutionStatus,
-    Recommendation,
-    Side,
-)
+from bellwether.trading.domain.executions import Execution, ExecutionStatus
+from bellwether.trading.domain.orders import DRY_RUN, ClaimedOrder, Recommendation
+from bellwether.trading.domain.risk_gates import DispatchPolicy
+from bellwether.trading.domain.signals import Side
 from bellwether.trading.ports.dispatch import DispatchControls, ExecutionStore, RecommendationStore
 from bellwether.trading.usecases.claim_recommendations import Claimed, claim_recommendations
 from bellwether.trading.usecases.execute_orders import execute_orders
 from bellwether.trading.usecases.set_dispatch_control import set_dispatch_control
 from bellwether.trading.usecases.settle_executions import Settled, settle_executions
-from tests.fakes.dispatch import NOW, OPENED, HandClock, MoodyBroker, a_recommendation
+from tests.fakes.dispatch import NOW, OPENED, HandClock, MoodyBroker, a_recommendation, with_limits
 
 POLICY = DispatchPolicy()
-EASY = replace(POLICY, cooldown_seconds=0)
+EASY = DispatchPolicy(trade_cooldown_seconds=0)
 
 
 class Desk(Protocol):
@@ -147,7 +142,7 @@ class DispatchSuite:
         assert [order.recommendation_id for order in claimed.orders] == [a_recommendation().recommendation_id]
         assert {desk.status(each) for each in odd} == {"REFUSED"}
         assert len(desk.decisions()) == 6
-        assert all("no order can be made of" in refusal.reasons[0] for refusal in claimed.refused)
+        assert all("invalid order terms" in refusal.reasons[0] for refusal in claimed.refused)
 
     def test_oldest_first_and_no_more_than_asked_for(self, desk: Desk, clock: HandClock) -> None:
         many = [a_recommendation(n, made_at=NOW - timedelta(seconds=n), quantity=Decimal("0.1")) for n in range(1, 6)]
@@ -163,7 +158,7 @@ class DispatchSuite:
     def test_orders_of_one_batch_count_against_each_other(self, desk: Desk, clock: HandClock) -> None:
         # Given five recommendations and room for two trades a day
         desk.add(*(a_recommendation(n, made_at=NOW - timedelta(seconds=n)) for n in range(1, 6)))
-        claimed = claim(desk, clock, replace(EASY, max_trades_per_day=2))
+        claimed = claim(desk, clock, with_limits(EASY, max_trades_per_day=2))
         assert (claimed.count, len(claimed.refused)) == (2, 3)
 
     def test_orders_that_are_not_settled_count_as_well(self, desk: Desk, clock: HandClock) -> None:
@@ -172,7 +167,7 @@ class DispatchSuite:
         claim(desk, clock, EASY)
         # When another one comes where positions end at 700 USD; Then it is refused
         desk.add(a_recommendation(2))
-        refused = claim(desk, clock, replace(EASY, max_position_notional_usd=Decimal(700))).refused
+        refused = claim(desk, clock, with_limits(EASY, max_position_notional_usd=Decimal(700))).refused
         assert [reason for each in refused for reason in each.reasons] == ["position_notional_usd: 802 (limit 700)"]
 
     def test_a_ticker_cools_down(self, desk: Desk, clock: HandClock, broker: MoodyBroker) -> None:
@@ -199,7 +194,7 @@ class DispatchSuite:
         clock.forward(minutes=1)
         desk.add_bar("AAPL", Decimal(190), clock.now())
         desk.add(a_recommendation(2, reference_price=Decimal(190)))
-        (refusal,) = claim(desk, clock, replace(EASY, max_daily_loss_usd=Decimal(20))).refused
+        (refusal,) = claim(desk, clock, with_limits(EASY, max_daily_loss_usd=Decimal(20))).refused
         # Then 2 × (200.14 - 190) is over it
         assert refusal.reasons == ("daily_loss_usd: 20.28 (limit 20)",)
 
@@ -208,7 +203,7 @@ class DispatchSuite:
         desk.add(a_recommendation(1))
         dispatch(desk, clock, broker, EASY)
         desk.add(a_recommendation(2, side=Side.SELL))
-        assert len(claim(desk, clock, replace(EASY, broker="alpaca-paper")).refused) == 1
+        assert len(claim(desk, clock, with_limits(EASY, trading_mode="paper")).refused) == 1
 
     # --- kill switches
 
@@ -219,7 +214,7 @@ class DispatchSuite:
             "manual_kill_switch: halted by me: news are wild (limit running)",
         )
         state = set_dispatch_control(desk.controls, halted=False, actor="me", reason="calm again")
-        assert (state.halted, state.changed, state.on_their_way) == (False, True, 0)
+        assert (state.halted, state.changed, state.open_orders) == (False, True, 0)
         desk.add(a_recommendation(2))
         assert claim(desk, clock).count == 1
 
@@ -291,7 +286,7 @@ class DispatchSuite:
         desk.controls.change(halted=False, actor="me", reason="go")
         desk.add_bar("AAPL", Decimal(200), clock.now())
         desk.add(a_recommendation(2, made_at=clock.now(), expires_at=clock.now() + timedelta(minutes=5)))
-        assert claim(desk, clock, replace(POLICY, max_trades_per_day=1)).count == 1
+        assert claim(desk, clock, with_limits(POLICY, max_trades_per_day=1)).count == 1
 
     def test_a_late_report_of_nothing_does_not_undo_anothers_claim(
         self, desk: Desk, clock: HandClock, broker: MoodyBroker
@@ -392,7 +387,7 @@ class DispatchSuite:
     def test_an_order_of_another_mode_is_left_for_it(self, desk: Desk, clock: HandClock) -> None:
         # Given an order that the paper account has to answer for; When only the dry run is there
         desk.add(a_recommendation())
-        claimed = claim(desk, clock, replace(POLICY, broker="alpaca-paper"))
+        claimed = claim(desk, clock, with_limits(POLICY, trading_mode="paper"))
         (report,) = execute(claimed, MoodyBroker(), clock)
         # Then nobody claims to know
         assert report.status is ExecutionStatus.UNCLEAR

@@ -1,8 +1,7 @@
-"""Put waiting recommendations through the risk gates, and hand out what passed."""
+"""Evaluate pending recommendations against the risk gates and claim the approved orders."""
 
-from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import uuid4
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -15,42 +14,19 @@ from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import FunctionSettings, load, parse
 from bellwether.trading.adapters.postgres_dispatch import PostgresRecommendations
-from bellwether.trading.domain.dispatch import DRY_RUN, PAPER, DispatchPolicy
-from bellwether.trading.domain.market_calendar import MarketHours
+from bellwether.trading.domain.risk_gates import DispatchPolicy
 from bellwether.trading.usecases.claim_recommendations import Claimed, claim_recommendations
 
-Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 
-
-class Settings(FunctionSettings):
-    """Environment of ClaimRecommendationsFunction: the limits."""
+class Settings(DispatchPolicy, FunctionSettings):
+    """Environment of ClaimRecommendationsFunction: the dispatch policy and the database."""
 
     application_secret_id: Annotated[str, Field(min_length=1)]
     database_sslmode: SslMode
-    trading_mode: Literal["dry-run", "paper"]
-    market_hours: MarketHours = MarketHours.NYSE
-    max_trades_per_day: Annotated[int, Field(ge=0)]
-    max_trade_notional_usd: Amount
-    max_position_notional_usd: Amount
-    max_daily_loss_usd: Amount
-    cooldown_seconds: Annotated[int, Field(ge=0)]
-    short_selling: bool = False
-    max_quote_age_seconds: Annotated[int, Field(gt=0)] = 900
-    max_price_move_bps: Amount = Decimal(200)
-    max_failures: Annotated[int, Field(gt=0)] = 3
-    failure_window_seconds: Annotated[int, Field(gt=0)] = 3600
-    spread_bps: Amount = Decimal(4)
-    slippage_bps: Amount = Decimal(5)
-    fee_bps: Amount = Decimal(0)
-
-    def policy(self) -> DispatchPolicy:
-        """Raises InvalidInputError for limits that contradict each other."""
-        limits = self.model_dump(exclude={"application_secret_id", "database_sslmode", "trading_mode"})
-        return DispatchPolicy(broker=PAPER if self.trading_mode == "paper" else DRY_RUN, **limits)
 
 
 class Request(BaseModel):
-    """How many to take into hand at once; few enough to be sent within the window."""
+    """How many orders to claim at once; few enough to be sent within the send window."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,11 +35,11 @@ class Request(BaseModel):
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer with the orders that passed every gate, and with what was refused and why."""
+    """Return the orders that passed every gate, and the refused recommendations with reasons."""
     claimed = claim_recommendations(
         store=_store(),
         clock=SystemClock(),
-        policy=load(Settings).policy(),
+        policy=load(Settings),
         actor=context.function_name,
         token=uuid4(),
         limit=parse(Request, event).limit,

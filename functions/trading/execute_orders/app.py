@@ -1,7 +1,7 @@
-"""Bring approved orders to the broker: the dry run's, and in paper mode Alpaca's paper account."""
+"""Send approved orders to the broker: the dry-run broker or, in paper mode, Alpaca's paper account."""
 
 from collections import Counter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,21 +14,22 @@ from bellwether.shared.settings import FunctionSettings, load, parse
 from bellwether.trading.adapters.alpaca_broker import PAPER_URL, AlpacaPaperBroker
 from bellwether.trading.adapters.alpaca_data import AlpacaKey
 from bellwether.trading.adapters.broker_dry_run import DryRunBroker
-from bellwether.trading.domain.dispatch import DRY_RUN, PAPER, ClaimedOrder, Execution
+from bellwether.trading.domain.executions import Execution
+from bellwether.trading.domain.orders import DRY_RUN, PAPER, ClaimedOrder, TradingMode
 from bellwether.trading.ports.dispatch import Broker
 from bellwether.trading.usecases.execute_orders import execute_orders
 
 
 class Settings(FunctionSettings):
-    """Environment of ExecuteOrdersFunction. There is no mode that trades with money."""
+    """Environment of ExecuteOrdersFunction. No mode trades with real money."""
 
-    trading_mode: Literal["dry-run", "paper"]
+    trading_mode: TradingMode
     alpaca_secret_id: str = ""  # name or ARN of a secret {"key_id": …, "secret_key": …}; needed in paper mode only
     alpaca_trading_url: str = PAPER_URL
 
 
 class AlpacaSecret(BaseModel):
-    """The secret with an account's key."""
+    """The secret with the key of an Alpaca account."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -37,7 +38,7 @@ class AlpacaSecret(BaseModel):
 
 
 class Request(BaseModel):
-    """What claim_recommendations handed out."""
+    """Orders that claim_recommendations claimed."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -45,7 +46,7 @@ class Request(BaseModel):
 
 
 class Executed(BaseModel):
-    """What became of each order, as far as there was time, and how many came to what."""
+    """A report of each order that there was time for, and the number of orders by status."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,7 +56,7 @@ class Executed(BaseModel):
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer with a report an order; a broker's trouble is a report, not an error."""
+    """Return a report of each order; a failure of the broker is a report, not an error."""
     executions = execute_orders(
         parse(Request, event).orders,
         brokers=_brokers(load(Settings)),
@@ -69,8 +70,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _brokers(settings: Settings) -> dict[str, Broker]:
-    """Those that this mode reaches; raises InvalidInputError when paper mode has no key."""
-    if settings.trading_mode == "dry-run":
+    """Brokers of the trading mode. Raises InvalidInputError when paper mode has no key."""
+    if settings.trading_mode is TradingMode.DRY_RUN:
         return {DRY_RUN: DryRunBroker()}
     if not settings.alpaca_secret_id:
         raise InvalidInputError("paper mode needs ALPACA_SECRET_ID", field="trading_mode")

@@ -1,4 +1,4 @@
-"""The manual kill switch: halt dispatching, resume it, or look how it stands."""
+"""The manual kill switch: halt dispatch, resume it, or return its state."""
 
 from functools import cache
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ class Settings(FunctionSettings):
 
 
 class Request(BaseModel):
-    """What to set, by whom and why; an empty one only looks."""
+    """New state of the switch, actor and reason; an empty request only reads the state."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +32,7 @@ class Request(BaseModel):
     reason: Annotated[str, Field(max_length=2000)] = ""
 
     @model_validator(mode="after")
-    def _says_who_and_why(self) -> "Request":
+    def _has_actor_and_reason(self) -> "Request":
         if self.halted is not None and not (self.actor.strip() and self.reason.strip()):
             raise ValueError("a change needs an actor and a reason")
         return self
@@ -40,7 +40,7 @@ class Request(BaseModel):
 
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Answer how the switch stands now."""
+    """Return the current state of the switch."""
     request = parse(Request, event)
     state = set_dispatch_control(_controls(), halted=request.halted, actor=request.actor, reason=request.reason)
     logger.info("dispatch control read", extra=state.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""Write down what the broker made of orders."""
+"""Settle orders from the reports of execute_orders."""
 
 from functools import cache
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import FunctionSettings, load, parse
 from bellwether.trading.adapters.postgres_dispatch import PostgresExecutions
-from bellwether.trading.domain.dispatch import Execution
+from bellwether.trading.domain.executions import Execution
 from bellwether.trading.usecases.settle_executions import settle_executions
 
 
@@ -24,7 +24,7 @@ class Settings(FunctionSettings):
 
 
 class Request(BaseModel):
-    """What execute_orders reported."""
+    """Reports from execute_orders."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -33,7 +33,7 @@ class Request(BaseModel):
 
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Answer how many reports settled an order; those that arrive again count as known."""
+    """Return the number of reports by effect; a repeated report counts as known."""
     settled = settle_executions(parse(Request, event).executions, store=_store())
     logger.info("executions settled", extra=settled.model_dump())
     return settled.model_dump(mode="json")

@@ -17,7 +17,7 @@ NEVER = {
     "changed_at": "1970-01-01T00:00:00Z",
     "actor": "nobody",
     "reason": "never halted",
-    "on_their_way": 0,
+    "open_orders": 0,
 }
 HALTED = {
     **NEVER,
@@ -25,7 +25,7 @@ HALTED = {
     "changed_at": "2026-03-02T16:00:00Z",
     "actor": "arn:aws:iam::000000000000:user/me",
     "reason": "wild news",
-    "on_their_way": 2,
+    "open_orders": 2,
 }
 
 

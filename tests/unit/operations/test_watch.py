@@ -21,7 +21,7 @@ from bellwether.operations.domain.watch import (
     find,
     follow,
 )
-from bellwether.trading.domain.dispatch import Control
+from bellwether.trading.domain.book import Control
 from bellwether.trading.domain.market_calendar import MarketHours
 from tests.fakes.dispatch import NOW, OPENED
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from bellwether.trading.adapters.broker_dry_run import DryRunBroker
-from bellwether.trading.domain.dispatch import DRY_RUN, ExecutionStatus
+from bellwether.trading.domain.executions import ExecutionStatus
+from bellwether.trading.domain.orders import DRY_RUN
 from bellwether.trading.usecases.execute_orders import LONGEST_ORDER_SECONDS, execute_orders
 from tests.fakes.dispatch import NOW, HandClock, InMemoryDesk, MoodyBroker
 from tests.fakes.dispatch_suite import Desk, DispatchSuite, a_claimed_order

@@ -1,6 +1,5 @@
 """Each gate at its limit, and what holds whatever comes."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,28 +7,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from bellwether.shared.domain.decisions import Gate, Verdict
 from bellwether.shared.domain.errors import InvalidInputError
-from bellwether.trading.domain.dispatch import (
-    Book,
-    Control,
-    DispatchPolicy,
-    Execution,
-    ExecutionStatus,
-    Holding,
-    Quote,
-    Recommendation,
-    Ruling,
-    Side,
-    Step,
-    fill_price,
-    make_order,
-    next_step,
-    rule,
-    trading_day_start,
-)
-from tests.fakes.dispatch import NOW, OPENED, a_recommendation
+from bellwether.trading.domain.book import Book, Control, Holding, trading_day_start
+from bellwether.trading.domain.executions import Execution, ExecutionStatus, SettlementAction, settlement_action
+from bellwether.trading.domain.gate_evaluation import Evaluation, evaluate
+from bellwether.trading.domain.orders import Quote, Recommendation, fill_price, make_order
+from bellwether.trading.domain.risk_gates import DispatchPolicy
+from bellwether.trading.domain.signals import Side
+from tests.fakes.dispatch import NOW, OPENED, a_recommendation, with_limits
 from tests.fakes.dispatch_suite import a_claimed_order
 
 POLICY = DispatchPolicy()
@@ -49,30 +37,30 @@ def holding(**changes: Any) -> dict[str, Holding]:
     return {"AAPL": Holding(**(given | changes))}
 
 
-def ruled(
+def evaluated(
     recommendation: Recommendation | None = None,
     book: Book | None = None,
     policy: DispatchPolicy = POLICY,
     now: datetime = NOW,
-) -> Ruling:
+) -> Evaluation:
     """How the gates judge; by default they let it through."""
-    return rule(recommendation or a_recommendation(), book or a_book(), policy, now=now, actor="test")
+    return evaluate(recommendation or a_recommendation(), book or a_book(), policy, now=now, actor="test")
 
 
-def gate(ruling: Ruling, name: str) -> Gate:
-    (found,) = [each for each in ruling.decision.gates if each.name == name]
+def gate(evaluation: Evaluation, name: str) -> Gate:
+    (found,) = [each for each in evaluation.decision.gates if each.name == name]
     return found
 
 
-def failed(ruling: Ruling) -> list[str]:
-    return [each.name for each in ruling.decision.gates if not each.passed]
+def failed(evaluation: Evaluation) -> list[str]:
+    return [each.name for each in evaluation.decision.gates if not each.passed]
 
 
 def test_what_nothing_speaks_against_passes() -> None:
-    ruling = ruled()
-    assert (failed(ruling), ruling.decision.verdict, ruling.expired) == ([], Verdict.ACCEPTED, False)
-    assert ruling.order is not None
-    assert ruling.decision.evidence["order"] == ruling.order.model_dump(mode="json")
+    evaluation = evaluated()
+    assert (failed(evaluation), evaluation.decision.verdict, evaluation.expired) == ([], Verdict.ACCEPTED, False)
+    assert evaluation.order is not None
+    assert evaluation.decision.evidence["order"] == evaluation.order.model_dump(mode="json")
 
 
 SELL = a_recommendation(side=Side.SELL)
@@ -125,10 +113,10 @@ AT_THE_LIMIT: list[Any] = [
     pytest.param({"book": a_book(trades_today=19)}, "trades_per_day", True, id="the last trade of the day"),
     pytest.param({"book": a_book(trades_today=20)}, "trades_per_day", False, id="one trade more"),
     pytest.param(
-        {"policy": replace(POLICY, max_trade_notional_usd=Decimal(401))}, "trade_notional_usd", True, id="as dear"
+        {"policy": with_limits(POLICY, max_trade_notional_usd=Decimal(401))}, "trade_notional_usd", True, id="as dear"
     ),
     pytest.param(
-        {"policy": replace(POLICY, max_trade_notional_usd=Decimal("400.99"))},
+        {"policy": with_limits(POLICY, max_trade_notional_usd=Decimal("400.99"))},
         "trade_notional_usd",
         False,
         id="too dear",
@@ -173,12 +161,15 @@ AT_THE_LIMIT: list[Any] = [
         id="sold already",
     ),
     pytest.param(
-        {"recommendation": SELL, "policy": replace(POLICY, short_selling=True)}, "shares_held", True, id="may be short"
+        {"recommendation": SELL, "policy": with_limits(POLICY, short_selling=True)},
+        "shares_held",
+        True,
+        id="may be short",
     ),
     pytest.param(
         {
             "recommendation": SELL,
-            "policy": replace(POLICY, short_selling=True),
+            "policy": with_limits(POLICY, short_selling=True),
             "book": a_book(holdings=holding(before=Decimal(-24))),
         },
         "position_notional_usd",
@@ -197,7 +188,7 @@ AT_THE_LIMIT: list[Any] = [
         id="was worth what?",
     ),
     pytest.param(
-        {"policy": replace(POLICY, max_daily_loss_usd=Decimal(0))},
+        {"policy": with_limits(POLICY, max_daily_loss_usd=Decimal(0))},
         "daily_loss_usd",
         True,
         id="may lose nothing, lost nothing",
@@ -216,23 +207,23 @@ AT_THE_LIMIT: list[Any] = [
 
 @pytest.mark.parametrize(("situation", "name", "passes"), AT_THE_LIMIT)
 def test_gate_at_its_limit(situation: dict[str, Any], name: str, passes: bool) -> None:
-    ruling = ruled(**situation)
-    assert gate(ruling, name).passed is passes
+    evaluation = evaluated(**situation)
+    assert gate(evaluation, name).passed is passes
     # And one gate that fails is enough
-    assert (ruling.order is None) or not failed(ruling)
+    assert (evaluation.order is None) or not failed(evaluation)
 
 
 def test_all_gates_speak_even_when_one_has_failed() -> None:
     # Given a situation in which everything is wrong
-    ruling = ruled(
+    evaluation = evaluated(
         SELL,
         Book(control=HALTED, failures=9, trades_today=99),
-        replace(POLICY, cooldown_seconds=0),
+        with_limits(POLICY, trade_cooldown_seconds=0),
         NOW - timedelta(days=1),
     )
     # Then each says so for itself
-    assert len(ruling.decision.gates) == 12
-    assert len(ruling.decision.reasons) == len(failed(ruling)) >= 7
+    assert len(evaluation.decision.gates) == 12
+    assert len(evaluation.decision.reasons) == len(failed(evaluation)) >= 7
 
 
 @pytest.mark.parametrize(
@@ -269,8 +260,8 @@ def test_days_begin_as_the_exchange_opens() -> None:
     ],
 )
 def test_limits_that_contradict_each_other_are_refused(contradiction: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInputError):
-        replace(POLICY, **contradiction)
+    with pytest.raises((InvalidInputError, ValidationError)):
+        with_limits(POLICY, **contradiction)
 
 
 # --- what holds whatever comes ---------------------------------------------------------------------------------------
@@ -284,7 +275,7 @@ quantities = st.decimals("0.001", "10000", places=3)
 def test_fills_are_never_better_than_the_quote_nor_worse_than_the_limit(
     price: Decimal, side: Side, spread: Decimal, slippage: Decimal
 ) -> None:
-    policy = replace(POLICY, spread_bps=spread, slippage_bps=slippage, limit_offset_bps=Decimal(75))
+    policy = with_limits(POLICY, spread_bps=spread, slippage_bps=slippage, limit_offset_bps=Decimal(75))
     order = make_order(a_recommendation(side=side), Quote(price, NOW), policy)
     if side is Side.BUY:
         assert price <= order.expected_price <= order.limit_price
@@ -304,15 +295,15 @@ def test_the_same_recommendation_makes_the_same_order(price: Decimal, side: Side
 
 
 @given(st.lists(st.tuples(sides, quantities), min_size=1, max_size=30), st.integers(0, 10))
-def test_no_sequence_of_rulings_overruns_a_limit(trades: list[tuple[Side, Decimal]], room: int) -> None:
-    # Given any recommendations, ruled one after the other
-    policy = replace(POLICY, max_trades_per_day=room, cooldown_seconds=0)
+def test_no_sequence_of_orders_exceeds_a_limit(trades: list[tuple[Side, Decimal]], room: int) -> None:
+    # Given any recommendations, evaluated one after the other
+    policy = with_limits(POLICY, max_trades_per_day=room, trade_cooldown_seconds=0)
     book, orders = a_book(), []
     for number, (side, quantity) in enumerate(trades):
-        ruling = ruled(a_recommendation(number, side=side, quantity=quantity), book, policy)
-        if ruling.order:
-            orders.append(ruling.order)
-            book = book.after(ruling.order, NOW)
+        evaluation = evaluated(a_recommendation(number, side=side, quantity=quantity), book, policy)
+        if evaluation.order:
+            orders.append(evaluation.order)
+            book = book.after(evaluation.order, NOW)
     # Then their orders stay within every limit, whichever of them fill
     bought = sum(order.quantity * order.limit_price for order in orders if order.side is Side.BUY)
     assert len(orders) <= room
@@ -337,15 +328,15 @@ def a_report(status: ExecutionStatus) -> Execution:
 
 
 @given(st.sampled_from(ExecutionStatus), st.sampled_from(ExecutionStatus), st.booleans())
-def test_what_is_settled_stays_settled(standing: ExecutionStatus, status: ExecutionStatus, holds_claim: bool) -> None:
-    step = next_step(standing, a_report(status), holds_claim=holds_claim)
+def test_what_is_settled_stays_settled(current: ExecutionStatus, status: ExecutionStatus, holds_claim: bool) -> None:
+    action = settlement_action(current, a_report(status), holds_claim=holds_claim)
     # An end is only undone by what a broker says of an order that was taken for unsent
-    if standing.is_final and standing is not ExecutionStatus.UNSENT:
-        assert step is Step.NOTHING
+    if current.is_final and current is not ExecutionStatus.UNSENT:
+        assert action is SettlementAction.IGNORE
     # Nobody but the claim's holder can say that nothing was sent
-    if step is Step.SETTLE and status is ExecutionStatus.UNSENT:
+    if action is SettlementAction.SETTLE and status is ExecutionStatus.UNSENT:
         assert holds_claim
-        assert standing is ExecutionStatus.APPROVED
+        assert current is ExecutionStatus.APPROVED
     # And a broker's word always counts on what is open
-    if not standing.is_final and status in (ExecutionStatus.FILLED, ExecutionStatus.REJECTED, ExecutionStatus.UNFILLED):
-        assert step is Step.SETTLE
+    if not current.is_final and status in (ExecutionStatus.FILLED, ExecutionStatus.REJECTED, ExecutionStatus.UNFILLED):
+        assert action is SettlementAction.SETTLE

@@ -7,17 +7,12 @@ from uuid import UUID
 import pytest
 
 from bellwether.shared.domain.errors import InvalidInputError
-from bellwether.trading.domain.dispatch import (
-    PAPER,
-    Book,
-    DispatchPolicy,
-    Quote,
-    Recommendation,
-    Side,
-    rule,
-    trading_day_start,
-)
+from bellwether.trading.domain.book import Book, trading_day_start
+from bellwether.trading.domain.gate_evaluation import evaluate
 from bellwether.trading.domain.market_calendar import MarketHours
+from bellwether.trading.domain.orders import Quote, Recommendation, TradingMode
+from bellwether.trading.domain.risk_gates import DispatchPolicy
+from bellwether.trading.domain.signals import Side
 
 SATURDAY = datetime(2026, 3, 14, 15, tzinfo=UTC)
 RECOMMENDATION = Recommendation(
@@ -29,10 +24,12 @@ BOOK = Book(quotes={"AAPL": Quote(Decimal(200), SATURDAY)})
 @pytest.mark.parametrize(("hours", "passed"), [(MarketHours.NYSE, False), (MarketHours.ALWAYS, True)])
 def test_on_a_saturday_only_a_replay_trades(hours: MarketHours, passed: bool) -> None:
     # Given a recommendation with which nothing else is wrong
-    ruling = rule(RECOMMENDATION, BOOK, DispatchPolicy(market_hours=hours), now=SATURDAY, actor="test")
+    evaluation = evaluate(RECOMMENDATION, BOOK, DispatchPolicy(market_hours=hours), now=SATURDAY, actor="test")
     # Then the hours decide
-    assert {gate.name for gate in ruling.decision.gates if not gate.passed} == (set() if passed else {"market_hours"})
-    assert (ruling.order is not None) is passed
+    assert {gate.name for gate in evaluation.decision.gates if not gate.passed} == (
+        set() if passed else {"market_hours"}
+    )
+    assert (evaluation.order is not None) is passed
 
 
 def test_the_day_begins_with_its_session() -> None:
@@ -42,4 +39,4 @@ def test_the_day_begins_with_its_session() -> None:
 
 def test_no_broker_gets_orders_outside_of_the_exchanges_hours() -> None:
     with pytest.raises(InvalidInputError, match="dry runs only"):
-        DispatchPolicy(broker=PAPER, market_hours=MarketHours.ALWAYS)
+        DispatchPolicy(trading_mode=TradingMode.PAPER, market_hours=MarketHours.ALWAYS)

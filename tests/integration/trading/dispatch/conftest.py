@@ -14,7 +14,7 @@ from bellwether.trading.adapters.postgres_dispatch import (
     PostgresExecutions,
     PostgresRecommendations,
 )
-from bellwether.trading.domain.dispatch import Recommendation
+from bellwether.trading.domain.orders import Recommendation
 
 
 class PostgresDesk:

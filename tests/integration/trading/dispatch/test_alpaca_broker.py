@@ -9,7 +9,8 @@ import pytest
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, TransientUpstreamError, UpstreamError
 from bellwether.trading.adapters.alpaca_broker import PAPER_URL, AlpacaPaperBroker, paper_url
 from bellwether.trading.adapters.alpaca_data import AlpacaKey
-from bellwether.trading.domain.dispatch import PAPER, ExecutionStatus
+from bellwether.trading.domain.executions import ExecutionStatus
+from bellwether.trading.domain.orders import PAPER
 from bellwether.trading.usecases.execute_orders import execute_orders
 from tests.fakes.dispatch import HandClock
 from tests.fakes.dispatch_suite import a_claimed_order

@@ -34,7 +34,7 @@ LIMITS = {
     "MAX_TRADE_NOTIONAL_USD": "1000",
     "MAX_POSITION_NOTIONAL_USD": "5000",
     "MAX_DAILY_LOSS_USD": "200",
-    "COOLDOWN_SECONDS": "3600",
+    "TRADE_COOLDOWN_SECONDS": "3600",
 }
 APPS = {
     "claim_recommendations": claim_app,
@@ -145,7 +145,7 @@ def test_limits_that_contradict_each_other_stop_everything(desk: PostgresDesk, m
 def test_halted_is_told_once_and_over_when_it_is_over(desk: PostgresDesk, migrated: DatabaseLogin) -> None:
     # Given somebody who halts
     halted = call("set_dispatch_control", sample_event("set_dispatch_control/halt"))
-    assert (halted["halted"], halted["on_their_way"]) == (True, 0)
+    assert (halted["halted"], halted["open_orders"]) == (True, 0)
     recommend(desk)
     assert call("claim_recommendations")["refused"][0]["reasons"][0].startswith("manual_kill_switch: halted by arn:")
     # When the watchdog looks; Then it has something to tell, again and again until that is confirmed

@@ -1,6 +1,5 @@
 """Dispatching over PostgreSQL, with the rights of the application's role."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from threading import Thread
@@ -11,9 +10,10 @@ import pytest
 from bellwether.shared.adapters.postgres import Database
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import ConflictError
-from bellwether.trading.domain.dispatch import Side, rule
+from bellwether.trading.domain.gate_evaluation import evaluate
+from bellwether.trading.domain.signals import Side
 from bellwether.trading.usecases.claim_recommendations import Claimed
-from tests.fakes.dispatch import NOW, OPENED, HandClock, MoodyBroker, a_recommendation
+from tests.fakes.dispatch import NOW, OPENED, HandClock, MoodyBroker, a_recommendation, with_limits
 from tests.fakes.dispatch_suite import EASY, DispatchSuite, claim, dispatch
 from tests.integration.trading.dispatch.conftest import PostgresDesk
 
@@ -70,11 +70,11 @@ def test_what_was_held_overnight_gains_and_loses_since_the_last_close(desk: Post
 
 
 @pytest.mark.usefixtures("market")
-def test_whoever_rules_is_waited_for(desk: PostgresDesk, other_desk: PostgresDesk) -> None:
+def test_a_dispatcher_waits_for_another_evaluation(desk: PostgresDesk, other_desk: PostgresDesk) -> None:
     """One trade a day: a second dispatcher sees the first one's order, though it claimed before that was committed."""
-    # Given a dispatcher in the middle of its ruling
+    # Given a dispatcher in the middle of its evaluation
     desk.add(*(a_recommendation(n, made_at=NOW - timedelta(seconds=60 - n)) for n in (1, 2)))
-    policy = replace(EASY, max_trades_per_day=1)
+    policy = with_limits(EASY, max_trades_per_day=1)
     results: list[Claimed] = []
     second = Thread(target=lambda: results.append(claim(other_desk, HandClock(), policy)))
     store = desk.recommendations
@@ -82,7 +82,7 @@ def test_whoever_rules_is_waited_for(desk: PostgresDesk, other_desk: PostgresDes
         (waiting,) = store.lock_pending(1)
         book = store.book(["AAPL"], broker="dry-run", day_start=OPENED, failures_since=NOW)
         store.record(
-            [rule(waiting, book, policy, now=NOW, actor="test")], uuid4(), claimed_until=NOW + timedelta(minutes=4)
+            [evaluate(waiting, book, policy, now=NOW, actor="test")], uuid4(), claimed_until=NOW + timedelta(minutes=4)
         )
         # When a second one claims what is left; Then it waits
         second.start()
@@ -94,7 +94,7 @@ def test_whoever_rules_is_waited_for(desk: PostgresDesk, other_desk: PostgresDes
 
 
 @pytest.mark.usefixtures("market")
-def test_halting_waits_for_rulings_and_stops_the_next(desk: PostgresDesk, other_desk: PostgresDesk) -> None:
+def test_halting_waits_for_evaluations_and_stops_the_next(desk: PostgresDesk, other_desk: PostgresDesk) -> None:
     # Given a dispatcher that holds the book
     desk.add(a_recommendation())
     halting = Thread(target=lambda: other_desk.controls.change(halted=True, actor="me", reason="stop"))
@@ -119,7 +119,7 @@ def test_nothing_is_decided_twice(desk: PostgresDesk) -> None:
             "UPDATE dispatch_recommendations SET status = 'PENDING', claim_token = NULL, claimed_until = NULL"
         )
     # When it is claimed; Then the ledger refuses, and nothing changes
-    with pytest.raises(ConflictError, match="decided before"):
+    with pytest.raises(ConflictError, match="already has a decision"):
         claim(desk, HandClock(), token=uuid4())
     assert desk.status(a_recommendation()) == "PENDING"
 
@@ -128,7 +128,7 @@ def test_nothing_is_decided_twice(desk: PostgresDesk) -> None:
 def test_no_limit_is_overrun_by_many_at_once(desk: PostgresDesk, migrated: DatabaseLogin) -> None:
     # Given sixty recommendations, room for seven trades, and eight dispatchers
     desk.add(*(a_recommendation(n, quantity=Decimal("0.01")) for n in range(60)))
-    policy = replace(EASY, max_trades_per_day=7)
+    policy = with_limits(EASY, max_trades_per_day=7)
     databases = [Database(lambda: migrated, sslmode="prefer") for _ in range(8)]
     claimed: list[Claimed] = []
 

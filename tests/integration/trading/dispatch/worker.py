@@ -19,7 +19,8 @@ from bellwether.shared.domain.errors import BellwetherError
 from bellwether.trading.adapters.alpaca_broker import AlpacaPaperBroker
 from bellwether.trading.adapters.alpaca_data import AlpacaKey
 from bellwether.trading.adapters.postgres_dispatch import PostgresExecutions, PostgresRecommendations
-from bellwether.trading.domain.dispatch import PAPER, DispatchPolicy
+from bellwether.trading.domain.orders import TradingMode
+from bellwether.trading.domain.risk_gates import DispatchPolicy
 from bellwether.trading.usecases.claim_recommendations import claim_recommendations
 from bellwether.trading.usecases.execute_orders import execute_orders
 from bellwether.trading.usecases.settle_executions import settle_executions
@@ -27,13 +28,13 @@ from tests.fakes.dispatch import NOW
 
 MANY = 10**6
 CHANCE = random.Random()  # noqa: S311 - no secret
-POLICY = DispatchPolicy(
-    broker=PAPER,
+POLICY = DispatchPolicy.model_construct(  # beyond the range of the parameters
+    trading_mode=TradingMode.PAPER,
     max_trades_per_day=MANY,
     max_trade_notional_usd=Decimal(MANY),
     max_position_notional_usd=Decimal(MANY),
     max_daily_loss_usd=Decimal(MANY),
-    cooldown_seconds=0,
+    trade_cooldown_seconds=0,
     max_failures=MANY,
     send_window_seconds=0.7,
     lease_seconds=1.5,

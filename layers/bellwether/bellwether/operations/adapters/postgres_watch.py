@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from bellwether.operations.domain.watch import Incident, Sighting, Stage, Table
 from bellwether.shared.adapters.postgres import Database
-from bellwether.trading.domain.dispatch import RUNNING, Control
+from bellwether.trading.domain.book import RUNNING, Control
 
 MANY_FAILURES = 5  # of a feed, in a row
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwether:watch', 0))"

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bellwether.shared.domain.errors import InvalidInputError
-from bellwether.trading.domain.dispatch import RUNNING, Control
+from bellwether.trading.domain.book import RUNNING, Control
 from bellwether.trading.domain.market_calendar import MarketHours, open_time_between
 
 SUBJECT_LENGTH = 100  # SNS takes no more, and ASCII only

@@ -16,7 +16,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, TransientUpstreamError, UpstreamError
 from bellwether.trading.adapters.alpaca_data import AlpacaKey
-from bellwether.trading.domain.dispatch import PAPER, ZERO, BrokerOrder, ExecutionStatus, Order
+from bellwether.trading.domain.executions import BrokerOrder, ExecutionStatus
+from bellwether.trading.domain.orders import PAPER, ZERO, Order
 
 PAPER_URL = "https://paper-api.alpaca.markets"
 CONNECT_SECONDS = 3.0

@@ -1,19 +1,20 @@
-"""A broker that costs nothing: every order fills at what its terms expect."""
+"""Dry-run broker: fills every order at its expected price."""
 
-from bellwether.trading.domain.dispatch import DRY_RUN, BrokerOrder, ExecutionStatus, Order
+from bellwether.trading.domain.executions import BrokerOrder, ExecutionStatus
+from bellwether.trading.domain.orders import DRY_RUN, Order
 
 
 class DryRunBroker:
-    """Broker without a memory, and without a need of one: the fill is in the order's terms, the same whenever asked."""
+    """Stateless broker. The fill follows from the terms of the order, so a repetition gives the same fill."""
 
     name = DRY_RUN
 
-    def find(self, client_order_id: str) -> BrokerOrder | None:  # noqa: ARG002 - it remembers nothing
-        """None: what was lost on the way left nothing behind and may be done again."""
+    def find(self, client_order_id: str) -> BrokerOrder | None:  # noqa: ARG002 - no state
+        """Return None: a lost order left no trace and may be sent again."""
         return None
 
     def place(self, order: Order) -> BrokerOrder:
-        """Fill it whole, at the quote worsened by spread and slippage."""
+        """Fill the whole order at its expected price."""
         return BrokerOrder(
             broker_order_id=f"dry-run-{order.client_order_id}",
             status=ExecutionStatus.FILLED,

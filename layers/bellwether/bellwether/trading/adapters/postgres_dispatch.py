@@ -1,8 +1,8 @@
 """Recommendations, orders and the kill switch in PostgreSQL.
 
-Rows in hand are locked with SKIP LOCKED, so dispatchers don't wait for each other to claim. To rule, each takes the
-dispatchers' lock first: what a limit counts is committed before the next one counts, so no limit is overrun.
-Locks are always taken in the order recommendation, dispatchers' lock, execution.
+Dispatchers claim rows with SKIP LOCKED, so they do not wait for each other. Before it evaluates the gates, a dispatcher
+takes an advisory lock until it commits: it sees every earlier order, so concurrent dispatchers cannot exceed a limit.
+Locks are always taken in the order recommendation, advisory lock, execution.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,24 +20,14 @@ from bellwether.shared.adapters.postgres import Database
 from bellwether.shared.adapters.postgres_ledger import insert_decisions, insert_outcome
 from bellwether.shared.domain.decisions import Outcome
 from bellwether.shared.domain.errors import ConflictError, NotFoundError
-from bellwether.trading.domain.dispatch import (
-    RUNNING,
-    Book,
-    Control,
-    Execution,
-    ExecutionStatus,
-    Holding,
-    Order,
-    Quote,
-    Recommendation,
-    Ruling,
-    Side,
-    Step,
-    next_step,
-)
+from bellwether.trading.domain.book import RUNNING, Book, Control, Holding
+from bellwether.trading.domain.executions import Execution, ExecutionStatus, SettlementAction, settlement_action
+from bellwether.trading.domain.gate_evaluation import Evaluation
+from bellwether.trading.domain.orders import Order, Quote, Recommendation
+from bellwether.trading.domain.signals import Side
 from bellwether.trading.ports.dispatch import Unsettled
 
-ASK_AGAIN_SECONDS = 45  # about an order that the broker works on
+POLL_SECONDS = 45  # for an order that is open at the broker
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwether:dispatch', 0))"
 _CURRENT_CONTROL = "SELECT halted, actor, reason, changed_at FROM dispatch_controls ORDER BY control_id DESC LIMIT 1"
 _BAR = timedelta(minutes=5)
@@ -108,7 +98,7 @@ FROM jsonb_to_recordset(%s) AS approval (
 
 
 class PostgresRecommendations:
-    """RecommendationStore over one database; needs the rights of the application's role only."""
+    """RecommendationStore in one database, with the rights of the application role."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -116,7 +106,7 @@ class PostgresRecommendations:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is claimed, ruled and recorded in it holds altogether or not at all."""
+        """Commit everything that is claimed and recorded in it, or nothing."""
         with self._database.transaction() as connection:
             self._open = connection
             try:
@@ -125,7 +115,7 @@ class PostgresRecommendations:
                 self._open = None
 
     def lock_pending(self, limit: int) -> tuple[Recommendation, ...]:
-        """The oldest that wait and that nobody else has in hand, to the transaction's end."""
+        """Lock the oldest pending recommendations that no other dispatcher has locked, until the transaction ends."""
         rows = self._connection.execute(
             """
             SELECT recommendation_id, ticker, side, quantity, reference_price, rule_version, made_at, expires_at
@@ -142,7 +132,7 @@ class PostgresRecommendations:
     def claim_unsettled(
         self, token: UUID, *, limit: int, now: datetime, claimed_until: datetime
     ) -> tuple[Unsettled, ...]:
-        """Approved orders whose claim has run out, now claimed under `token`."""
+        """Claim approved orders whose claim has expired, under `token`."""
         rows = self._connection.execute(
             """
             WITH lost AS (
@@ -163,10 +153,10 @@ class PostgresRecommendations:
         return tuple(Unsettled(Order.model_validate(terms), sent=status == "SENT") for terms, status in rows)
 
     def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
-        """What the limits refer to, with quotes of `tickers`; to the transaction's end nobody else gets to see it."""
+        """Return the book at `broker` with quotes of `tickers`; locked until the transaction ends."""
         connection = self._connection
-        with connection.pipeline():  # one way there and back while others wait
-            connection.execute(_LOCK)  # then look: a statement sees what was committed before it began
+        with connection.pipeline():  # one round trip, because other dispatchers wait
+            connection.execute(_LOCK)  # then read: a statement sees what was committed before it began
             lines = connection.execute(
                 _BOOK,
                 {"tickers": list(tickers), "broker": broker, "day_start": day_start, "bar": _BAR},
@@ -192,20 +182,26 @@ class PostgresRecommendations:
             quotes=quotes,
         )
 
-    def record(self, rulings: Sequence[Ruling], token: UUID, *, claimed_until: datetime) -> None:
-        """Keep decisions, and approved orders under `token`; ConflictError when one was decided before."""
+    def record(self, evaluations: Sequence[Evaluation], token: UUID, *, claimed_until: datetime) -> None:
+        """Store decisions, and approved orders under `token`. Raises ConflictError when a decision exists."""
         connection = self._connection
-        approved = [_approval(ruling.order, ruling.decision.made_at) for ruling in rulings if ruling.order]
+        approved = [
+            _approval(evaluation.order, evaluation.decision.made_at) for evaluation in evaluations if evaluation.order
+        ]
         with connection.pipeline():
-            decided = insert_decisions(connection, [ruling.decision for ruling in rulings])
+            decided = insert_decisions(connection, [evaluation.decision for evaluation in evaluations])
             connection.execute(
                 _MARK,
-                {"token": token, "until": claimed_until, "marks": _jsonb([_mark(ruling) for ruling in rulings])},
+                {
+                    "token": token,
+                    "until": claimed_until,
+                    "marks": _jsonb([_mark(evaluation) for evaluation in evaluations]),
+                },
             )
             if approved:
                 connection.execute(_APPROVE, (_jsonb(approved),))
-        if decided.rowcount != len(rulings):
-            raise ConflictError("a recommendation that waits was decided before")
+        if decided.rowcount != len(evaluations):
+            raise ConflictError("a pending recommendation already has a decision")
 
     @property
     def _connection(self) -> Connection[TupleRow]:
@@ -214,14 +210,14 @@ class PostgresRecommendations:
         return self._open
 
 
-def _mark(ruling: Ruling) -> dict[str, Any]:
-    refused = "EXPIRED" if ruling.expired else "REFUSED"
+def _mark(evaluation: Evaluation) -> dict[str, Any]:
+    refused = "EXPIRED" if evaluation.expired else "REFUSED"
     return {
-        "recommendation_id": ruling.recommendation.recommendation_id,
-        "status": "CLAIMED" if ruling.order else refused,
-        "decision_id": ruling.decision.decision_id,
-        "reason": ruling.reason[:1000],
-        "made_at": ruling.decision.made_at,
+        "recommendation_id": evaluation.recommendation.recommendation_id,
+        "status": "CLAIMED" if evaluation.order else refused,
+        "decision_id": evaluation.decision.decision_id,
+        "reason": evaluation.reason[:1000],
+        "made_at": evaluation.decision.made_at,
     }
 
 
@@ -240,7 +236,7 @@ def _approval(order: Order, approved_at: datetime) -> dict[str, Any]:
 
 # --- executions ------------------------------------------------------------------------------------------------------
 
-_ENDS = {  # of an order, as its recommendation has it
+_ENDS = {  # final status of an order to that of its recommendation
     ExecutionStatus.FILLED: "EXECUTED",
     ExecutionStatus.REJECTED: "FAILED",
     ExecutionStatus.UNFILLED: "EXPIRED",
@@ -249,26 +245,26 @@ _ENDS = {  # of an order, as its recommendation has it
 
 
 class PostgresExecutions:
-    """ExecutionStore over one database; needs the rights of the application's role only."""
+    """ExecutionStore in one database, with the rights of the application role."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def settle(self, execution: Execution) -> Step:
-        """Take a report about an order in, once; returns what it changed. Raises NotFoundError for an unknown order."""
+    def settle(self, execution: Execution) -> SettlementAction:
+        """Apply a report once; return what it changed. Raises NotFoundError for an unknown order."""
         with self._database.transaction() as connection:
-            standing, claim_token = self._standing(connection, execution)
-            step = next_step(standing, execution, holds_claim=claim_token == execution.claim_token)
-            match step:
-                case Step.SETTLE:
+            current, claim_token = self._current(connection, execution)
+            action = settlement_action(current, execution, holds_claim=claim_token == execution.claim_token)
+            match action:
+                case SettlementAction.SETTLE:
                     self._settle(connection, execution)
-                case Step.FOLLOW:
-                    self._follow(connection, execution, standing)
-                case Step.TROUBLE:
-                    self._note_trouble(connection, execution)
-        return step
+                case SettlementAction.POLL:
+                    self._poll(connection, execution, current)
+                case SettlementAction.RETRY:
+                    self._count_failure(connection, execution)
+        return action
 
-    def _standing(self, connection: Connection[TupleRow], execution: Execution) -> tuple[ExecutionStatus, UUID | None]:
+    def _current(self, connection: Connection[TupleRow], execution: Execution) -> tuple[ExecutionStatus, UUID | None]:
         key = (execution.recommendation_id, execution.client_order_id)
         claim = connection.execute(
             "SELECT claim_token FROM dispatch_recommendations WHERE recommendation_id = %s FOR NO KEY UPDATE", key[:1]
@@ -281,7 +277,7 @@ class PostgresExecutions:
             key,
         ).fetchone()
         if claim is None or found is None:
-            raise NotFoundError("no such order was approved", field=execution.client_order_id)
+            raise NotFoundError("no approved order has this id", field=execution.client_order_id)
         return ExecutionStatus(found[0]), claim[0]
 
     def _settle(self, connection: Connection[TupleRow], execution: Execution) -> None:
@@ -319,10 +315,10 @@ class PostgresExecutions:
             """,
             (_ENDS[execution.status], execution.reason, execution.observed_at, execution.recommendation_id),
         )
-        _note_outcome(connection, execution)
+        _store_outcome(connection, execution)
 
-    def _follow(self, connection: Connection[TupleRow], execution: Execution, standing: ExecutionStatus) -> None:
-        """Back into the queue of those to ask about, soon."""
+    def _poll(self, connection: Connection[TupleRow], execution: Execution, current: ExecutionStatus) -> None:
+        """Keep the claim until POLL_SECONDS have passed; then a dispatcher queries the broker again."""
         connection.execute(
             """
             UPDATE dispatch_executions
@@ -338,15 +334,15 @@ class PostgresExecutions:
             """,
             (
                 execution.claim_token,
-                execution.observed_at + timedelta(seconds=ASK_AGAIN_SECONDS),
+                execution.observed_at + timedelta(seconds=POLL_SECONDS),
                 execution.recommendation_id,
             ),
         )
-        if standing is not ExecutionStatus.SENT:
-            _note_outcome(connection, execution)
+        if current is not ExecutionStatus.SENT:
+            _store_outcome(connection, execution)
 
-    def _note_trouble(self, connection: Connection[TupleRow], execution: Execution) -> None:
-        """Its claim runs out by itself; then somebody asks the broker."""
+    def _count_failure(self, connection: Connection[TupleRow], execution: Execution) -> None:
+        """Count a failure. After the claim expires, a dispatcher queries the broker."""
         connection.execute(
             """
             UPDATE dispatch_executions SET failures = failures + 1, last_error = %(reason)s, last_error_at = %(at)s
@@ -356,7 +352,7 @@ class PostgresExecutions:
         )
 
 
-def _note_outcome(connection: Connection[TupleRow], execution: Execution) -> None:
+def _store_outcome(connection: Connection[TupleRow], execution: Execution) -> None:
     details = execution.model_dump(
         mode="json",
         include={"client_order_id", "broker_order_id", "sent_at", "filled_quantity", "fill_price", "fees", "reason"},
@@ -376,20 +372,20 @@ def _note_outcome(connection: Connection[TupleRow], execution: Execution) -> Non
 
 
 class PostgresDispatchControls:
-    """DispatchControls over one database; needs the rights of the application's role only."""
+    """DispatchControls in one database, with the rights of the application role."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def current(self) -> Control:
-        """As it was last set."""
+        """Return its current state."""
         with self._database.transaction() as connection:
             return _control(connection)
 
     def change(self, *, halted: bool, actor: str, reason: str) -> Control:
-        """Set it. When this returns, no order is approved any more (or, resumed, may be again)."""
+        """Set it. After a halt returns, no order is approved until dispatch is resumed."""
         with self._database.transaction() as connection:
-            connection.execute(_LOCK)  # whoever rules right now is waited for; whoever comes next sees this
+            connection.execute(_LOCK)  # wait for a running evaluation; the next one sees the change
             connection.execute(
                 """
                 INSERT INTO dispatch_controls (changed_at, halted, actor, reason)
@@ -399,8 +395,8 @@ class PostgresDispatchControls:
             )
             return _control(connection)
 
-    def on_their_way(self) -> int:
-        """How many orders are approved and not settled."""
+    def open_orders(self) -> int:
+        """Return the number of orders that are approved and not settled."""
         with self._database.transaction() as connection:
             row = connection.execute("SELECT count(*) FROM dispatch_executions WHERE settled_at IS NULL").fetchone()
         return int(row[0]) if row else 0

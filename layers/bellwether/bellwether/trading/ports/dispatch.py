@@ -1,4 +1,4 @@
-"""Recommendations, the broker and the controls."""
+"""Ports of dispatch: recommendations, executions, the kill switch and the broker."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -7,76 +7,70 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from bellwether.trading.domain.dispatch import (
-    Book,
-    BrokerOrder,
-    Control,
-    Execution,
-    Order,
-    Recommendation,
-    Ruling,
-    Step,
-)
+from bellwether.trading.domain.book import Book, Control
+from bellwether.trading.domain.executions import BrokerOrder, Execution, SettlementAction
+from bellwether.trading.domain.gate_evaluation import Evaluation
+from bellwether.trading.domain.orders import Order, Recommendation
 
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """An approved order whose dispatcher did not come back. `sent`: the broker was seen to have it."""
+    """An approved order abandoned by its dispatcher. `sent`: the broker is known to have it."""
 
     order: Order
     sent: bool
 
 
 class RecommendationStore(Protocol):
-    """Recommendations on their way through the gates. All but `transaction` is called inside of it."""
+    """Pending recommendations and their decisions. Call all other methods inside `transaction`."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """What is claimed, ruled and recorded in it holds altogether or not at all."""
+        """Commit everything that is claimed and recorded in it, or nothing."""
 
     def lock_pending(self, limit: int) -> tuple[Recommendation, ...]:
-        """The oldest that wait and that nobody else has in hand, to the transaction's end."""
+        """Lock the oldest pending recommendations that no other dispatcher has locked, until the transaction ends."""
 
     def claim_unsettled(
         self, token: UUID, *, limit: int, now: datetime, claimed_until: datetime
     ) -> tuple[Unsettled, ...]:
-        """Approved orders whose claim has run out, now claimed under `token`."""
+        """Claim approved orders whose claim has expired, under `token`."""
 
     def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
-        """What the limits at `broker` refer to, with quotes of `tickers`; nobody else sees it meanwhile."""
+        """Return the book at `broker` with quotes of `tickers`; locked until the transaction ends."""
 
-    def record(self, rulings: Sequence[Ruling], token: UUID, *, claimed_until: datetime) -> None:
-        """Keep decisions, and approved orders under `token`; ConflictError when one was decided before."""
+    def record(self, evaluations: Sequence[Evaluation], token: UUID, *, claimed_until: datetime) -> None:
+        """Store decisions, and approved orders under `token`. Raises ConflictError when a decision exists."""
 
 
 class ExecutionStore(Protocol):
-    """Orders, and what brokers made of them."""
+    """Orders and their state."""
 
-    def settle(self, execution: Execution) -> Step:
-        """Take a report about an order in, once; returns what it changed. Raises NotFoundError for an unknown order."""
+    def settle(self, execution: Execution) -> SettlementAction:
+        """Apply a report once; return what it changed. Raises NotFoundError for an unknown order."""
 
 
 class DispatchControls(Protocol):
     """The manual kill switch."""
 
     def current(self) -> Control:
-        """As it was last set."""
+        """Return its current state."""
 
     def change(self, *, halted: bool, actor: str, reason: str) -> Control:
-        """Set it. When this returns, no order is approved any more (or, resumed, may be again)."""
+        """Set it. After a halt returns, no order is approved until dispatch is resumed."""
 
-    def on_their_way(self) -> int:
-        """How many orders are approved and not settled."""
+    def open_orders(self) -> int:
+        """Return the number of orders that are approved and not settled."""
 
 
 class Broker(Protocol):
-    """Who executes orders. Raises TransientUpstreamError or UpstreamError."""
+    """Executes orders. Raises TransientUpstreamError or UpstreamError."""
 
     @property
     def name(self) -> str:
-        """As it stands in the table of executions."""
+        """Name of the broker in executions."""
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
-        """The order of that name; None when there is none."""
+        """Return the order with this id; None if there is none."""
 
     def place(self, order: Order) -> BrokerOrder:
-        """Send it; raises ConflictError when an order of its name is there already."""
+        """Send an order. Raises ConflictError when its id already exists."""

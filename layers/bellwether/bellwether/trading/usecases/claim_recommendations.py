@@ -1,4 +1,4 @@
-"""Put waiting recommendations through the gates, and take what passed, and what was left behind, into hand."""
+"""Claim pending recommendations: evaluate the risk gates, and claim approved orders and abandoned ones."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -6,20 +6,16 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.shared.ports.clock import Clock
-from bellwether.trading.domain.dispatch import (
-    ClaimedOrder,
-    DispatchPolicy,
-    Order,
-    Ruling,
-    Side,
-    rule,
-    trading_day_start,
-)
+from bellwether.trading.domain.book import trading_day_start
+from bellwether.trading.domain.gate_evaluation import Evaluation, evaluate
+from bellwether.trading.domain.orders import ClaimedOrder, Order
+from bellwether.trading.domain.risk_gates import DispatchPolicy
+from bellwether.trading.domain.signals import Side
 from bellwether.trading.ports.dispatch import RecommendationStore, Unsettled
 
 
 class Refusal(BaseModel):
-    """A recommendation that did not pass, and why."""
+    """A refused recommendation with its reasons."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +27,7 @@ class Refusal(BaseModel):
 
 
 class Claimed(BaseModel):
-    """Orders in this dispatcher's hands. `reclaimed` of them were left behind by one that did not come back."""
+    """Orders claimed by this dispatcher. `reclaimed` of them were abandoned by another dispatcher."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,19 +46,19 @@ def claim_recommendations(
     token: UUID,
     limit: int,
 ) -> Claimed:
-    """Claim, rule and record in one transaction; dispatchers rule one after the other, each seeing the other's orders.
+    """Claim, evaluate and record in one transaction. Dispatchers evaluate one at a time and see each other's orders.
 
-    A claim that runs out comes back here with its standing decision: it is never ruled again, and sent only while its
-    terms are still good. Raises ConflictError when a recommendation was decided before.
+    An expired claim is claimed again with its existing decision: it is never evaluated again, and sent only while its
+    terms are valid. Raises ConflictError when a recommendation already has a decision.
     """
     now = clock.now()
     claimed_until = now + timedelta(seconds=policy.lease_seconds)
     send_before = now + timedelta(seconds=policy.send_window_seconds)
-    rulings: list[Ruling] = []
+    evaluations: list[Evaluation] = []
     with store.transaction():
-        left_behind = store.claim_unsettled(token, limit=limit, now=now, claimed_until=claimed_until)
-        pending = store.lock_pending(limit - len(left_behind))
-        if not left_behind and not pending:
+        abandoned = store.claim_unsettled(token, limit=limit, now=now, claimed_until=claimed_until)
+        pending = store.lock_pending(limit - len(abandoned))
+        if not abandoned and not pending:
             return Claimed(orders=(), refused=(), count=0, reclaimed=0)
         book = store.book(
             sorted({each.ticker for each in pending}),
@@ -71,20 +67,20 @@ def claim_recommendations(
             failures_since=now - timedelta(seconds=policy.failure_window_seconds),
         )
         stopped = book.control.halted or book.failures >= policy.max_failures
-        ruled_at = max(now, clock.now())  # others may have ruled while this one waited for the book
+        evaluated_at = max(now, clock.now())  # another dispatcher may have evaluated while this one waited for the book
         for each in pending:
-            ruling = rule(each, book, policy, now=ruled_at, actor=actor)
-            rulings.append(ruling)
-            if ruling.order:
-                book = book.after(ruling.order, ruled_at)
-        if rulings:
-            store.record(rulings, token, claimed_until=claimed_until)
-    fresh = [_claimed(ruling.order, token, send_before, now) for ruling in rulings if ruling.order]
-    again = [_reclaimed(each, token, send_before, now, stopped=stopped) for each in left_behind]
+            evaluation = evaluate(each, book, policy, now=evaluated_at, actor=actor)
+            evaluations.append(evaluation)
+            if evaluation.order:
+                book = book.after(evaluation.order, evaluated_at)
+        if evaluations:
+            store.record(evaluations, token, claimed_until=claimed_until)
+    fresh = [_claimed(evaluation.order, token, send_before, now) for evaluation in evaluations if evaluation.order]
+    again = [_reclaimed(each, token, send_before, now, stopped=stopped) for each in abandoned]
     orders = (*again, *fresh)
     return Claimed(
         orders=orders,
-        refused=tuple(_refusal(ruling) for ruling in rulings if not ruling.order),
+        refused=tuple(_refusal(evaluation) for evaluation in evaluations if not evaluation.order),
         count=len(orders),
         reclaimed=len(again),
     )
@@ -93,7 +89,7 @@ def claim_recommendations(
 def _reclaimed(
     unsettled: Unsettled, token: UUID, send_before: datetime, now: datetime, *, stopped: bool
 ) -> ClaimedOrder:
-    """What was seen at the broker, or is not to be sent any more, is only asked for."""
+    """An order that the broker has, or that must not be sent any more, is only queried."""
     if stopped or unsettled.sent:
         return ClaimedOrder(**unsettled.order.model_dump(), claim_token=token, send_before=None)
     return _claimed(unsettled.order, token, send_before, now)
@@ -104,11 +100,11 @@ def _claimed(order: Order, token: UUID, send_before: datetime, now: datetime) ->
     return ClaimedOrder(**order.model_dump(), claim_token=token, send_before=until if until > now else None)
 
 
-def _refusal(ruling: Ruling) -> Refusal:
+def _refusal(evaluation: Evaluation) -> Refusal:
     return Refusal(
-        recommendation_id=ruling.recommendation.recommendation_id,
-        decision_id=ruling.decision.decision_id,
-        ticker=ruling.recommendation.ticker,
-        side=ruling.recommendation.side,
-        reasons=ruling.decision.reasons,
+        recommendation_id=evaluation.recommendation.recommendation_id,
+        decision_id=evaluation.decision.decision_id,
+        ticker=evaluation.recommendation.ticker,
+        side=evaluation.recommendation.side,
+        reasons=evaluation.decision.reasons,
     )

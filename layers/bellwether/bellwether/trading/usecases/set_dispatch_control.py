@@ -1,4 +1,4 @@
-"""Halt and resume dispatching, and say how it stands."""
+"""Halt or resume dispatch, and return its state."""
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -6,7 +6,7 @@ from bellwether.trading.ports.dispatch import DispatchControls
 
 
 class DispatchState(BaseModel):
-    """The manual kill switch as it stands. Orders that were approved before a halt may still be `on_their_way`."""
+    """State of the manual kill switch. Orders approved before a halt may still be in `open_orders`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -15,11 +15,11 @@ class DispatchState(BaseModel):
     changed_at: AwareDatetime
     actor: str
     reason: str
-    on_their_way: int
+    open_orders: int
 
 
 def set_dispatch_control(controls: DispatchControls, *, halted: bool | None, actor: str, reason: str) -> DispatchState:
-    """Set the switch, also when it stands so already: who did it, and why, is kept. None for `halted` only looks."""
+    """Set the switch and record actor and reason, even without a change. `halted=None` only reads the state."""
     control = controls.current() if halted is None else controls.change(halted=halted, actor=actor, reason=reason)
     return DispatchState(
         halted=control.halted,
@@ -27,5 +27,5 @@ def set_dispatch_control(controls: DispatchControls, *, halted: bool | None, act
         changed_at=control.changed_at,
         actor=control.actor,
         reason=control.reason,
-        on_their_way=controls.on_their_way(),
+        open_orders=controls.open_orders(),
     )

@@ -1,4 +1,4 @@
-"""Take in what brokers made of orders."""
+"""Settle orders from reports about them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.shared.domain.errors import NotFoundError
-from bellwether.trading.domain.dispatch import Execution, ExecutionStatus, Step
+from bellwether.trading.domain.executions import Execution, ExecutionStatus, SettlementAction
 from bellwether.trading.ports.dispatch import ExecutionStore
 
 
 class Settled(BaseModel):
-    """How many reports settled an order (and how it ended), left it open, or said nothing new."""
+    """Number of reports by effect, and of settled orders by final status."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,28 +25,28 @@ class Settled(BaseModel):
 
 
 def settle_executions(executions: Sequence[Execution], *, store: ExecutionStore) -> Settled:
-    """Settle each report in a transaction of its own; however often it arrives, it counts once.
+    """Apply each report in its own transaction; a repeated report has no effect.
 
-    An order that the database does not know is counted and left alone: nothing can be settled about it.
+    A report of an order that is not in the database is counted as unknown and skipped.
     """
-    steps: Counter[Step] = Counter()
+    actions: Counter[SettlementAction] = Counter()
     ends: Counter[str] = Counter()
     unknown = 0
     for execution in sorted(executions, key=lambda each: each.recommendation_id):
         try:
-            step = store.settle(execution)
+            action = store.settle(execution)
         except NotFoundError:
             unknown += 1
             continue
-        steps[step] += 1
-        if step is Step.SETTLE:
+        actions[action] += 1
+        if action is SettlementAction.SETTLE:
             ends[execution.status.value] += 1
     return Settled(
-        settled=steps[Step.SETTLE],
+        settled=actions[SettlementAction.SETTLE],
         failed=ends[ExecutionStatus.REJECTED.value],
-        followed=steps[Step.FOLLOW],
-        unclear=steps[Step.TROUBLE],
-        known=steps[Step.NOTHING],
+        followed=actions[SettlementAction.POLL],
+        unclear=actions[SettlementAction.RETRY],
+        known=actions[SettlementAction.IGNORE],
         unknown=unknown,
         ends=dict(sorted(ends.items())),
     )
