@@ -97,6 +97,10 @@ bench-cold: cloud dev build ## what each function loads before its first event, 
 readme: dev ## write the README's generated tables
 	$(BIN)/python -m docs.reference
 
+.PHONY: image-registry
+image-registry: dev ## write the XGBoost image's registries into stacks/models.yaml, from sagemaker-core's data
+	$(BIN)/python -m docs.image_registry
+
 .PHONY: layer-requirements
 layer-requirements: $(UV) ## export the Lambda layer's requirements from uv.lock
 	$(UV) export --quiet --frozen --only-group layer --no-hashes --no-header --no-annotate \

@@ -1,10 +1,8 @@
 """Root template, nested templates, samconfig and repository agree with each other."""
 
 import ast
-import json
 import re
 import tomllib
-from importlib.metadata import distribution
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.market_calendar import MarketHours
 from bellwether.trading.domain.orders import TradingMode
 from bellwether.trading.domain.risk_gates import DispatchPolicy
+from docs.image_registry import FRAMEWORK, STACK, VERSION, registry_accounts, with_registry
 from tests.contract.stacks import STACKS, Stack, functions, get_att, machines, root, stack, walk
 from tests.places import ROOT
 
@@ -203,18 +202,11 @@ def test_application_role_is_the_one_that_gets_its_grants() -> None:
     assert role == "bellwether_app"
 
 
-def test_training_image_is_sagemakers_own_in_every_region() -> None:
-    # Given the registries that sagemaker-core knows for the image
-    (path,) = [each for each in distribution("sagemaker-core").files or [] if each.name == "xgboost.json"]
-    image = json.loads(path.read_text())["training"]["versions"]["3.2-0"]
-    assert image["repository"] == "sagemaker-xgboost"
-    # Then the template has them, those of other partitions aside
-    registry = {region: each["Account"] for region, each in stack("models").body["Mappings"]["XgboostRegistry"].items()}
-    assert registry == {
-        region: account
-        for region, account in image["registries"].items()
-        if not region.startswith(("cn-", "us-gov-", "us-iso"))
-    }
+def test_xgboost_registry_is_generated_from_sagemaker_core() -> None:
+    text = STACK.read_text()
+    assert text == with_registry(text), "run 'make image-registry'"
+    assert f"/sagemaker-{FRAMEWORK}:{VERSION}" in text
+    assert registry_accounts()["us-east-1"] == "683313688378"
 
 
 # --- helpers ---------------------------------------------------------------------------------------------------------
