@@ -32,7 +32,8 @@ from rich.table import Table
 
 from bellwether.datasets.domain.sales_layouts import AMES, CANBERRA, HDB, KING_COUNTY, SalesLayout
 from jobs.training.learning.housing.baseline import fit_median_by_place
-from jobs.training.learning.housing.dataset import Column, Houses, Sales, Schema, parse_day, parse_sales
+from jobs.training.learning.housing.channel import parse_sales
+from jobs.training.learning.housing.dataset import Column, Houses, Sales, Schema, parse_day
 from jobs.training.learning.housing.fitting import fit_valuer, lay_ground
 from jobs.training.learning.housing.parameters import BoosterParameters
 from jobs.training.learning.housing.tuning import OTHERS, Lesson, tune

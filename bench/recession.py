@@ -17,11 +17,11 @@ from rich.table import Table
 
 from bench.fred_md import described, read_fred_md
 from jobs.training.learning.macro.known import view
-from jobs.training.learning.macro.likelihood import fit, logit_link
 from jobs.training.learning.macro.parameters import RecessionParameters
-from jobs.training.learning.macro.recession import build_head_features
-from jobs.training.learning.macro.recession_backtest import HeadForecasts, Question, ask, backtest, first_origin
-from jobs.training.learning.macro.recession_evaluation import evaluate_head
+from jobs.training.learning.macro.recession.backtest import HeadForecasts, Question, ask, backtest, first_origin
+from jobs.training.learning.macro.recession.evaluation import evaluate_head
+from jobs.training.learning.macro.recession.head import build_head_features
+from jobs.training.learning.macro.recession.likelihood import fit, logit_link
 from jobs.training.learning.months import parse_month
 
 USREC_FILE = Path("series/USREC.csv")

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.training.learning.macro.dataset import DATA_FILE, MANIFEST_FILE, Panel, Series, format_panel
+from jobs.training.learning.channel import MANIFEST_FILE
+from jobs.training.learning.macro.channel import DATA_FILE
+from jobs.training.learning.macro.dataset import Panel, Series, format_panel
 from jobs.training.learning.months import format_month, parse_month
 
 Array = NDArray[np.float64]

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.training.learning.channel import MANIFEST_FILE
 from jobs.training.learning.errors import InvalidDatasetError
-from jobs.training.learning.macro.dataset import DATA_FILE, MANIFEST_FILE, format_panel, parse_panel, read_dataset
+from jobs.training.learning.macro.channel import DATA_FILE, read_dataset
+from jobs.training.learning.macro.dataset import format_panel, parse_panel
 from jobs.training.learning.months import format_month
 from tests.model.builders import Economy, write_dataset
 

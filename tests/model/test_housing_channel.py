@@ -9,7 +9,8 @@ pytest.importorskip("pydantic")
 sales = pytest.importorskip("bellwether.datasets.domain.sales")
 layouts = pytest.importorskip("bellwether.datasets.domain.sales_layouts")
 
-from jobs.training.learning.housing.dataset import DATA_FILE, MANIFEST_FILE, read_dataset  # noqa: E402
+from jobs.training.learning.channel import MANIFEST_FILE  # noqa: E402
+from jobs.training.learning.housing.channel import DATA_FILE, read_dataset  # noqa: E402
 from tests.places import SAMPLES  # noqa: E402
 
 SAMPLE = SAMPLES / "housing"

@@ -49,7 +49,7 @@ def test_the_endpoint_s_code_is_all_that_it_imports(served: tuple[str, ...]) -> 
         package = Path(name).parent
         for node in ast.walk(ast.parse((TRAINING / name).read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level:
-                folder = package if node.level == 1 else package.parent
+                folder = [package, *package.parents][node.level - 1]
                 modules = [node.module.replace(".", "/")] if node.module else [alias.name for alias in node.names]
                 for module in modules:
                     assert f"{(folder / module).as_posix()}.py" in carried, f"{name} imports {module}"

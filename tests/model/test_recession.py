@@ -7,20 +7,20 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit  # type: ignore[import-untyped]
 
-from jobs.training.learning.macro import recession_backtest as head
 from jobs.training.learning.macro.dataset import Dataset
 from jobs.training.learning.macro.known import Known, view
-from jobs.training.learning.macro.likelihood import Link, fit, logit_link, probit_link
 from jobs.training.learning.macro.parameters import RecessionParameters
-from jobs.training.learning.macro.recession import (
+from jobs.training.learning.macro.recession import backtest as head
+from jobs.training.learning.macro.recession.evaluation import auc, evaluate_head
+from jobs.training.learning.macro.recession.head import (
     Calibration,
     HeadFeatures,
     build_head_features,
     head_from_files,
     head_to_files,
 )
-from jobs.training.learning.macro.recession_evaluation import auc, evaluate_head
-from jobs.training.learning.macro.recession_training import LeftOut, TrainedHead, train_head
+from jobs.training.learning.macro.recession.likelihood import Link, fit, logit_link, probit_link
+from jobs.training.learning.macro.recession.training import LeftOut, TrainedHead, train_head
 from jobs.training.learning.macro.selection import select_series
 from tests.model.builders import Economy, economy, with_recessions
 

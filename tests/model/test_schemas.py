@@ -10,7 +10,8 @@ models = pytest.importorskip("bellwether.models.domain.models")
 golden = pytest.importorskip("bellwether.models.domain.golden")
 
 from jobs.training.learning.bundle import read_verified  # noqa: E402
-from jobs.training.learning.macro.dataset import MANIFEST_FILE, read_dataset  # noqa: E402
+from jobs.training.learning.channel import MANIFEST_FILE  # noqa: E402
+from jobs.training.learning.macro.channel import read_dataset  # noqa: E402
 from jobs.training.learning.macro.serving import answer, load, parse_request  # noqa: E402
 from tests.model.builders import Economy, write_dataset  # noqa: E402
 from tests.model.conftest import JobRun  # noqa: E402

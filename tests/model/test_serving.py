@@ -16,7 +16,7 @@ from jobs.training.learning.errors import RefusedInputError
 from jobs.training.learning.macro import serving
 from jobs.training.learning.macro.features import build
 from jobs.training.learning.macro.known import view
-from jobs.training.learning.macro.recession import Head, build_head_features
+from jobs.training.learning.macro.recession.head import Head, build_head_features
 from jobs.training.learning.months import format_month, parse_month
 from tests.model.builders import Economy
 from tests.model.conftest import TRAINING, JobRun

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from jobs.training.learning.channel import MANIFEST_FILE
+from jobs.training.learning.housing.channel import DATA_FILE
 from jobs.training.learning.housing.dataset import (
-    DATA_FILE,
-    MANIFEST_FILE,
     Column,
     Sales,
     Schema,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import bundle, drift
+from ..inference_code import read_code, served_files
 from .dataset import (
     CATEGORY,
     ID,
@@ -28,25 +29,13 @@ from .serving import answer, from_manifest, read_request
 from .splits import Split
 from .valuer import Valuer, to_files
 
-SOURCE = Path(__file__).resolve().parents[2]  # the folder of train.py
-SERVED = (
-    "inference.py",
-    "learning/__init__.py",
-    *(f"learning/{name}.py" for name in ("bundle", "errors", "requests")),
-    "learning/housing/__init__.py",
+SERVED = served_files(
+    *("bundle", "errors", "parameters", "requests"),
     *(
-        f"learning/housing/{name}.py"
+        f"housing.{name}"
         for name in (
-            "booster",
-            "comparables",
-            "dataset",
-            "encoders",
-            "features",
-            "hedonic",
-            "index",
-            "parameters",
-            "serving",
-            "valuer",
+            *("booster", "comparables", "dataset", "encoders", "features", "hedonic", "index", "parameters"),
+            *("serving", "valuer"),
         )
     ),
 )
@@ -70,21 +59,10 @@ def write_bundle(folder: Path, trained: Trained, metrics: Mapping[str, Any]) -> 
     """Write the bundle and tell its SHA-256. The golden answer is given by the bundle itself, as the endpoint would."""
     files = {
         **to_files(trained.valuer),
-        **{f"{bundle.CODE_FOLDER}/{name}": (SOURCE / name).read_bytes() for name in SERVED},
-        f"{bundle.CODE_FOLDER}/setup.py": _SETUP.encode(),
+        **read_code(SERVED),
     }
     manifest = {**_manifest(trained, metrics), "parts": bundle.write_parts(folder, files)}
     return bundle.write_manifest(folder, {**manifest, "golden": _golden(manifest, files, trained)})
-
-
-_SETUP = '''"""How the container installs this folder."""
-
-from setuptools import setup
-
-setup(
-    name="bellwether-inference", version="1.0.0", py_modules=["inference"], packages=["learning", "learning.housing"]
-)
-'''
 
 
 def _manifest(trained: Trained, metrics: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,11 +1,11 @@
 """Hyperparameters of the housing model: of a job, read from the strings that SageMaker passes, and of the trees."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..errors import InvalidParameterError
+from ..parameters import EVERY_JOB, Reader, read_hyperparameters, whole_number
 from .dataset import parse_day
 
 AUTO = "auto"
@@ -75,20 +75,8 @@ class JobParameters:
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> "JobParameters":
-        """Read hyperparameters; SageMaker's own (`sagemaker_…`) are passed over.
-
-        Raises InvalidParameterError for an unknown name or a value that can't be used.
-        """
-        own = {name: text for name, text in given.items() if not name.startswith("sagemaker_")}
-        for name in own:
-            if name not in _READERS:
-                raise InvalidParameterError(name, f"unknown; known are {', '.join(sorted(_READERS))}")
-        values: dict[str, Any] = {}
-        for name, text in own.items():
-            try:
-                values[name] = _READERS[name](str(text).strip())
-            except ValueError as error:
-                raise InvalidParameterError(name, str(error)) from error
+        """Read hyperparameters; raises InvalidParameterError."""
+        values = read_hyperparameters(given, _READERS)
         if any(values.get(name) == AUTO for name in CUTOFFS):
             values = {name: AUTO for name in CUTOFFS if name not in values} | values
         job = replace(cls(), **values, by_default=not values.keys() & set(CUTOFFS))
@@ -101,42 +89,14 @@ class JobParameters:
         return job
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise ValueError(f"{value} is not between {low} and {high}")
-        return value
-
-    return read
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value) or value <= 0:
-        raise ValueError(f"'{text}' is no positive number of seconds")
-    return value
-
-
 def _cutoff(text: str) -> str:
     if text != AUTO:
         parse_day(text)
     return text
 
 
-def _word(text: str) -> str:
-    if not text:
-        raise ValueError("is empty")
-    return text
-
-
-_READERS: Mapping[str, Callable[[str], object]] = {
-    "model": _word,
-    "target": _word,
+_READERS: Mapping[str, Reader] = {
+    **EVERY_JOB,
     **dict.fromkeys(CUTOFFS, _cutoff),
-    "seed": _whole(0, 2**31 - 1),
-    "trials": _whole(1, 500),
-    "rounds": _whole(1, 5000),
-    "time_budget_seconds": _seconds,
-    "mlflow_tracking_uri": str,
+    "rounds": whole_number(1, 5000),
 }

@@ -16,7 +16,8 @@ from ..errors import InvalidDatasetError
 from . import baseline
 from .booster import importance
 from .candidate import Trained, write_bundle
-from .dataset import Dataset, Sales, read_dataset
+from .channel import read_dataset
+from .dataset import Dataset, Sales
 from .evaluation import Valued, evaluate, holdout_csv, value_later
 from .features import feature_names
 from .fitting import fit_valuer, lay_ground

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import bundle, drift
+from ..inference_code import read_code, served_files
 from ..intervals import Offsets
 from ..months import format_month, format_span
 from .backtest import Problem
@@ -16,29 +17,18 @@ from .evaluation import Scored
 from .forecaster import Forecaster, to_files
 from .known import relative_lags, view
 from .parameters import EnsembleParameters, JobParameters
-from .recession import head_to_files
-from .recession_training import LeftOut, TrainedHead
+from .recession.head import head_to_files
+from .recession.training import LeftOut, TrainedHead
 from .selection import Selection
 from .serving import HISTORY_FILE, HISTORY_MONTHS, answer, from_manifest, parse_request
 from .transforms import Array
 
-SOURCE = Path(__file__).resolve().parents[2]  # the folder of train.py
-SERVED = (
-    "inference.py",
-    "learning/__init__.py",
-    *(f"learning/{name}.py" for name in ("bundle", "errors", "intervals", "months", "requests")),
-    "learning/macro/__init__.py",
+SERVED = served_files(
+    *("bundle", "errors", "intervals", "months", "parameters", "requests"),
     *(
-        f"learning/macro/{name}.py"
+        f"macro.{name}"
         for name in (
-            "dataset",
-            "estimators",
-            "features",
-            "forecaster",
-            "known",
-            "parameters",
-            "recession",
-            "serving",
+            *("dataset", "estimators", "features", "forecaster", "known", "parameters", "recession.head", "serving"),
             "transforms",
         )
     ),
@@ -78,21 +68,10 @@ def write_bundle(folder: Path, trained: Trained, metrics: Mapping[str, Any]) -> 
         **to_files(trained.forecasters),
         **(head_to_files(trained.recession.head) if isinstance(trained.recession, TrainedHead) else {}),
         HISTORY_FILE: format_panel(_history(trained)).encode(),
-        **{f"{bundle.CODE_FOLDER}/{name}": (SOURCE / name).read_bytes() for name in SERVED},
-        f"{bundle.CODE_FOLDER}/setup.py": _SETUP.encode(),
+        **read_code(SERVED),
     }
     manifest = {**_manifest(trained, metrics), "parts": bundle.write_parts(folder, files)}
     return bundle.write_manifest(folder, {**manifest, "golden": _golden(manifest, files, trained)})
-
-
-_SETUP = '''"""How the container installs this folder."""
-
-from setuptools import setup
-
-setup(
-    name="bellwether-inference", version="1.0.0", py_modules=["inference"], packages=["learning", "learning.macro"]
-)
-'''
 
 
 def _history(trained: Trained) -> Panel:

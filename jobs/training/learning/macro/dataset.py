@@ -1,23 +1,15 @@
-"""The training channel: `fred_merged_data.csv` and `manifest.json`, checked against each other."""
+"""Monthly figures of many series as a panel, and its CSV form."""
 
 import csv
-import hashlib
 import io
-import json
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import InvalidDatasetError
 from ..months import format_month, parse_month
 from .transforms import Array
-
-DATA_FILE = "fred_merged_data.csv"
-MANIFEST_FILE = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -66,19 +58,6 @@ class Dataset:
         return next(entry for entry in self.series if entry.name == name)
 
 
-def read_dataset(folder: Path) -> Dataset:
-    """Read and check the training channel; raises InvalidDatasetError that names file and place."""
-    content, manifest = _read(folder / DATA_FILE), _read_json(folder / MANIFEST_FILE)
-    observed = hashlib.sha256(content).hexdigest()
-    if observed != manifest.get("sha256"):
-        raise InvalidDatasetError(f"{DATA_FILE} has SHA-256 {observed}, the manifest says {manifest.get('sha256')}")
-    series = tuple(_series(entry, number) for number, entry in enumerate(manifest.get("series", [])))
-    panel = parse_panel(content.decode("utf-8-sig"), DATA_FILE)
-    if missing := sorted({entry.name for entry in series} - set(panel.names)):
-        raise InvalidDatasetError(f"{DATA_FILE} lacks columns that the manifest lists: {', '.join(missing)}")
-    return Dataset(_select(panel, [entry.name for entry in series]), series, observed)
-
-
 def parse_panel(text: str, where: str) -> Panel:
     """Read CSV text with a `month` column; raises InvalidDatasetError with file and line."""
     rows = list(csv.reader(io.StringIO(text)))
@@ -117,40 +96,3 @@ def _number(cell: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"'{cell[:40]}' is no finite number")
     return value
-
-
-def _series(entry: Mapping[str, Any], number: int) -> Series:
-    try:
-        described = Series(
-            name=str(entry["series"]),
-            unit=str(entry["unit"]),
-            frequency=str(entry["frequency"]),
-            tcode=int(entry["tcode"]),
-            publication_lag_months=int(entry["publication_lag_months"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidDatasetError(f"{MANIFEST_FILE}: series[{number}] has no usable {error}") from error
-    if not 1 <= described.tcode <= 7 or described.publication_lag_months < 0:
-        raise InvalidDatasetError(f"{MANIFEST_FILE}: {described.name} has a tcode or a lag out of range")
-    return described
-
-
-def _select(panel: Panel, names: Sequence[str]) -> Panel:
-    return Panel(panel.first_month, tuple(names), panel.values[:, [panel.names.index(name) for name in names]])
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidDatasetError(f"the training channel has no readable {path.name}: {error.strerror}") from error
-
-
-def _read_json(path: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(_read(path))
-    except ValueError as error:
-        raise InvalidDatasetError(f"{path.name} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise InvalidDatasetError(f"{path.name} is no JSON object")
-    return content

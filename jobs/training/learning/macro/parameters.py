@@ -1,12 +1,10 @@
 """Hyperparameters of the macro model: of a job, read from the strings that SageMaker passes, and of the ensemble."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from ..errors import InvalidParameterError
 from ..months import Span, parse_month
+from ..parameters import EVERY_JOB, Reader, read_hyperparameters, whole_number
 
 PANDEMIC = Span(parse_month("2020-03"), parse_month("2021-06"))
 
@@ -80,42 +78,12 @@ class JobParameters:
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> "JobParameters":
-        """Read hyperparameters; SageMaker's own (`sagemaker_…`) are passed over.
-
-        Raises InvalidParameterError for an unknown name or a value that can't be used.
-        """
-        own = {name: text for name, text in given.items() if not name.startswith("sagemaker_")}
-        for name in own:
-            if name not in _READERS:
-                raise InvalidParameterError(name, f"unknown; known are {', '.join(sorted(_READERS))}")
-        values: dict[str, Any] = {}
-        for name, text in own.items():
-            try:
-                values[name] = _READERS[name](str(text).strip())
-            except ValueError as error:
-                raise InvalidParameterError(name, str(error)) from error
-        return replace(cls(), **values)
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise ValueError(f"{value} is not between {low} and {high}")
-        return value
-
-    return read
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value) or value <= 0:
-        raise ValueError(f"'{text}' is no positive number of seconds")
-    return value
+        """Read hyperparameters; raises InvalidParameterError."""
+        return replace(cls(), **read_hyperparameters(given, _READERS))
 
 
 def _horizons(text: str) -> tuple[int, ...]:
-    read = _whole(1, 36)
+    read = whole_number(1, 36)
     found = sorted({read(part) for part in text.split(",")})
     return tuple(found)
 
@@ -132,23 +100,12 @@ def _span(text: str) -> Span | None:
     return span
 
 
-def _word(text: str) -> str:
-    if not text:
-        raise ValueError("is empty")
-    return text
-
-
-_READERS: Mapping[str, Callable[[str], object]] = {
-    "model": _word,
-    "target": _word,
+_READERS: Mapping[str, Reader] = {
+    **EVERY_JOB,
     "horizons": _horizons,
-    "seed": _whole(0, 2**31 - 1),
-    "trials": _whole(1, 500),
-    "time_budget_seconds": _seconds,
-    "backtest_months": _whole(24, 600),
-    "warm_up_months": _whole(0, 240),
-    "linear_refit_months": _whole(1, 60),
-    "tree_refit_months": _whole(1, 60),
+    "backtest_months": whole_number(24, 600),
+    "warm_up_months": whole_number(0, 240),
+    "linear_refit_months": whole_number(1, 60),
+    "tree_refit_months": whole_number(1, 60),
     "excluded_months": _span,
-    "mlflow_tracking_uri": str,
 }

@@ -10,7 +10,7 @@ from ..months import format_month
 from .dataset import Dataset, Panel, Series
 from .known import carried_months, relative_lags
 from .parameters import JobParameters
-from .recession import SERIES as RECESSION
+from .recession.head import SERIES as RECESSION
 from .transforms import Array
 
 LEAST_FIGURES = {"quarterly": 40}

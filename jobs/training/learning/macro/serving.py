@@ -18,7 +18,7 @@ from .dataset import Panel, Series, parse_panel
 from .features import LOOKBACK_MONTHS, build
 from .forecaster import Forecaster, from_files
 from .known import Known, carried_months, relative_lags, view
-from .recession import WITHIN_MONTHS, Head, build_head_features, head_from_files
+from .recession.head import WITHIN_MONTHS, Head, build_head_features, head_from_files
 from .transforms import Array
 
 HISTORY_FILE = "history.csv"

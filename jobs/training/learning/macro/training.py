@@ -14,14 +14,15 @@ from ..bundle import to_json
 from ..months import format_span
 from .backtest import Problem, Schedule, pose, run_backtest
 from .candidate import Trained, write_bundle
-from .dataset import Dataset, read_dataset
+from .channel import read_dataset
+from .dataset import Dataset
 from .estimators import ensemble_weights
 from .evaluation import Scored, backtest_csv, evaluate, score
 from .fitting import fit_forecaster
 from .forecaster import Forecaster
 from .known import view
 from .parameters import JobParameters
-from .recession_training import LeftOut, TrainedHead, train_head
+from .recession.training import LeftOut, TrainedHead, train_head
 from .selection import Selection, select_series, windows
 from .tuning import Tuning, tune
 

@@ -15,11 +15,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import ndtr  # type: ignore[import-untyped]
 
+from ..parameters import RecessionParameters
+from ..splits import Rows
+from ..transforms import Array
+from .head import WITHIN_MONTHS, Calibration, HeadFeatures, log_odds, raw_probability
 from .likelihood import fit, logit_link, probit_link
-from .parameters import RecessionParameters
-from .recession import WITHIN_MONTHS, Calibration, HeadFeatures, log_odds, raw_probability
-from .splits import Rows
-from .transforms import Array
 
 EMBARGO_MONTHS = 24
 FEWEST_STARTS = 3  # recessions to learn from before the first forecast

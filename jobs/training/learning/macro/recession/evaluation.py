@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata  # type: ignore[import-untyped]
 
-from ..months import format_month
-from ..significance import diebold_mariano
-from .evaluation import FEWEST_IN_SLICE, MODEL, Mask
-from .recession import WITHIN_MONTHS
-from .recession_backtest import EMBARGO_MONTHS, HeadForecasts, Question
-from .transforms import Array
+from ...months import format_month
+from ...significance import diebold_mariano
+from ..evaluation import FEWEST_IN_SLICE, MODEL, Mask
+from ..transforms import Array
+from .backtest import EMBARGO_MONTHS, HeadForecasts, Question
+from .head import WITHIN_MONTHS
 
 PROBIT, RAW = "probit", "uncalibrated"
 BINS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 1.0)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from .features import CLAIMS, change, minimum_over
-from .known import Known, delayed
-from .transforms import Array, log_of_positive
+from ..features import CLAIMS, change, minimum_over
+from ..known import Known, delayed
+from ..transforms import Array, log_of_positive
 
 SERIES = "USREC"
 WITHIN_MONTHS = 12

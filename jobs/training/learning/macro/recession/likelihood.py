@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit, log_expit, log_ndtr  # type: ignore[import-untyped]
 
-from .transforms import Array
+from ..transforms import Array
 
 STEPS = 100
 ENOUGH = 1e-10

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..months import format_month
-from .dataset import Dataset
-from .known import Known
-from .parameters import RecessionParameters
-from .recession import SERIES, SPREADS, WITHIN_MONTHS, Head, HeadFeatures, build_head_features
-from .recession_backtest import (
+from ...months import format_month
+from ..dataset import Dataset
+from ..known import Known
+from ..parameters import RecessionParameters
+from .backtest import (
     EMBARGO_MONTHS,
     FEWEST_ROWS,
     FEWEST_STARTS,
@@ -23,7 +22,8 @@ from .recession_backtest import (
     fit_probit,
     fit_trees,
 )
-from .recession_evaluation import evaluate_head
+from .evaluation import evaluate_head
+from .head import SERIES, SPREADS, WITHIN_MONTHS, Head, HeadFeatures, build_head_features
 
 
 @dataclass(frozen=True)
