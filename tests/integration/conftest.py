@@ -1,6 +1,7 @@
-"""A PostgreSQL server with an owner such as RDS gives, a new database for each test, S3 and Secrets Manager by moto."""
+"""PostgreSQL with an owner like that of RDS and a database for each test; S3 and Secrets Manager by moto."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 
@@ -68,12 +69,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     postgres.stop()
 
 
-@pytest.fixture
-def owner(server: Server) -> DatabaseLogin:
-    """The owner's login to an empty database of this test's own."""
-    name = f"test_{next(_numbers)}"
+def _create_database(server: Server, name: str, template: str) -> DatabaseLogin:
+    """Create a database as a copy of the template; returns the owner's login to it."""
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
     with psycopg.connect(server.owner.dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(statement)
     return DatabaseLogin(
         host=server.owner.host,
         port=server.owner.port,
@@ -81,6 +81,22 @@ def owner(server: Server) -> DatabaseLogin:
         username=server.owner.username,
         password=server.owner.password,
     )
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server: Server) -> str:
+    """Name of a database with the shipped schema, made once and copied for each test that uses `migrated`."""
+    login = _create_database(server, "migrated_template", template="template1")
+    apply_migrations(login)
+    return login.dbname
+
+
+@pytest.fixture
+def owner(server: Server, request: pytest.FixtureRequest) -> DatabaseLogin:
+    """The owner's login to a database of the test's own; it is empty unless the test uses `migrated`."""
+    migrated = "migrated" in request.fixturenames
+    template = request.getfixturevalue("migrated_template") if migrated else "template1"
+    return _create_database(server, f"test_{next(_numbers)}", template)
 
 
 @pytest.fixture
@@ -124,20 +140,31 @@ def environment(
     return variables
 
 
-def migrate(owner: DatabaseLogin, application: DatabaseLogin) -> None:
-    """The shipped schema, and the application's role with its rights."""
-    schema, files = PostgresSchema(owner, sslmode="prefer", seconds_left=lambda: 60), PackagedMigrations()
+@contextmanager
+def _schema(owner: DatabaseLogin) -> Iterator[PostgresSchema]:
+    schema = PostgresSchema(owner, sslmode="prefer", seconds_left=lambda: 60)
     with schema.exclusively():
-        for migration in in_order(files.migrations()):
+        yield schema
+
+
+def apply_migrations(owner: DatabaseLogin) -> None:
+    """Bring the database to the shipped schema."""
+    with _schema(owner) as schema:
+        for migration in in_order(PackagedMigrations().migrations()):
             schema.apply(migration)
+
+
+def grant_rights(owner: DatabaseLogin, application: DatabaseLogin) -> None:
+    """Create the application's role with its rights on the shipped schema."""
+    with _schema(owner) as schema:
         schema.set_password(application.username, application.password)
-        schema.grant(files.grants(), application.username)
+        schema.grant(PackagedMigrations().grants(), application.username)
 
 
 @pytest.fixture
 def migrated(owner: DatabaseLogin, application: DatabaseLogin) -> DatabaseLogin:
     """The functions' login to a database with the shipped schema."""
-    migrate(owner, application)
+    grant_rights(owner, application)
     return application
 
 

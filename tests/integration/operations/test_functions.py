@@ -3,8 +3,7 @@
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -30,6 +29,7 @@ from functions.operations.record_decision import app as record_app
 from tests.fakes.lambda_context import InvocationContext
 from tests.integration.conftest import Server
 from tests.places import sample_event
+from tests.waiting import LIMIT_SECONDS, wait_for
 
 SHIPPED = tuple(migration.version for migration in in_order(PackagedMigrations().migrations()))
 NEWEST = SHIPPED[-1]
@@ -214,9 +214,9 @@ def test_two_migrators_at_once_apply_each_migration_once(environment: dict[str, 
         ]
         waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         with connect(owner, sslmode="prefer") as observer:
-            _wait_until(lambda: observer.execute(waiting).fetchone() == (2,))
+            wait_for(lambda: observer.execute(waiting).fetchone() == (2,), "both migrators wait for the lock")
     # When they are let go
-    said = [migrator.communicate(timeout=30)[0] for migrator in migrators]
+    said = [migrator.communicate(timeout=LIMIT_SECONDS)[0] for migrator in migrators]
     # Then one did the work, the other found it done, and the login is one that works
     assert [migrator.returncode for migrator in migrators] == [0, 0]
     assert sorted(json.loads(lines.splitlines()[-1]) for lines in said) == [[], list(SHIPPED)]
@@ -294,10 +294,3 @@ def test_a_statement_that_takes_too_long_is_transient(owner: DatabaseLogin) -> N
     with pytest.raises(TransientUpstreamError, match="statement timeout"), database.transaction() as connection:
         connection.execute("SELECT pg_sleep(5)")
     database.close()
-
-
-def _wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)

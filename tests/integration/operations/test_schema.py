@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from bellwether.shared.ports.database import DecisionLedger
 from tests.fakes.ledger_suite import LedgerSuite, a_decision, an_outcome
 from tests.fakes.secrets import InMemorySecrets
 from tests.integration.conftest import APPLICATION_SECRET, Server
+from tests.waiting import wait_for
 
 _MIGRATOR = """
 import sys
@@ -153,7 +154,7 @@ def test_a_migrator_killed_half_way_leaves_nothing_of_the_step(
     )
     with migrator:
         sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
-        _wait_until(lambda: run_as(owner, sleeping) == [(1,)])
+        wait_for(lambda: run_as(owner, sleeping) == [(1,)], "the step runs")
         migrator.kill()
     # When the next one comes with the step made quick
     slow.write_text("CREATE TABLE half_way ();\n")
@@ -302,10 +303,3 @@ def test_listing_by_subject_and_by_time_uses_the_indexes(owner: DatabaseLogin, m
     assert "decisions_by_subject" in str(by_subject)
     assert "decisions_by_time" in str(by_time)
     assert "Sort" not in str(by_subject) + str(by_time)
-
-
-def _wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)

@@ -84,11 +84,11 @@ def test_labels(text: str, expected: str) -> None:
 )
 def test_hostile_texts_are_classified_at_once(text: str) -> None:
     # Given what no headline is
-    begun = time.perf_counter()
+    begun = time.process_time()
     # When it is classified
     found = CLASSIFIER.classify([text])[0]
     # Then there are probabilities, soon, and what was not read is told
-    assert time.perf_counter() - begun < 15
+    assert time.process_time() - begun < 15
     assert found.scores.positive + found.scores.neutral + found.scores.negative == pytest.approx(1.0)
     assert found.truncated == (len(text) > LIMIT_CHARACTERS)
 

@@ -203,10 +203,10 @@ def test_what_takes_too_long_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> 
                 continue
 
     monkeypatch.setattr("feedparser.parse", endless)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(InvalidInputError, match=r"not read within 0.2 s"):
         read(rss(1), seconds=0.2)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.parametrize("error", [RecursionError, LookupError, UnicodeError("x"), AssertionError])
@@ -326,8 +326,8 @@ def test_sound_markup_is_read_as_pythons_parser_reads_it(pieces: list[str]) -> N
 
 
 def test_markup_made_to_be_slow_is_not() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     for piece in ('<a "', "<a '", "<a b=", "<p ", "<", "</", "<!--", "&#", "<p x=''", "<script>", "<![CDATA["):
         text_of_html(piece * (100_000 // len(piece)), characters=4000)
         text_of_html(piece * (100_000 // len(piece)) + ">", characters=4000)
-    assert time.monotonic() - start < 30
+    assert time.process_time() - start < 30

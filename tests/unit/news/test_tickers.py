@@ -143,9 +143,9 @@ def test_a_mention_tells_place_and_way() -> None:
 )
 def test_hostile_texts_are_searched_at_once(text: str) -> None:
     # Given what no headline is, when it is searched, then there is an answer, soon, from the part that is looked at
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = OWN.find(text)
-    assert time.perf_counter() - begun < 30
+    assert time.process_time() - begun < 30
     assert all(0 <= each.start < each.end <= LONGEST_TEXT for each in found)
 
 

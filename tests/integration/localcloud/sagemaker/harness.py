@@ -9,9 +9,7 @@ import socket
 import subprocess
 import sys
 import tarfile
-import time
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,13 @@ import boto3
 from botocore.config import Config
 
 from tests.places import ROOT
+from tests.waiting import LIMIT_SECONDS, wait_for
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 BUCKET = "data"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
-PATIENCE_SECONDS = 20.0
 GRACE_SECONDS = 1.0
 
 
@@ -39,20 +37,9 @@ def client(service: str, url: str) -> Any:
         config=Config(
             retries={"total_max_attempts": 1},
             s3={"addressing_style": "path"},
-            read_timeout=PATIENCE_SECONDS,
+            read_timeout=LIMIT_SECONDS,
         ),
     )
-
-
-def wait_for[Value](look: Callable[[], Value | None], what: str) -> Value:
-    """The first value that is not None and not False."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        value = look()
-        if value is not None and value is not False:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"not within {PATIENCE_SECONDS:g} s: {what}")
 
 
 def archive(files: dict[str, str]) -> bytes:
@@ -147,13 +134,13 @@ class SageMakerProcess:
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None
         self._process.send_signal(number)
-        return self._process.wait(PATIENCE_SECONDS)
+        return self._process.wait(LIMIT_SECONDS)
 
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, (self.home.parent / f"{self.home.name}.log").read_text()
         try:
-            urllib.request.urlopen(f"{self.url}/_local/health", timeout=1).close()  # noqa: S310 - our own address
+            urllib.request.urlopen(f"{self.url}/_local/health", timeout=10).close()  # noqa: S310 - our own address
         except OSError:
             return False
         return True

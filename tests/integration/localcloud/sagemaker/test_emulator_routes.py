@@ -11,9 +11,10 @@ from localcloud import ports
 from localcloud.home import Home
 from localcloud.services import Addresses, Emulator, LocalSageMaker
 from localcloud.toolchain import Toolchain
-from tests.integration.localcloud.sagemaker.harness import BUCKET, DOUBLER, IMAGE, ROLE, archive, client, wait_for
+from tests.integration.localcloud.sagemaker.harness import BUCKET, DOUBLER, IMAGE, ROLE, archive, client
+from tests.waiting import wait_for
 
-SLEEPER = "import time; time.sleep(60)"
+SLEEPER = "import time; time.sleep(600)"
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from tests.integration.localcloud.sagemaker.harness import (
     create_config,
     put_bundle,
     settled,
-    wait_for,
 )
+from tests.waiting import wait_for
 
 
 def serve(server: SageMakerProcess, cloud: Cloud, name: str, factor: str = "2", *, max_concurrency: int = 5) -> str:

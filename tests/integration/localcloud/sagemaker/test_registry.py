@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.localcloud.sagemaker.harness import ACCOUNT, IMAGE, REGION, Cloud, SageMakerProcess, wait_for
+from tests.integration.localcloud.sagemaker.harness import ACCOUNT, IMAGE, REGION, Cloud, SageMakerProcess
+from tests.waiting import wait_for
 
 EVENT = "SageMaker Model Package State Change"
 

@@ -13,10 +13,10 @@ from tests.integration.localcloud.sagemaker.harness import (
     settled,
     start_training,
     trained,
-    wait_for,
 )
+from tests.waiting import wait_for
 
-SLEEPER = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+SLEEPER = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 
 
 def _fill(server: SageMakerProcess, cloud: Cloud, name: str) -> str:

@@ -16,8 +16,8 @@ from tests.integration.localcloud.sagemaker.harness import (
     archive,
     start_training,
     trained,
-    wait_for,
 )
+from tests.waiting import wait_for
 
 REPORT = """
 import argparse, json, os, sys
@@ -39,7 +39,7 @@ import os, time
 from pathlib import Path
 Path(os.environ["SM_MODEL_DIR"], "half").write_text("done")
 print("asleep", os.getpid(), flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -205,9 +205,9 @@ def test_stop_ends_a_job_that_ignores_it_and_all_its_children(
     script = (
         "import os, signal, subprocess, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
         "print('pids', os.getpid(), child.pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     start_training(sagemaker, cloud, name, script)
     pids = _printed_pids(sagemaker.home / "logs" / "training" / f"{name}.log")

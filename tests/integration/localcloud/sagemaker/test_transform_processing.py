@@ -14,8 +14,8 @@ from tests.integration.localcloud.sagemaker.harness import (
     SageMakerProcess,
     create_config,
     put_bundle,
-    wait_for,
 )
+from tests.waiting import wait_for
 
 LINES = """
 import json

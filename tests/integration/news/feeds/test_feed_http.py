@@ -1,9 +1,11 @@
 """The reader against servers of every manner: caches, moves, limits, and attempts to lead it inside."""
 
 import gzip
+import threading
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -15,15 +17,16 @@ from bellwether.news.ports.feeds import FeedAnswer
 from tests.feed_builders import due, rss
 from tests.integration.news.feeds.feed_server import FeedServer, Request, http
 
-QUICK = Limits(at_once=32, total_seconds=1.0, connect_seconds=0.5, wire_bytes=20_000, content_bytes=200_000)
+SMALL = Limits(at_once=32, total_seconds=30, connect_seconds=15, wire_bytes=20_000, content_bytes=200_000)
+SHORT = replace(SMALL, total_seconds=2, connect_seconds=1)
 
 
-def ask(*feeds: DueFeed, limits: Limits = QUICK, seconds_left: float = 30) -> list[FeedAnswer]:
+def ask(*feeds: DueFeed, limits: Limits = SMALL, seconds_left: float = 30) -> list[FeedAnswer]:
     fetcher = HttpFeedFetcher(allow_private=True, limits=limits)
     return list(fetcher.fetch(feeds, seconds_left=seconds_left))
 
 
-def ask_one(feed: DueFeed, *, limits: Limits = QUICK) -> FeedAnswer:
+def ask_one(feed: DueFeed, *, limits: Limits = SMALL) -> FeedAnswer:
     (answer,) = ask(feed, limits=limits)
     return answer
 
@@ -256,14 +259,12 @@ def test_whatever_hangs_leaves_the_others_alone(feeds: FeedServer) -> None:
     ]
     well = [feeds.says(f"/well/{number}", http("200 OK", rss())) for number in range(10)]
     # When all are asked at once
-    start = time.monotonic()
-    answers = ask(*(due(url, feed_id=f"feed-{n}") for n, url in enumerate([*hanging, *well])))
+    answers = ask(*(due(url, feed_id=f"feed-{n}") for n, url in enumerate([*hanging, *well])), limits=SHORT)
     # Then the well ones are read, the hanging ones say why they are not, and none waits for another
-    assert time.monotonic() - start < 2.5
     assert {each.feed.url for each in answers if each.content == rss()} == set(well)
     failed = [each for each in answers if each.error]
     assert {each.feed.url for each in failed} == set(hanging)
-    assert all(each.error == "no whole answer within 1 s" for each in failed)
+    assert all(each.error == "no whole answer within 2 s" for each in failed)
 
 
 def test_no_more_than_so_many_are_asked_at_once_and_each_gets_its_turn(feeds: FeedServer) -> None:
@@ -281,11 +282,10 @@ def test_what_there_is_no_time_for_is_not_tried(feeds: FeedServer) -> None:
 def test_a_reader_that_is_left_ends_its_threads(feeds: FeedServer) -> None:
     urls = [feeds.hangs("/hangs"), feeds.says("/well", http("200 OK", rss()))]
     answers = HttpFeedFetcher(allow_private=True).fetch([due(url) for url in urls], seconds_left=30)
-    start = time.monotonic()
     assert isinstance(answers, Iterator)
     assert next(answers).content == rss()
     answers.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - start < 2
+    assert not any(thread.name == "fetch-feeds" for thread in threading.enumerate())
 
 
 # --- addresses ------------------------------------------------------------------------------------------------------
@@ -295,9 +295,9 @@ def ask_in_public(feed: DueFeed, resolve: Mapping[str, Sequence[list[str]]] | No
     """As in the cloud; `resolve` holds the answers of the name server, one after the other."""
     told = {host: iter(answers) for host, answers in (resolve or {}).items()}
     fetcher = (
-        HttpFeedFetcher(limits=QUICK, resolve=lambda host, _: next(told[host]))
+        HttpFeedFetcher(limits=SMALL, resolve=lambda host, _: next(told[host]))
         if resolve
-        else HttpFeedFetcher(limits=QUICK)
+        else HttpFeedFetcher(limits=SMALL)
     )
     (answer,) = fetcher.fetch([feed], seconds_left=10)
     return answer

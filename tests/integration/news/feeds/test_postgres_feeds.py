@@ -381,7 +381,7 @@ def test_what_a_silent_feed_showed_last_is_kept(store: PostgresFeeds, feed: DueF
 def test_what_runs_every_minute_reads_indexes_however_much_there_is(
     store: PostgresFeeds, database: Database, owner: DatabaseLogin
 ) -> None:
-    # Given 200 000 events of 2 000 feeds, all processed but a few
+    # Given 50 000 events of 2 000 feeds, all processed but a few
     with connect(owner, sslmode="prefer") as connection:
         connection.execute(
             """
@@ -396,13 +396,13 @@ def test_what_runs_every_minute_reads_indexes_however_much_there_is(
                 first_seen_at, last_seen_at, processed_at)
             SELECT md5(n::text), 'feed-' || (1 + n % 2000), n, 't', 's', repeat('0', 64), md5(n::text),
                 now() - n * interval '1 minute', now() - n * interval '1 minute', CASE WHEN n > 100 THEN now() END
-            FROM generate_series(1, 200000) n
+            FROM generate_series(1, 50000) n
             """
         )
         connection.execute(
             """
             INSERT INTO story_keys SELECT (random() * 1e6)::bigint, now() - n * interval '1 second', md5(n::text)
-            FROM generate_series(1, 200000) n
+            FROM generate_series(1, 50000) n
             """
         )
         connection.execute("ANALYZE feed_state, inbound_events_raw, story_keys")
