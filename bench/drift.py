@@ -30,9 +30,9 @@ from rich.table import Table
 from scipy import stats  # type: ignore[import-untyped]
 from scipy.signal import lfilter  # type: ignore[import-untyped]
 
-from bellwether.models.domain.catalogue import MonitorPolicy
-from bellwether.models.domain.models import CategoricalReference, NumericReference, Reference
-from bellwether.monitoring.domain.drift import Column, Tally, compare, learned, look, tally
+from bellwether.models.domain.bundle_manifest import CategoricalReference, NumericReference, Reference
+from bellwether.models.domain.specs import MonitorPolicy
+from bellwether.monitoring.domain.drift import Column, Tally, compare, detect_drift, reference_counts, tally
 
 OUTPUT = Path("build/bench")
 EVIDENTLY = Path(".venvs/evidently/bin/python")
@@ -197,9 +197,9 @@ def resembling(rows: int, looks: int, rng: Rng) -> tuple[float, float]:
             reference = NumericReference(kind="numeric", edges=tuple(edges.tolist()), counts=counts)
             places = np.searchsorted(edges, values, side="left").tolist()
             columns.append(Column(str(at), reference, places))
-            (comparison,) = compare(reference, tally(len(learned(reference).counts), places))
+            (comparison,) = compare(reference, tally(len(reference_counts(reference).counts), places))
             plain |= comparison.p_value <= most and comparison.psi > POLICY.psi_floor
-        alarms += bool(look(columns, POLICY).drifted)
+        alarms += bool(detect_drift(columns, POLICY).drifted)
         naive += plain
     return alarms / looks, naive / looks
 

@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats  # type: ignore[import-untyped]
 
-from bellwether.models.domain.catalogue import ExperimentPolicy
-from bellwether.monitoring.domain.sequential import Comparison, Finding, Pair, share_above
+from bellwether.models.domain.specs import ExperimentPolicy
+from bellwether.monitoring.domain.sequential_test import Comparison, Finding, Pair, share_above
 
 OUTPUT = Path("build/bench")
 POLICY = ExperimentPolicy()

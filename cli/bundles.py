@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from bellwether.models.domain.bundle import EVALUATION_FILE, MANIFEST_FILE
-from bellwether.models.domain.catalogue import ClassifierSpec, model_spec
+from bellwether.models.domain.catalogue import model_spec
+from bellwether.models.domain.specs import ClassifierSpec
 from cli import executions, training
 from cli.models import AsJson, Model
 from cli.problems import CommandError

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bellwether.models.domain.catalogue import CATALOGUE, FRED, TrainedSpec, ValuationSpec, model_spec
+from bellwether.models.domain.catalogue import CATALOGUE, FRED, model_spec
+from bellwether.models.domain.specs import TrainedSpec, ValuationSpec
 from cli import challengers, deployments, executions, ingestion, inventory, predictions, registry, sales, training
 from cli.problems import CommandError
 from cli.target import Target, current_target

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from bellwether.models.domain.catalogue import model_spec
-from bellwether.monitoring.domain.monitoring import AccuracyReport, ColumnReport, MonitorReport
+from bellwether.monitoring.domain.monitor_report import AccuracyReport, ColumnReport, MonitorReport
 from cli import executions
 from cli.problems import CommandError
 from cli.target import Target, current_target

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import parse_current
-from bellwether.models.domain.judging import family_of
+from bellwether.models.domain.model_families import family_of
 from bellwether.shared.domain.errors import InvalidInputError
 from cli.problems import CommandError
 from cli.target import Target

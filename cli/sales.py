@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bellwether.datasets.domain.sales_layouts import SCHEMA_SUFFIX
-from bellwether.models.domain.catalogue import ValuationSpec
+from bellwether.models.domain.specs import ValuationSpec
 from cli import ingestion
 from cli.target import Target
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from bellwether.models.domain.catalogue import TrainedSpec, model_spec
+from bellwether.models.domain.catalogue import model_spec
+from bellwether.models.domain.specs import TrainedSpec
 from cli import executions
 from cli.problems import CommandError
 from cli.target import Target

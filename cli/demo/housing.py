@@ -13,8 +13,9 @@ from typing import Any
 from rich.table import Table
 
 from bellwether.datasets.domain.sales_layouts import AMES
-from bellwether.models.domain.catalogue import ValuationSpec, model_spec
+from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.experiment import Decider, Mode
+from bellwether.models.domain.specs import ValuationSpec
 from cli import challengers, deployments, executions, monitor, predictions, registry, sales, training
 from cli.problems import CommandError
 from cli.target import Target

@@ -12,7 +12,7 @@ from typing import IO, Any
 from rich.table import Table
 
 from bellwether.models.domain.catalogue import model_spec
-from bellwether.models.domain.models import EvaluationReport
+from bellwether.models.domain.forecast_evaluation import EvaluationReport
 from cli import deployments, executions, ingestion, predictions, registry, training
 from cli.demo.charts import BacktestPoint, draw_backtest
 from cli.ingestion import Ingested

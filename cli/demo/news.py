@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 from rich.table import Table
 
-from bellwether.models.domain.catalogue import ClassifierSpec, model_spec
+from bellwether.models.domain.catalogue import model_spec
+from bellwether.models.domain.specs import ClassifierSpec
 from bellwether.trading.domain.signals import INTRADAY
 from cli import bundles, deployments, executions, registry, training
 from cli.demo.charts import TickerFacts, draw_ticker

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from bellwether.models.domain.catalogue import CATALOGUE, ModelSpec, TrainedSpec, model_spec, trained_spec
-from bellwether.models.domain.judging import family_of
+from bellwether.models.domain.catalogue import CATALOGUE, model_spec, trained_spec
+from bellwether.models.domain.model_families import family_of
+from bellwether.models.domain.specs import ModelSpec, TrainedSpec
 from bellwether.models.domain.training import job_prefix
 from tests.contract.stacks import STACKS, Statement, referred, stack, walk
 from tests.places import ROOT

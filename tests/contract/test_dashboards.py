@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bellwether.models.domain.catalogue import CATALOGUE, TrainedSpec
+from bellwether.models.domain.catalogue import CATALOGUE
+from bellwether.models.domain.specs import TrainedSpec
 from bellwether.shared.domain.decisions import Verdict
 from tests.contract.stacks import STACKS, Function, functions, stack
 from tests.places import ROOT

@@ -7,20 +7,10 @@ from typing import Any
 
 import pytest
 
-from bellwether.models.domain.catalogue import CATALOGUE, TrainedSpec
+from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.models.domain.retraining import Trigger
-from tests.contract.stacks import (
-    STACKS,
-    Function,
-    Machine,
-    Stack,
-    functions,
-    get_att,
-    machines,
-    referred,
-    root,
-    stack,
-)
+from bellwether.models.domain.specs import TrainedSpec
+from tests.contract.stacks import STACKS, Function, Machine, Stack, functions, get_att, machines, referred, root, stack
 from tests.places import ROOT
 
 AWS_METRICS = {  # namespace → (metrics, dimension, type of the resource that it names)

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bellwether.models.ports.captures import ActualsStore, CaptureStore, ExperimentsStore
+from bellwether.models.ports.actuals import ActualsStore
+from bellwether.models.ports.captures import CaptureStore
+from bellwether.models.ports.experiments import ExperimentsStore
 from tests.builders import actual, capture, experiment
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Any
 
 from bellwether.models.adapters.bundles import read_archive
-from bellwether.models.domain.bundle import Archive
+from bellwether.models.domain.bundle import BundleArchive
 from bellwether.models.domain.deployment import (
     Approval,
     CurrentVersion,
@@ -17,7 +17,8 @@ from bellwether.models.domain.deployment import (
 )
 from bellwether.models.domain.retraining import MachineTime, PastTraining, is_training_of
 from bellwether.models.domain.training import TrainingJob
-from bellwether.models.ports.models import Answer, Registration
+from bellwether.models.ports.predictor import EndpointResponse
+from bellwether.models.ports.registry import Registration
 from bellwether.shared.domain.errors import ConflictError, NotFoundError
 from tests.builders import package_arn
 
@@ -70,12 +71,12 @@ class CodeOf:
 
 
 class ArchivesByUri:
-    """Archives over tars in memory."""
+    """BundleArchives over tars in memory."""
 
     def __init__(self, tars: Mapping[str, bytes]) -> None:
         self._tars = tars
 
-    def read(self, uri: str, *, keep: frozenset[str]) -> Archive:
+    def read(self, uri: str, *, keep: frozenset[str]) -> BundleArchive:
         if uri not in self._tars:
             raise NotFoundError("is not there", field=uri)
         return read_archive(BytesIO(self._tars[uri]), keep=keep, name=uri)
@@ -177,12 +178,12 @@ class ScriptedPredictor:
         self._reply = reply
         self.asked: list[tuple[str, Any]] = []
 
-    def invoke(self, endpoint_name: str, body: bytes) -> Answer:
+    def invoke(self, endpoint_name: str, body: bytes) -> EndpointResponse:
         self.asked.append((endpoint_name, json.loads(body)))
         if isinstance(self._reply, Exception):
             raise self._reply
         content = self._reply if isinstance(self._reply, bytes) else json.dumps(self._reply).encode()
-        return Answer(content, 12.34)
+        return EndpointResponse(content, 12.34)
 
 
 class StartedProcesses:

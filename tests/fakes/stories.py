@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from bellwether.models.ports.models import Answer
+from bellwether.models.ports.predictor import EndpointResponse
 from bellwether.news.domain.sentiment import Backlog, Classification, Results, Settled, Story
 from bellwether.shared.domain.errors import BellwetherError, InvalidInputError
 from tests.builders import digest
@@ -126,7 +126,7 @@ class TwoWordModel:
         self._poison = poison
         self.asked: list[int] = []
 
-    def invoke(self, endpoint_name: str, body: bytes) -> Answer:
+    def invoke(self, endpoint_name: str, body: bytes) -> EndpointResponse:
         questions = json.loads(body)["instances"]
         self.asked.append(len(questions))
         answers = []
@@ -138,4 +138,4 @@ class TwoWordModel:
                 raise bad
             answers.append(bad or answer(question))
         content = {"model_version": MODEL_VERSION, "predictions": answers}
-        return Answer(json.dumps(content).encode(), 12.34)
+        return EndpointResponse(json.dumps(content).encode(), 12.34)

@@ -134,14 +134,15 @@ def test_mlflow_has_the_job_and_each_trial(trained: JobRun, monkeypatch: pytest.
 
 def test_it_is_what_the_functions_read(trained: JobRun) -> None:
     pytest.importorskip("pydantic")
-    models = pytest.importorskip("bellwether.models.domain.models")
+    evaluation = pytest.importorskip("bellwether.models.domain.valuation_evaluation")
+    bundle_manifest = pytest.importorskip("bellwether.models.domain.bundle_manifest")
     gate = pytest.importorskip("bellwether.models.domain.valuation_gate")
     catalogue = pytest.importorskip("bellwether.models.domain.catalogue")
-    report = models.ValuationReport.model_validate_json((trained.output_data / "evaluation.json").read_bytes())
+    report = evaluation.ValuationReport.model_validate_json((trained.output_data / "evaluation.json").read_bytes())
     gate.check_consistent(report, catalogue.HOUSING)
     failed = [each.name for each in gate.gates(report, catalogue.HOUSING.policy) if not each.passed]
     assert set(failed) <= {"holdout_rows"}
-    bundle = models.BundleManifest.model_validate_json((trained.model / "bundle.json").read_bytes())
+    bundle = bundle_manifest.BundleManifest.model_validate_json((trained.model / "bundle.json").read_bytes())
     assert set(bundle.parts) == set(read_verified(trained.model)[2])
     assert set(bundle.drift_reference.features) == {column.name for column in bundle.inputs} - {"house"}
     assert bundle.drift_reference.prediction["prediction"].counts

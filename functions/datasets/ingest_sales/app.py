@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.datasets.domain.sales import KeptManifest
 from bellwether.datasets.usecases.ingest_sales import SalesIngestion, ingest_sales, published, start_over
-from bellwether.models.domain.catalogue import CATALOGUE, ValuationSpec, valuation_spec
+from bellwether.models.domain.catalogue import CATALOGUE, valuation_spec
+from bellwether.models.domain.specs import ValuationSpec
 from bellwether.monitoring.adapters.captures_s3 import S3ActualsStore
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.domain.errors import InvalidInputError

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from bellwether.models.adapters.object_marks import S3ObjectMarks
 from bellwether.models.adapters.sagemaker import SageMakerEndpointStates, SageMakerServingParts, SageMakerVersionMarks
-from bellwether.models.domain.archive import ShelvingAct
+from bellwether.models.domain.archive import ArchiveStep
 from bellwether.models.usecases.archive_version import archive_version
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.observability import logger, observed
@@ -23,7 +23,7 @@ class Settings(FunctionSettings):
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with what became of the decision."""
-    act = parse(ShelvingAct, event)
+    act = parse(ArchiveStep, event)
     outcome = archive_version(
         act,
         endpoints=SageMakerEndpointStates(),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bellwether.models.adapters.bundles import S3Archives
 from bellwether.models.usecases.assess_candidate import AssessmentRequest, assess_candidate
-from bellwether.models.usecases.keep_verdict import Assessment
+from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed

@@ -14,9 +14,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from bellwether.models.adapters.sagemaker_runtime import SageMakerPredictor
 from bellwether.models.adapters.ssm import SsmTraffic
 from bellwether.models.domain.catalogue import CATALOGUE
-from bellwether.models.usecases.predict import Patience, Prediction, predict
+from bellwether.models.usecases.predict import Prediction, TimeoutPolicy, predict
 from bellwether.monitoring.adapters.capture_queue import SqsCaptureQueue
-from bellwether.monitoring.usecases.keep_captures import keep_captures
+from bellwether.monitoring.usecases.send_captures import send_captures
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
@@ -57,10 +57,10 @@ def post_prediction(model: str) -> Response[str]:
         predictor=SageMakerPredictor(),
         traffic=traffic(),
         clock=SystemClock(),
-        patience=Patience(max(1.0, app.lambda_context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)),
+        timeouts=TimeoutPolicy(max(1.0, app.lambda_context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)),
     )
     _tell_of_challenger(prediction)
-    kept = keep_captures(prediction.records, queue=SqsCaptureQueue(load(Settings).capture_queue_url))
+    kept = send_captures(prediction.records, queue=SqsCaptureQueue(load(Settings).capture_queue_url))
     if not kept.sent:
         metrics.add_metric("CapturesLost", MetricUnit.Count, len(prediction.records))
         logger.error("captures lost", extra={"records": len(prediction.records), "reason": kept.reason})

@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
 from bellwether.models.adapters.sagemaker import SageMakerRegistry
-from bellwether.models.usecases.keep_verdict import Assessment
+from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.models.usecases.register_candidate import register_candidate
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import FunctionSettings, load, parse

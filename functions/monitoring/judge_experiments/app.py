@@ -8,7 +8,7 @@ from pydantic import Field
 from bellwether.models.adapters.sagemaker import SageMakerRegisteredVersions
 from bellwether.models.adapters.ssm import SsmCurrentVersions, SsmExperiments
 from bellwether.monitoring.adapters.captures_s3 import S3Actuals, S3CaptureLog
-from bellwether.monitoring.usecases.judge_experiments import ExperimentJudge, JudgingOrder
+from bellwether.monitoring.usecases.judge_experiments import ExperimentJudge, JudgementRequest
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.stepfunctions import StepFunctionsProcesses
 from bellwether.shared.observability import logger, observed
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         processes=StepFunctionsProcesses(settings.judge_state_machine_arn),
         clock=SystemClock(),
     )
-    rulings = judge.judge(parse(JudgingOrder, event))
+    rulings = judge.judge(parse(JudgementRequest, event))
     for ruling in rulings:
         logger.info("judged", extra=ruling.model_dump(mode="json", include={"model", "kind", "step", "reason"}))
     return {"rulings": [ruling.model_dump(mode="json") for ruling in rulings]}

@@ -12,7 +12,7 @@ from bellwether.models.adapters.ssm import SsmCurrentVersions
 from bellwether.monitoring.adapters.captures_s3 import S3Actuals, S3CaptureLog
 from bellwether.monitoring.adapters.monitor_pages import JinjaMonitorPages
 from bellwether.monitoring.domain.drift import DriftState
-from bellwether.monitoring.domain.monitoring import MonitorReport
+from bellwether.monitoring.domain.monitor_report import MonitorReport
 from bellwether.monitoring.usecases.measure_drift import Monitor, MonitorRequest
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore

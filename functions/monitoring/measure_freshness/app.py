@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, Field
 
-from bellwether.monitoring.domain.freshness import Freshness
+from bellwether.monitoring.domain.dataset_freshness import DatasetFreshness
 from bellwether.monitoring.usecases.measure_freshness import measure_freshness
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return {"datasets": [asdict(each) for each in found]}
 
 
-def _measure(found: Freshness) -> None:
+def _measure(found: DatasetFreshness) -> None:
     gauge("DatasetAgeDays", MetricUnit.Count, found.age_days, dataset=found.dataset)
     gauge("FeatureAgeDays", MetricUnit.Count, found.oldest_feature_days, model=found.model)
     gauge("StaleFeatures", MetricUnit.Count, len(found.stale), model=found.model)

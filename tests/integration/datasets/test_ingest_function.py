@@ -10,7 +10,7 @@ import boto3
 import pytest
 from pydantic import ValidationError
 
-from bellwether.models.domain.models import DatasetManifest
+from bellwether.models.domain.manifests import DatasetManifest
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.observability import metrics
 from bellwether.shared.settings import load

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from bellwether.models.domain.models import SalesManifest
+from bellwether.models.domain.manifests import SalesManifest
 from bellwether.monitoring.adapters.captures_s3 import S3Actuals
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
 from bellwether.shared.observability import metrics

@@ -11,7 +11,7 @@ from rich.console import Console
 from bellwether.models.domain.capture import Status, Variant
 from bellwether.models.domain.deployment import RegisteredVersion
 from bellwether.models.domain.experiment import Decider, Mode
-from bellwether.monitoring.usecases.judge_experiments import ExperimentJudge, JudgingOrder
+from bellwether.monitoring.usecases.judge_experiments import ExperimentJudge, JudgementRequest
 from cli import challengers, registry
 from cli.problems import CommandError
 from cli.target import Target
@@ -66,7 +66,7 @@ def rulings(champion: float, challenger: float, *, count: int = 150) -> list[dic
         processes=StartedProcesses(),
         clock=StoppedClock(LATER),
     )
-    found = judge.judge(JudgingOrder(models=("housing",), act=False))
+    found = judge.judge(JudgementRequest(models=("housing",), act=False))
     return [json.loads(each.model_dump_json()) for each in found]
 
 

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from bellwether.models.domain.bundle import VersionFacts
 from bellwether.models.domain.catalogue import model_spec
-from bellwether.monitoring.domain.monitoring import MonitorReport, Recorded, Window
+from bellwether.monitoring.domain.monitor_report import MonitorReport
+from bellwether.monitoring.domain.report_builder import ReportBuilder, Window
 from cli import monitor
 from cli.main import app
 from cli.problems import CommandError
@@ -51,7 +52,7 @@ def report() -> MonitorReport:
             "metrics": {"n": 9, "rmse": 0.1},
         }
     )
-    recorded = Recorded(model_spec("macro"), Window(now=NOON, since=NOON, accuracy_since=NOON), "macro-0badcafe")
+    recorded = ReportBuilder(model_spec("macro"), Window(now=NOON, since=NOON, accuracy_since=NOON), "macro-0badcafe")
     recorded.take(
         capture(f"r-{at}", received_at=NOON, input={"UNRATE": 9.0 + at / 100}, output={"label": "no figure"})
         for at in range(60)

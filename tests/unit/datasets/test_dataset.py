@@ -13,7 +13,7 @@ from bellwether.datasets.domain.dataset import MergedManifest, build_dataset, fi
 from bellwether.datasets.domain.folding import UNKNOWN, Column, Fold, Merged, merge_series
 from bellwether.datasets.domain.monthly import month_text
 from bellwether.datasets.domain.vintages import Vintage, in_order
-from bellwether.models.domain.models import DatasetManifest
+from bellwether.models.domain.manifests import DatasetManifest
 from bellwether.shared.domain.errors import InvalidInputError
 from tests.unit.datasets.builders import JULY, JUNE, a_vintage, month_starts, monthly
 

@@ -15,7 +15,7 @@ from bellwether.datasets.domain.sales import KeptManifest
 from bellwether.datasets.usecases import ingest_sales as usecase
 from bellwether.datasets.usecases.ingest_sales import SalesIngestion, ingest_sales, published, start_over
 from bellwether.models.domain.catalogue import HOUSING
-from bellwether.models.domain.models import SalesManifest
+from bellwether.models.domain.manifests import SalesManifest
 from bellwether.shared.domain.errors import InvalidInputError, TransientUpstreamError
 from bellwether.shared.ports.objects import ObjectContent
 from tests.fakes.captures import InMemoryActualsStore

@@ -20,9 +20,9 @@ from bellwether.datasets.domain.vintages import Vintage
 from bellwether.datasets.usecases import publish_dataset as module
 from bellwether.datasets.usecases.checkpoints import EVERY
 from bellwether.datasets.usecases.ingest_series import ingest_inbox
-from bellwether.datasets.usecases.kept_vintages import list_vintages, load_in_order
 from bellwether.datasets.usecases.publish_dataset import Published, dataset_as_of, publish_as_of, publish_dataset
-from bellwether.models.domain.models import DatasetManifest
+from bellwether.datasets.usecases.stored_vintages import list_vintages, load_in_order
+from bellwether.models.domain.manifests import DatasetManifest
 from bellwether.shared.domain.errors import InvalidInputError, TransientUpstreamError
 from bellwether.shared.ports.objects import ObjectContent
 from tests.fakes.objects import InMemoryObjectStore

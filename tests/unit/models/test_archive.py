@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellwether.models.domain.archive import Front, ListedEndpoint, Shelving, is_archived, version_acts, why_kept
+from bellwether.models.domain.archive import (
+    ArchiveAction,
+    ArchiveContext,
+    ListedEndpoint,
+    is_archived,
+    version_acts,
+    why_kept,
+)
 from bellwether.models.domain.catalogue import MACRO
 from bellwether.models.domain.deployment import (
     Approval,
@@ -73,14 +80,14 @@ def experiment(champion: int, challenger: int) -> Experiment:
     )
 
 
-def front(versions: Iterable[RegisteredVersion], **given_: Any) -> Front:
+def context(versions: Iterable[RegisteredVersion], **given_: Any) -> ArchiveContext:
     given_ = {"current": None, "experiment": None, "configs_in_use": frozenset(), **given_}
-    return Front(spec=replace(MACRO, keep_versions=2), versions=tuple(versions), **given_)
+    return ArchiveContext(spec=replace(MACRO, keep_versions=2), versions=tuple(versions), **given_)
 
 
-def archived_by(case: Front, versions_max: int = 100) -> list[str]:
+def archived_by(case: ArchiveContext, versions_max: int = 100) -> list[str]:
     acts = version_acts(case, run_id="run-1", now=NOON, versions_max=versions_max)
-    return [act.decision.subject for act in acts if act.act is Shelving.ARCHIVE]
+    return [act.decision.subject for act in acts if act.act is ArchiveAction.ARCHIVE]
 
 
 def endpoint(name_: str, *, days: float = 30, phase: EndpointPhase = EndpointPhase.IN_SERVICE) -> ListedEndpoint:
@@ -126,34 +133,37 @@ def plan(
 @pytest.mark.parametrize(
     ("case", "reason"),
     [
-        (front([version(1), version(8), version(9)], current=current(1)), "it serves"),
-        (front([version(1), version(8), version(9)], current=current(9, previous=1)), "a rollback goes back to"),
-        (front([version(1), version(8), version(9)], experiment=experiment(9, 1)), "on trial"),
-        (front([version(1), version(8), version(9)], configs_in_use=frozenset({name(1)})), "an endpoint is made from"),
-        (front([version(1, Approval.PENDING), version(8), version(9)]), "waits for approval"),
-        (front([version(1), version(9)]), "among the newest 2"),
+        (context([version(1), version(8), version(9)], current=current(1)), "it serves"),
+        (context([version(1), version(8), version(9)], current=current(9, previous=1)), "a rollback goes back to"),
+        (context([version(1), version(8), version(9)], experiment=experiment(9, 1)), "on trial"),
+        (
+            context([version(1), version(8), version(9)], configs_in_use=frozenset({name(1)})),
+            "an endpoint is made from",
+        ),
+        (context([version(1, Approval.PENDING), version(8), version(9)]), "waits for approval"),
+        (context([version(1), version(9)]), "among the newest 2"),
     ],
 )
-def test_what_is_needed_stays(case: Front, reason: str) -> None:
+def test_what_is_needed_stays(case: ArchiveContext, reason: str) -> None:
     assert reason in str(why_kept(case.versions[0], case))
     assert "macro version 1" not in archived_by(case)
 
 
 def test_all_others_go_oldest_first_and_not_too_many_at_once() -> None:
-    case = front([version(n) for n in range(1, 9)], current=current(6, previous=3))
+    case = context([version(n) for n in range(1, 9)], current=current(6, previous=3))
     assert archived_by(case) == [f"macro version {n}" for n in (1, 2, 4, 5)]
     assert archived_by(case, versions_max=2) == ["macro version 1", "macro version 2"]
 
 
 def test_what_went_before_does_not_go_again_and_comes_back_when_it_is_wanted() -> None:
     versions = [version(1, archived="true"), version(2, archived="true"), version(3), version(4)]
-    acts = version_acts(front(versions, current=current(1, previous=4)), run_id="r", now=NOON, versions_max=9)
-    assert [(act.act, act.decision.subject) for act in acts] == [(Shelving.RESTORE, "macro version 1")]
+    acts = version_acts(context(versions, current=current(1, previous=4)), run_id="r", now=NOON, versions_max=9)
+    assert [(act.act, act.decision.subject) for act in acts] == [(ArchiveAction.RESTORE, "macro version 1")]
 
 
 def test_a_bundle_that_a_kept_version_shares_is_not_tagged() -> None:
     twin = replace(version(1), model_data_url=version(9).model_data_url)
-    (act,) = version_acts(front([twin, version(8), version(9)]), run_id="r", now=NOON, versions_max=9)
+    (act,) = version_acts(context([twin, version(8), version(9)]), run_id="r", now=NOON, versions_max=9)
     assert (act.model_name, act.objects) == (name(1), ())
 
 
@@ -177,9 +187,9 @@ numbers = st.integers(1, 12)
 def test_no_run_takes_what_is_needed_or_more_than_it_may(
     versions: list[RegisteredVersion], served: CurrentVersion | None, versions_max: int
 ) -> None:
-    case = front(versions, current=served)
+    case = context(versions, current=served)
     acts = version_acts(case, run_id="run-1", now=NOON, versions_max=versions_max)
-    gone = {act.model_package_arn for act in acts if act.act is Shelving.ARCHIVE}
+    gone = {act.model_package_arn for act in acts if act.act is ArchiveAction.ARCHIVE}
     assert len(gone) <= versions_max
     for each in versions:
         if each.arn in gone:
@@ -193,9 +203,9 @@ def test_no_run_takes_what_is_needed_or_more_than_it_may(
 
 @given(versions_, st.builds(current, numbers, st.none() | numbers))
 def test_a_second_run_finds_nothing_left(versions: list[RegisteredVersion], served: CurrentVersion) -> None:
-    case = front(versions, current=served)
+    case = context(versions, current=served)
     marks = {
-        act.model_package_arn: "true" if act.act is Shelving.ARCHIVE else "false"
+        act.model_package_arn: "true" if act.act is ArchiveAction.ARCHIVE else "false"
         for act in version_acts(case, run_id="run-1", now=NOON, versions_max=99)
     }
     after = [
@@ -210,7 +220,7 @@ def test_a_second_run_finds_nothing_left(versions: list[RegisteredVersion], serv
 
 def test_an_endpoint_of_a_model_that_left_the_catalogue_is_deleted() -> None:
     (act,) = plan(endpoints=[endpoint("Weather-Serverless-Endpoint"), endpoint(MACRO.endpoint_name)]).acts
-    assert (act.act, act.endpoint_name) == (Shelving.DELETE_ENDPOINT, "Weather-Serverless-Endpoint")
+    assert (act.act, act.endpoint_name) == (ArchiveAction.DELETE_ENDPOINT, "Weather-Serverless-Endpoint")
 
 
 def test_a_challenger_without_an_experiment_is_nobody_s() -> None:

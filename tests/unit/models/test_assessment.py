@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bellwether.models.usecases.assess_candidate import AssessmentRequest, assess_candidate
-from bellwether.models.usecases.keep_verdict import Assessment
+from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.models.usecases.register_candidate import register_candidate
 from bellwether.shared.domain.errors import BundleTamperedError, InvalidInputError, NotFoundError
 from bellwether.shared.settings import parse

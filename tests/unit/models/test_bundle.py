@@ -10,7 +10,7 @@ import pytest
 from bellwether.models.adapters import bundles
 from bellwether.models.adapters.bundles import read_archive
 from bellwether.models.domain.bundle import MANIFEST_FILE, verify
-from bellwether.models.domain.models import BundleManifest, NumericReference
+from bellwether.models.domain.bundle_manifest import BundleManifest, NumericReference
 from bellwether.shared.domain.errors import BundleTamperedError, InvalidInputError
 from tests.builders import Bundle, bundle, digest, tar_gz
 

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bellwether.models.ports.models import EndpointResponse
 
 from bellwether.models.domain.capture import Status, Variant
-from bellwether.models.domain.catalogue import CATALOGUE, CapturePolicy
-from bellwether.models.domain.routing import Traffic, is_given
-from bellwether.models.ports.models import Answer
+from bellwether.models.domain.catalogue import CATALOGUE
+from bellwether.models.domain.routing import Traffic, is_assigned
+from bellwether.models.domain.specs import CapturePolicy
 from bellwether.models.usecases import predict as usecase
-from bellwether.models.usecases.predict import Patience, Prediction, predict
+from bellwether.models.usecases.predict import Prediction, TimeoutPolicy, predict
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError, UpstreamError
 from tests.builders import experiment
 from tests.fakes.captures import KnownTraffic
@@ -22,7 +23,7 @@ from tests.fakes.lifecycle import StoppedClock
 
 CHAMPION, CHALLENGER = "Fred-Serverless-Endpoint", "Fred-Serverless-Endpoint-Challenger"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-PATIENCE = Patience(seconds=20.0, shadow_seconds=10.0, first_wait_seconds=0.01)
+TIMEOUTS = TimeoutPolicy(seconds=20.0, shadow_seconds=10.0, first_wait_seconds=0.01)
 LONG_MS = 15_000.0  # far longer than an answer takes on a busy machine, far shorter than `silent`
 Reply = Callable[[Any], Any]
 
@@ -37,11 +38,11 @@ class Endpoints:
         }
         self.asked: list[tuple[str, Any]] = []
 
-    def invoke(self, endpoint_name: str, body: bytes) -> Answer:
+    def invoke(self, endpoint_name: str, body: bytes) -> EndpointResponse:
         question = json.loads(body)
         self.asked.append((endpoint_name, question))
         reply = self.replies[endpoint_name](question)
-        return Answer(reply if isinstance(reply, bytes) else json.dumps(reply).encode(), 1.0)
+        return EndpointResponse(reply if isinstance(reply, bytes) else json.dumps(reply).encode(), 1.0)
 
     def asked_of(self, endpoint_name: str) -> list[Any]:
         return [question for name, question in self.asked if name == endpoint_name]
@@ -89,7 +90,7 @@ def ask(endpoints: Endpoints, body: bytes, traffic: Traffic | Exception | None =
         "predictor": endpoints,
         "traffic": KnownTraffic(traffic),
         "clock": StoppedClock(NOON),
-        "patience": PATIENCE,
+        "timeouts": TIMEOUTS,
         **changes,
     }
     return predict(given.pop("model", "macro"), body, **given)
@@ -153,7 +154,7 @@ def test_a_throttled_endpoint_is_asked_again_until_it_answers() -> None:
 
 def test_an_endpoint_that_stays_busy_is_given_up_in_time() -> None:
     endpoints = Endpoints(champion=raises(TransientUpstreamError("busy")))
-    prediction = ask(endpoints, figures(4.1), patience=replace(PATIENCE, seconds=0.8))
+    prediction = ask(endpoints, figures(4.1), timeouts=replace(TIMEOUTS, seconds=0.8))
     assert isinstance(prediction.error, TransientUpstreamError)
     assert len(endpoints.asked) > 1
     assert [record.status for record in prediction.records] == [Status.FAILED]
@@ -161,7 +162,7 @@ def test_an_endpoint_that_stays_busy_is_given_up_in_time() -> None:
 
 def test_an_endpoint_that_says_nothing_is_left_alone_in_time() -> None:
     endpoints = Endpoints(champion=silent)
-    prediction = ask(endpoints, figures(4.1), patience=replace(PATIENCE, seconds=0.2))
+    prediction = ask(endpoints, figures(4.1), timeouts=replace(TIMEOUTS, seconds=0.2))
     assert prediction.latency_ms < LONG_MS
     assert isinstance(prediction.error, TransientUpstreamError)
 
@@ -301,7 +302,7 @@ def test_rows_of_one_request_go_to_whom_their_entity_falls() -> None:
     prediction = ask(endpoints, figures(*range(20), entities=entities), traffic)
     # Then each is answered by its own, in the order of the request
     assert traffic.experiment is not None
-    expected = ["challenger" if is_given(traffic.experiment, entity) else "champion" for entity in entities]
+    expected = ["challenger" if is_assigned(traffic.experiment, entity) else "champion" for entity in entities]
     assert [row["variant"] for row in prediction.answer["results"]] == expected
     assert [row["prediction"] for row in prediction.answer["results"]] == list(range(20))
     assert {len(endpoints.asked_of(name)) for name in (CHAMPION, CHALLENGER)} == {1}
@@ -328,7 +329,7 @@ def test_rows_of_one_request_go_to_whom_their_entity_falls() -> None:
     ],
 )
 def test_where_the_challenger_fails_the_champion_answers(challenger: Reply, status: Status) -> None:
-    prediction = ask(Endpoints(challenger=challenger), figures(4.1), SPLIT, patience=replace(PATIENCE, seconds=2.4))
+    prediction = ask(Endpoints(challenger=challenger), figures(4.1), SPLIT, timeouts=replace(TIMEOUTS, seconds=2.4))
     assert prediction.latency_ms < LONG_MS
     assert prediction.error is None
     assert prediction.challenger_error is not None
@@ -366,8 +367,8 @@ def test_a_shadow_is_remembered_and_not_returned() -> None:
 def test_a_shadow_that_fails_or_dawdles_is_nothing_to_the_caller(challenger: Reply) -> None:
     # Given a challenger that fails or takes its time
     plain = ask(Endpoints(), figures(4.1))
-    patience = replace(PATIENCE, shadow_seconds=0.2)
-    prediction = ask(Endpoints(challenger=challenger), figures(4.1), SHADOW, patience=patience)
+    timeouts = replace(TIMEOUTS, shadow_seconds=0.2)
+    prediction = ask(Endpoints(challenger=challenger), figures(4.1), SHADOW, timeouts=timeouts)
     # Then the caller gets the same answer as without it, without waiting for it
     assert prediction.answer == plain.answer
     assert prediction.latency_ms < LONG_MS
@@ -402,7 +403,7 @@ def test_a_shadow_is_of_its_share_of_the_rows() -> None:
     endpoints = Endpoints()
     prediction = ask(endpoints, figures(*range(20), entities=entities), traffic)
     assert traffic.experiment is not None
-    given = [number for number, entity in enumerate(entities) if is_given(traffic.experiment, entity)]
+    given = [number for number, entity in enumerate(entities) if is_assigned(traffic.experiment, entity)]
     assert [r.instance for r in prediction.records if r.variant is Variant.CHALLENGER] == given
     assert [r.instance for r in prediction.records if r.variant is Variant.CHAMPION] == list(range(20))
     assert {row["variant"] for row in prediction.answer["results"]} == {"champion"}
@@ -455,5 +456,5 @@ def test_redacted_columns_are_kept_nowhere(policy: Callable[[CapturePolicy], Non
     assert "4711" not in record.model_dump_json()
     # But that an endpoint was busy, or late, is said
     endpoints.replies[CHAMPION] = raises(TransientUpstreamError("busy"))
-    (record,) = ask(endpoints, body, patience=replace(PATIENCE, seconds=0.1)).records
+    (record,) = ask(endpoints, body, timeouts=replace(TIMEOUTS, seconds=0.1)).records
     assert record.error == "TransientUpstreamError: busy"

@@ -6,8 +6,8 @@ import pytest
 
 from bellwether.models.domain.candidate_report import forecast_summary
 from bellwether.models.domain.catalogue import MACRO
-from bellwether.models.domain.gate import check_consistent, gates
-from bellwether.models.domain.models import EvaluationReport
+from bellwether.models.domain.forecast_evaluation import EvaluationReport
+from bellwether.models.domain.forecast_gate import check_consistent, gates
 from bellwether.shared.domain.decisions import Gate
 from bellwether.shared.domain.errors import InvalidInputError
 from tests.builders import evaluation, recession

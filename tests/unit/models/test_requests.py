@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellwether.models.domain.catalogue import CATALOGUE, ModelSpec
+from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.models.domain.prediction import BODY_LIMIT_BYTES, INSTANCES_LIMIT, read_request
+from bellwether.models.domain.specs import ModelSpec
 from bellwether.shared.domain.errors import InvalidInputError
 
 KEYS = st.sampled_from(["data", "instances", "entity_id", "month", "horizon_months", "as_of", "text"]) | st.text()

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from bellwether.models.domain.capture import Actual
-from bellwether.models.domain.catalogue import MonitorPolicy
+from bellwether.models.domain.specs import MonitorPolicy
 from bellwether.monitoring.domain.accuracy import (
     AccuracyState,
-    Promise,
+    ExpectedErrors,
     estimate,
     excess_p,
+    expected_errors,
     figures_of,
     kinds_of,
     measure,
-    promises,
     rmse_by_week,
 )
-from bellwether.monitoring.domain.joined import JoinedPoint, join
+from bellwether.monitoring.domain.evaluated_predictions import EvaluatedPrediction, join_actuals
 from tests.builders import actual, capture
 
 POLICY = MonitorPolicy()
@@ -31,7 +31,7 @@ MACRO_METRICS = {
 }
 
 
-def valued(errors: list[float], *, price: float = 100.0, width: float = 20.0) -> list[JoinedPoint]:
+def valued(errors: list[float], *, price: float = 100.0, width: float = 20.0) -> list[EvaluatedPrediction]:
     """One valuation a truth, off by these errors."""
     records = [
         capture(
@@ -50,7 +50,7 @@ def valued(errors: list[float], *, price: float = 100.0, width: float = 20.0) ->
         for at, error in enumerate(errors)
     ]
     truths = {f"e-{at}": actual(f"e-{at}", price, model="housing") for at in range(len(errors))}
-    return list(join(records, truths))
+    return list(join_actuals(records, truths))
 
 
 def forecast(request_id: str, months: dict[int, float], **changes: Any) -> Any:
@@ -67,16 +67,23 @@ def forecast(request_id: str, months: dict[int, float], **changes: Any) -> Any:
 
 
 def test_promises_are_read_from_either_kind_of_bundle() -> None:
-    assert promises(MACRO_METRICS) == {
-        "h1": Promise(0.12, {"random_walk": 0.15}, None, 0.001),
-        "h12": Promise(0.8, {"random_walk": 0.9}),
+    assert expected_errors(MACRO_METRICS) == {
+        "h1": ExpectedErrors(0.12, {"random_walk": 0.15}, None, 0.001),
+        "h12": ExpectedErrors(0.8, {"random_walk": 0.9}),
     }
     valuation = {"n": 900, "rmse": 61_000.0, "mape": {"model": 0.11, "median_by_place": 0.3}, "bias": -0.004}
     assert (
-        promises(valuation) == promises({"holdout": valuation}) == {"prediction": Promise(61_000.0, {}, 0.11, -0.004)}
+        expected_errors(valuation)
+        == expected_errors({"holdout": valuation})
+        == {"prediction": ExpectedErrors(61_000.0, {}, 0.11, -0.004)}
     )
-    assert promises({"rmse": math.inf}) == promises({"rmse": 1e-300}) == promises({"rmse": -1.0}) == {}
-    assert promises({}) == promises({"rmse": None}) == promises({"accuracy": 0.8}) == {}
+    assert (
+        expected_errors({"rmse": math.inf})
+        == expected_errors({"rmse": 1e-300})
+        == expected_errors({"rmse": -1.0})
+        == {}
+    )
+    assert expected_errors({}) == expected_errors({"rmse": None}) == expected_errors({"accuracy": 0.8}) == {}
 
 
 def test_figures_and_points_go_by_their_kind() -> None:
@@ -94,7 +101,7 @@ def test_figures_and_points_go_by_their_kind() -> None:
 
 def test_errors_as_promised_are_no_finding() -> None:
     rng = np.random.default_rng(1)
-    found = measure(valued(rng.normal(0, 10, 200).tolist()), {"prediction": Promise(10.0)}, POLICY)
+    found = measure(valued(rng.normal(0, 10, 200).tolist()), {"prediction": ExpectedErrors(10.0)}, POLICY)
     (kind,) = found.kinds
     assert found.state is AccuracyState.AS_PROMISED
     assert found.rmse_ratio == pytest.approx(1, abs=0.15)
@@ -104,21 +111,21 @@ def test_errors_as_promised_are_no_finding() -> None:
 
 def test_errors_surely_above_the_limit_are_a_finding() -> None:
     rng = np.random.default_rng(2)
-    found = measure(valued(rng.normal(0, 25, 100).tolist()), {"prediction": Promise(10.0)}, POLICY)
+    found = measure(valued(rng.normal(0, 25, 100).tolist()), {"prediction": ExpectedErrors(10.0)}, POLICY)
     assert (found.state, found.kinds[0].state) == (AccuracyState.INACCURATE, AccuracyState.INACCURATE)
 
 
 def test_a_bad_figure_of_few_truths_is_not_sure_enough() -> None:
     # Given twelve truths, one of them far off
-    found = measure(valued([1.0] * 11 + [60.0]), {"prediction": Promise(10.0)}, POLICY)
+    found = measure(valued([1.0] * 11 + [60.0]), {"prediction": ExpectedErrors(10.0)}, POLICY)
     assert found.rmse_ratio == pytest.approx(1.73, abs=0.01)
     assert found.state is AccuracyState.AS_PROMISED
 
 
 def test_too_few_truths_say_nothing_but_how_many_are_missing() -> None:
-    found = measure(valued([90.0] * 5), {"prediction": Promise(10.0)}, POLICY)
+    found = measure(valued([90.0] * 5), {"prediction": ExpectedErrors(10.0)}, POLICY)
     assert (found.state, found.kinds[0].truths_missing, found.rmse_ratio) == (AccuracyState.NOT_ENOUGH_DATA, 7, None)
-    none = measure([], {"h1": Promise(0.1), "h12": Promise(0.8)}, POLICY)
+    none = measure([], {"h1": ExpectedErrors(0.1), "h12": ExpectedErrors(0.8)}, POLICY)
     assert [(each.kind, each.truths_missing) for each in none.kinds] == [("h1", 12), ("h12", 12)]
     assert measure([], {}, POLICY).state is AccuracyState.NOT_MEASURED
 
@@ -126,7 +133,9 @@ def test_too_few_truths_say_nothing_but_how_many_are_missing() -> None:
 def test_many_predictions_of_one_truth_count_for_one() -> None:
     # Given a thousand forecasts of the same month
     records = [forecast(f"r-{at}", {1: 9.0}) for at in range(1000)]
-    found = measure(join(records, {"UNRATE:h1": actual("UNRATE:h1", 4.0)}), promises(MACRO_METRICS), POLICY)
+    found = measure(
+        join_actuals(records, {"UNRATE:h1": actual("UNRATE:h1", 4.0)}), expected_errors(MACRO_METRICS), POLICY
+    )
     assert (found.kinds[0].truths, found.kinds[0].state) == (1, AccuracyState.NOT_ENOUGH_DATA)
 
 
@@ -141,7 +150,7 @@ def test_false_alarms_stay_rare_at_the_limit_itself(tails: str) -> None:
     rng, alarms, looks = np.random.default_rng(4), 0, 400
     for _ in range(looks):
         errors = rng.normal(0, 1, 40) if tails == "normal" else rng.standard_t(5, 40) / math.sqrt(5 / 3)
-        promised = {"prediction": Promise(1 / POLICY.rmse_ratio_max)}
+        promised = {"prediction": ExpectedErrors(1 / POLICY.rmse_ratio_max)}
         alarms += measure(valued(errors.tolist()), promised, POLICY).state is AccuracyState.INACCURATE
     # Then about one in a hundred is told
     assert alarms / looks <= 0.025
@@ -149,14 +158,18 @@ def test_false_alarms_stay_rare_at_the_limit_itself(tails: str) -> None:
 
 def test_truths_of_nought_leave_shares_out() -> None:
     record = capture("r", output={"prediction": 1.0}, points=[{"join_key": "k", "prediction": 1.0}])
-    (kind,) = measure(join([record], {"k": actual("k", 0.0)}), {}, POLICY).kinds
+    (kind,) = measure(join_actuals([record], {"k": actual("k", 0.0)}), {}, POLICY).kinds
     assert (kind.mape, kind.coverage, kind.rmse_ratio, kind.rmse) == (None, None, None, 1.0)
 
 
 def test_errors_by_week() -> None:
     records = [forecast(f"r-{day}", {1: 5.0}, received_at=NOON + timedelta(days=day)) for day in (0, 1, 9)]
     truths: dict[str, Actual] = {"UNRATE:h1": actual("UNRATE:h1", 4.0)}
-    assert rmse_by_week(join(records, truths)) == {"2026-W09": (1, 1.0), "2026-W10": (1, 1.0), "2026-W11": (1, 1.0)}
+    assert rmse_by_week(join_actuals(records, truths)) == {
+        "2026-W09": (1, 1.0),
+        "2026-W10": (1, 1.0),
+        "2026-W11": (1, 1.0),
+    }
 
 
 # --- before anything has come true ------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
-from bellwether.models.domain.catalogue import MonitorPolicy
-from bellwether.models.domain.models import CategoricalReference, DriftReference, NumericReference, Reference
+from bellwether.models.domain.bundle_manifest import CategoricalReference, DriftReference, NumericReference, Reference
+from bellwether.models.domain.specs import MonitorPolicy
 from bellwether.monitoring.domain.drift import (
     Aspect,
     Column,
@@ -23,13 +23,13 @@ from bellwether.monitoring.domain.drift import (
     columns_of,
     compare,
     debiased_psi,
+    detect_drift,
     exact_p,
     independent_share,
     kappa,
-    learned,
-    look,
     placing,
     pool,
+    reference_counts,
     tally,
     trend_p,
 )
@@ -45,7 +45,7 @@ def places(reference: Reference, sent: Sequence[object]) -> tuple[int | None, ..
 
 
 def counted(reference: Reference, sent: Sequence[object]) -> Tally:
-    return tally(len(learned(reference).counts), places(reference, sent))
+    return tally(len(reference_counts(reference).counts), places(reference, sent))
 
 
 def uniform(rng: random.Random, rows: int, *, shift: float = 0.0) -> list[float]:
@@ -166,7 +166,7 @@ def test_a_shift_is_found_and_a_trifle_is_not() -> None:
     trifle = compare(DECILES, counted(DECILES, uniform(rng, 200_000, shift=0.25)))[0]
     assert trifle.p_value < 1e-6
     assert trifle.psi < POLICY.psi_floor
-    (column,) = look([Column("x", DECILES, places(DECILES, uniform(rng, 200_000, shift=0.25)))], POLICY).columns
+    (column,) = detect_drift([Column("x", DECILES, places(DECILES, uniform(rng, 200_000, shift=0.25)))], POLICY).columns
     assert column.state is DriftState.STABLE
 
 
@@ -179,7 +179,7 @@ def test_a_shift_is_found_and_a_trifle_is_not() -> None:
 )
 def test_missing_and_unknown_levels_are_found(sent: list[object], aspect: Aspect) -> None:
     seeded(2).shuffle(sent)
-    (column,) = look([Column("town", TOWNS, places(TOWNS, sent))], POLICY).columns
+    (column,) = detect_drift([Column("town", TOWNS, places(TOWNS, sent))], POLICY).columns
     assert column.state is DriftState.DRIFTED
     assert aspect in column.drifted
     moved = next(each for each in column.comparisons if each.aspect is aspect)
@@ -190,7 +190,7 @@ def test_missing_and_unknown_levels_are_found(sent: list[object], aspect: Aspect
 def test_a_column_that_is_the_same_everywhere_says_nothing() -> None:
     constant = NumericReference(kind="numeric", edges=(0.0,), counts=(900, 0))
     assert compare(constant, Tally((80, 0))) == ()
-    drift = look([Column("x", constant, (0,) * 80), Column("y", DECILES, tuple(range(10)) * 8)], POLICY)
+    drift = detect_drift([Column("x", constant, (0,) * 80), Column("y", DECILES, tuple(range(10)) * 8)], POLICY)
     assert drift.comparisons == 1
     assert drift.p_value_max == POLICY.family_alpha
 
@@ -204,7 +204,7 @@ def test_looks_without_drift_are_quiet() -> None:
         columns += [
             Column(f"c{at}", TOWNS, tuple(numbers.choice(3, size=60, p=[0.5, 0.3, 0.2]).tolist())) for at in range(3)
         ]
-        alarms += look(columns, POLICY).state is DriftState.DRIFTED
+        alarms += detect_drift(columns, POLICY).state is DriftState.DRIFTED
     # Then about one in a hundred gives an alarm
     assert alarms <= 12
 
@@ -214,9 +214,9 @@ def test_looks_without_drift_are_quiet() -> None:
 
 def test_not_enough_data_is_said_with_how_much_is_missing() -> None:
     sent = uniform(seeded(1), 30)
-    (column,) = look([Column("x", DECILES, places(DECILES, sent))], POLICY).columns
+    (column,) = detect_drift([Column("x", DECILES, places(DECILES, sent))], POLICY).columns
     assert (column.state, column.rows_missing, column.p_value) == (DriftState.NOT_ENOUGH_DATA, 20, None)
-    (empty,) = look([Column("x", DECILES, ())], POLICY).columns
+    (empty,) = detect_drift([Column("x", DECILES, ())], POLICY).columns
     assert (empty.state, empty.rows_missing) == (DriftState.NOT_ENOUGH_DATA, 50)
 
 
@@ -226,13 +226,13 @@ def test_one_question_asked_all_day_is_one_question() -> None:
     questions = [(rng.uniform(0, 10), rng.uniform(0, 10)) for _ in range(8)]
     rows = [question for question in questions for _ in range(50)]
     columns = [Column(str(at), DECILES, places(DECILES, [row[at] for row in rows])) for at in range(2)]
-    drift = look(columns, POLICY, row_kappa=kappa(rows))
+    drift = detect_drift(columns, POLICY, row_kappa=kappa(rows))
     # Then nothing is said
     assert drift.state is DriftState.NOT_ENOUGH_DATA
     assert all(each.rows_missing > 0 and each.independent_rows < 16 for each in drift.columns)
     # And of one single question neither
     same = [Column("x", DECILES, (4,) * 300)]
-    assert look(same, POLICY, row_kappa=kappa(["same"] * 300)).state is DriftState.NOT_ENOUGH_DATA
+    assert detect_drift(same, POLICY, row_kappa=kappa(["same"] * 300)).state is DriftState.NOT_ENOUGH_DATA
 
 
 @pytest.mark.parametrize(
@@ -252,12 +252,14 @@ def test_a_column_that_all_send_alike_has_moved(reference: Reference, sent: obje
         Column("same", reference, places(reference, [sent] * len(rows))),
     ]
     # When it is looked at; Then it has moved, and the other one has not
-    size, same = look(columns, POLICY, row_kappa=kappa(rows)).columns
+    size, same = detect_drift(columns, POLICY, row_kappa=kappa(rows)).columns
     assert (size.state, same.state) == (DriftState.STABLE, DriftState.DRIFTED)
     assert aspect in same.drifted
     # And where that is what was learned, it says nothing
     alike = CategoricalReference(kind="categorical", levels={"south": 10_000})
-    drift = look([columns[0], Column("same", alike, places(alike, ["south"] * 300))], POLICY, row_kappa=kappa(rows))
+    drift = detect_drift(
+        [columns[0], Column("same", alike, places(alike, ["south"] * 300))], POLICY, row_kappa=kappa(rows)
+    )
     assert drift.state is DriftState.STABLE
 
 

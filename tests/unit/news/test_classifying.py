@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellwether.models.ports.models import Answer as Response
+from bellwether.models.ports.predictor import EndpointResponse as Response
 from bellwether.news.domain.sentiment import (
     CONTROL_TEXT,
     LISTINGS_KEY,

@@ -17,17 +17,12 @@ from bellwether.models.adapters.sagemaker import (
 )
 from bellwether.models.adapters.ssm import SsmPromotions
 from bellwether.models.domain.deployment import CurrentVersion, EndpointPhase
-from bellwether.models.ports.models import (
-    Archives,
-    Endpoints,
-    ModelRegistry,
-    Processes,
-    Promotions,
-    Registration,
-    ServingModels,
-)
+from bellwether.models.ports.bundle_archives import BundleArchives
+from bellwether.models.ports.endpoints import Endpoints, ServingModels
+from bellwether.models.ports.registry import ModelRegistry, Promotions, Registration
 from bellwether.shared.adapters.stepfunctions import StepFunctionsProcesses
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from bellwether.shared.ports.processes import Processes
 from tests.builders import BUCKET, GROUP, digest, package_arn, tar_gz
 from tests.fakes.lifecycle import (
     ArchivesByUri,
@@ -161,15 +156,15 @@ def test_each_status_of_an_endpoint_has_a_meaning(aws: Aws, status: str, phase: 
 
 
 @pytest.fixture(params=["fake", "adapter"])
-def archives(aws: Aws, request: pytest.FixtureRequest) -> Callable[[str, bytes], Archives]:
-    def with_tar(key: str, content: bytes) -> Archives:
+def archives(aws: Aws, request: pytest.FixtureRequest) -> Callable[[str, bytes], BundleArchives]:
+    def with_tar(key: str, content: bytes) -> BundleArchives:
         aws.put(key, content)
         return S3Archives(BUCKET) if request.param == "adapter" else ArchivesByUri({f"s3://{BUCKET}/{key}": content})
 
     return with_tar
 
 
-def test_an_archive_is_hashed_part_by_part(archives: Callable[[str, bytes], Archives]) -> None:
+def test_an_archive_is_hashed_part_by_part(archives: Callable[[str, bytes], BundleArchives]) -> None:
     large = bytes(3_000_000)
     reader = archives("models/m.tar.gz", tar_gz({"bundle.json": b"{}", "model.ubj": large}))
     archive = reader.read(f"s3://{BUCKET}/models/m.tar.gz", keep=frozenset({"bundle.json"}))
@@ -177,7 +172,9 @@ def test_an_archive_is_hashed_part_by_part(archives: Callable[[str, bytes], Arch
     assert archive.contents == {"bundle.json": b"{}"}
 
 
-def test_an_archive_that_is_not_there_or_no_archive_is_refused(archives: Callable[[str, bytes], Archives]) -> None:
+def test_a_missing_or_unreadable_archive_is_refused(
+    archives: Callable[[str, bytes], BundleArchives],
+) -> None:
     reader = archives("models/m.tar.gz", b"no tar")
     with pytest.raises(InvalidInputError, match="readable"):
         reader.read(f"s3://{BUCKET}/models/m.tar.gz", keep=frozenset())

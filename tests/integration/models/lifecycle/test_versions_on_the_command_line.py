@@ -10,7 +10,7 @@ from rich.console import Console
 from bellwether.models.adapters.sagemaker import SageMakerRegistry
 from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.models.domain.experiment import Experiment, Mode
-from bellwether.models.ports.models import Registration
+from bellwether.models.ports.registry import Registration
 from bellwether.shared.domain.errors import NotFoundError
 from cli import inventory, registry
 from cli.problems import CommandError

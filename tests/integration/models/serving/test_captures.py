@@ -8,7 +8,9 @@ import pytest
 
 from bellwether.models.adapters.ssm import SsmExperimentsStore
 from bellwether.models.domain.capture import MESSAGE_LIMIT_BYTES, messages, read_message
-from bellwether.models.ports.captures import ActualsStore, CaptureStore, ExperimentsStore
+from bellwether.models.ports.actuals import ActualsStore
+from bellwether.models.ports.captures import CaptureStore
+from bellwether.models.ports.experiments import ExperimentsStore
 from bellwether.monitoring.adapters.capture_queue import SqsCaptureQueue
 from bellwether.monitoring.adapters.captures_s3 import S3ActualsStore, S3CaptureStore
 from bellwether.shared.domain.errors import InvalidInputError, UpstreamError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bellwether.models.domain.models import EvaluationReport
+from bellwether.models.domain.forecast_evaluation import EvaluationReport
 from cli import ingestion, predictions, registry, training
 from cli.demo import macro
 from cli.target import Target

@@ -16,7 +16,7 @@ from pydantic import AwareDatetime
 
 from bellwether.datasets.domain.folding import Column, Finding, Merged
 from bellwether.datasets.domain.monthly import month_end, month_text, parse_month
-from bellwether.models.domain.models import DatasetManifest
+from bellwether.models.domain.manifests import DatasetManifest
 from bellwether.shared.domain.errors import InvalidInputError
 
 DATASET = "fred"

@@ -16,7 +16,7 @@ from bellwether.datasets.domain.monthly import month_text, to_months
 from bellwether.datasets.domain.series import Frequency, SeriesSpec, frequency_of
 from bellwether.datasets.domain.series_catalogue import spec_of
 from bellwether.datasets.domain.vintages import Vintage
-from bellwether.models.domain.models import SeriesEntry
+from bellwether.models.domain.manifests import SeriesEntry
 
 REBASE_OVERLAP = 12
 REBASE_SHIFT = 0.02

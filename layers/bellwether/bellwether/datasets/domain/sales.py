@@ -22,7 +22,8 @@ from pydantic import BaseModel, ConfigDict
 
 from bellwether.datasets.domain.sales_layouts import CATEGORY_CHARACTERS, SalesLayout, recognised
 from bellwether.models.domain.capture import Actual
-from bellwether.models.domain.models import SalesColumn, SalesManifest, Sha256
+from bellwether.models.domain.manifests import SalesColumn, SalesManifest
+from bellwether.models.domain.report_schema import Sha256
 from bellwether.shared.domain.delimited import (
     MISSING,
     Findings,

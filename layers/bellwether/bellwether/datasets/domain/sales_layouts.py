@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bellwether.models.domain.models import SalesColumn
+from bellwether.models.domain.manifests import SalesColumn
 from bellwether.shared.domain.errors import InvalidInputError
 
 SCHEMA_SUFFIX = ".schema.json"

@@ -13,7 +13,7 @@ from bellwether.datasets.domain.folding import Fold
 from bellwether.datasets.domain.fred_layout import CHECKPOINTS
 from bellwether.datasets.domain.series_catalogue import catalogue_sha256
 from bellwether.datasets.domain.vintages import VintageName
-from bellwether.datasets.usecases.kept_vintages import load_in_order
+from bellwether.datasets.usecases.stored_vintages import load_in_order
 from bellwether.shared.domain.errors import ConflictError, NotFoundError
 from bellwether.shared.ports.objects import ObjectStore
 

@@ -32,8 +32,8 @@ from bellwether.datasets.domain.sales import (
 from bellwether.datasets.domain.sales_layouts import LAYOUTS, SCHEMA_SUFFIX, SalesLayout, parse_schema
 from bellwether.datasets.usecases.quarantine import QuarantinedPart, set_aside, set_aside_unread
 from bellwether.models.domain.capture import Actual
-from bellwether.models.domain.catalogue import ValuationSpec
-from bellwether.models.ports.captures import ActualsStore
+from bellwether.models.domain.specs import ValuationSpec
+from bellwether.models.ports.actuals import ActualsStore
 from bellwether.shared.domain.delimited import Rejection
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.ports.objects import ObjectContent, ObjectStore, StoredObject

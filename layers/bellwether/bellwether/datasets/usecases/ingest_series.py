@@ -17,8 +17,8 @@ from bellwether.datasets.domain.series_catalogue import spec_of
 from bellwether.datasets.domain.tabular import SeriesTable, TableReading, read_table
 from bellwether.datasets.domain.vintages import compare, make_vintage, place, start_of
 from bellwether.datasets.ports.series import SeriesSource
-from bellwether.datasets.usecases.kept_vintages import list_vintages, load_vintage
 from bellwether.datasets.usecases.quarantine import QuarantinedPart, set_aside, set_aside_unread
+from bellwether.datasets.usecases.stored_vintages import list_vintages, load_vintage
 from bellwether.shared.domain.delimited import Rejection
 from bellwether.shared.domain.errors import (
     BellwetherError,

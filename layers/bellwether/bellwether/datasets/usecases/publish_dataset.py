@@ -7,20 +7,13 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
-from bellwether.datasets.domain.dataset import (
-    RECIPE,
-    Dataset,
-    MergedManifest,
-    build_dataset,
-    guard,
-    read_columns,
-)
+from bellwether.datasets.domain.dataset import RECIPE, Dataset, MergedManifest, build_dataset, guard, read_columns
 from bellwether.datasets.domain.folding import Column, Finding, Merged
 from bellwether.datasets.domain.fred_layout import MERGED_CSV, MERGED_MANIFEST, as_of_keys
 from bellwether.datasets.domain.series_catalogue import catalogue_sha256
 from bellwether.datasets.domain.vintages import VintageName
 from bellwether.datasets.usecases.checkpoints import fold_vintages
-from bellwether.datasets.usecases.kept_vintages import VintageNames, digest, list_vintages, telling
+from bellwether.datasets.usecases.stored_vintages import VintageNames, digest, distinct_vintages, list_vintages
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.ports.objects import ObjectContent, ObjectStore
 
@@ -65,7 +58,7 @@ def publish_dataset(
         names = list_vintages(store)
         if not names:
             return _unchanged(present, names)
-        sources = telling(names)
+        sources = distinct_vintages(names)
         inputs = _inputs_sha256(sources)
         if not accept_shrunken and present.columns and present.manifest and present.manifest.inputs_sha256 == inputs:
             return _unchanged(present, names)
@@ -91,7 +84,7 @@ def dataset_as_of(store: ObjectStore, as_of: datetime, *, series: Collection[str
         for owner, kept in list_vintages(store).items()
         if series is None or owner in series
     }
-    names = telling({owner: kept for owner, kept in known.items() if kept})
+    names = distinct_vintages({owner: kept for owner, kept in known.items() if kept})
     return build_dataset(_merge(store, names), inputs_sha256=_inputs_sha256(names), as_of=as_of.astimezone(UTC))
 
 

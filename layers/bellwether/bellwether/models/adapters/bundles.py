@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
-from bellwether.models.domain.bundle import Archive
+from bellwether.models.domain.bundle import BundleArchive
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import BundleTamperedError, InvalidInputError
 
@@ -33,12 +33,12 @@ def s3_client() -> "S3Client":
 
 
 class S3Archives:
-    """Archives of one bucket. Needs s3:GetObject."""
+    """BundleArchives of one bucket. Needs s3:GetObject."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
 
-    def read(self, uri: str, *, keep: frozenset[str]) -> Archive:
+    def read(self, uri: str, *, keep: frozenset[str]) -> BundleArchive:
         """Hash every file of the tar and keep the bytes of those named; errors as the port says."""
         parts = urlsplit(uri)
         if parts.scheme != "s3" or parts.netloc != self._bucket:
@@ -48,7 +48,7 @@ class S3Archives:
             return read_archive(cast(IO[bytes], body), keep=keep, name=uri)
 
 
-def read_archive(stream: IO[bytes], *, keep: frozenset[str], name: str) -> Archive:
+def read_archive(stream: IO[bytes], *, keep: frozenset[str], name: str) -> BundleArchive:
     """Read a gzipped tar from a stream; `name` says in errors which one it is.
 
     Raises InvalidInputError for what is no gzipped tar or larger than the limits, BundleTamperedError for links,
@@ -73,7 +73,7 @@ def read_archive(stream: IO[bytes], *, keep: frozenset[str], name: str) -> Archi
                     contents[path] = content
     except (tarfile.TarError, zlib.error, EOFError) as error:
         raise InvalidInputError(f"is no readable tar.gz: {error}", field=name) from error
-    return Archive(hashes, contents)
+    return BundleArchive(hashes, contents)
 
 
 def _honest_path(member: tarfile.TarInfo) -> str:

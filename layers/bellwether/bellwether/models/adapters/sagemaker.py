@@ -13,7 +13,7 @@ from bellwether.models.domain.archive import ARCHIVED, FALSE, TRUE, ListedEndpoi
 from bellwether.models.domain.deployment import Approval, EndpointPhase, EndpointState, RegisteredVersion
 from bellwether.models.domain.retraining import MachineTime, PastTraining, is_training_of
 from bellwether.models.domain.training import TrainingJob, TransformJob
-from bellwether.models.ports.models import Registration
+from bellwether.models.ports.registry import Registration
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, NotFoundError
 

@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from bellwether.models.ports.models import Answer
+from bellwether.models.ports.predictor import EndpointResponse
 from bellwether.shared.adapters.aws_errors import from_client_error, translated
 from bellwether.shared.domain.errors import BellwetherError, InvalidInputError, TransientUpstreamError, UpstreamError
 
@@ -42,7 +42,7 @@ class SageMakerPredictor:
     def __init__(self) -> None:
         runtime_client()  # here, and not when the threads first ask: making clients is not safe for several of them
 
-    def invoke(self, endpoint_name: str, body: bytes) -> Answer:
+    def invoke(self, endpoint_name: str, body: bytes) -> EndpointResponse:
         """Ask a model in JSON; errors as the port says."""
         started = time.perf_counter()
         with translated(f"endpoint {endpoint_name}"):
@@ -53,7 +53,7 @@ class SageMakerPredictor:
                 content = response["Body"].read()
             except ClientError as error:
                 raise _from_runtime(error, endpoint_name) from error
-        return Answer(content, (time.perf_counter() - started) * 1000)
+        return EndpointResponse(content, (time.perf_counter() - started) * 1000)
 
 
 def _from_runtime(error: ClientError, endpoint_name: str) -> BellwetherError:

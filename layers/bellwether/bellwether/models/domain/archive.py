@@ -1,4 +1,4 @@
-"""Which versions leave the front row, which come back, and which endpoints belong to nobody any more."""
+"""Select the versions to archive, the archived versions to restore, and the orphaned endpoints to delete."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from bellwether.models.domain.catalogue import ModelSpec
 from bellwether.models.domain.deployment import (
     BUNDLE_SHA256,
     Approval,
@@ -16,6 +15,7 @@ from bellwether.models.domain.deployment import (
     RegisteredVersion,
 )
 from bellwether.models.domain.experiment import Experiment
+from bellwether.models.domain.specs import ModelSpec
 from bellwether.shared.domain.decisions import Decision, Gate, Kind, decide
 
 ACTOR = "bellwether:plan_archive"
@@ -24,8 +24,8 @@ TRUE, FALSE = "true", "false"
 ORPHAN_DAYS_MIN = 1.0  # a challenger is made before its experiment is written down
 
 
-class Shelving(StrEnum):
-    """What can be done with a version or an endpoint; also the kind of the decision about it."""
+class ArchiveAction(StrEnum):
+    """An action on a version or endpoint; also the kind of its decision."""
 
     ARCHIVE = "archive_version"
     RESTORE = "restore_version"
@@ -43,8 +43,8 @@ class ListedEndpoint:
 
 
 @dataclass(frozen=True)
-class Front:
-    """What stands between a model's versions and the archive."""
+class ArchiveContext:
+    """A model's versions, and what may keep one of them active."""
 
     spec: ModelSpec
     versions: tuple[RegisteredVersion, ...]
@@ -53,15 +53,15 @@ class Front:
     configs_in_use: frozenset[str]
 
 
-class ShelvingAct(BaseModel):
-    """One thing to do, with its decision. `objects` are the bundle's objects whose tag follows.
+class ArchiveStep(BaseModel):
+    """One action with its decision. `objects` are the bundle's objects that are tagged.
 
-    `serving_endpoints` are those that a version may have come to serve at by the time that the act is carried out.
+    `serving_endpoints` are the endpoints that must not serve the version when it is archived.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    act: Shelving
+    act: ArchiveAction
     decision: Decision
     model_package_arn: str = ""
     model_name: str = ""
@@ -72,39 +72,39 @@ class ShelvingAct(BaseModel):
 
 
 def is_archived(version: RegisteredVersion) -> bool:
-    """Whether a version has left the front row."""
+    """Whether a version is archived."""
     return version.metadata.get(ARCHIVED) == TRUE
 
 
-def why_kept(version: RegisteredVersion, front: Front) -> str | None:
-    """Why a version stays in the front row; None when nothing keeps it there."""
-    newest = sorted((each.version for each in front.versions), reverse=True)[: front.spec.keep_versions]
-    current, experiment = front.current, front.experiment
+def why_kept(version: RegisteredVersion, context: ArchiveContext) -> str | None:
+    """Why a version stays active; None when it can be archived."""
+    newest = sorted((each.version for each in context.versions), reverse=True)[: context.spec.keep_versions]
+    current, experiment = context.current, context.experiment
     if current is not None and version.version == current.version:
         return "it serves"
     if current is not None and version.version == current.previous_version:
         return "it is what a rollback goes back to"
     if experiment is not None and version.version in {experiment.challenger_version, experiment.champion_version}:
         return "it is on trial"
-    if _artifact_name(version, front.spec) in front.configs_in_use:
+    if _artifact_name(version, context.spec) in context.configs_in_use:
         return "an endpoint is made from it"
     if version.approval == Approval.PENDING:
         return "it waits for approval"
     if version.version in newest:
-        return f"it is among the newest {front.spec.keep_versions}"
+        return f"it is among the newest {context.spec.keep_versions}"
     return None
 
 
-def version_acts(front: Front, *, run_id: str, now: datetime, versions_max: int) -> tuple[ShelvingAct, ...]:
+def version_acts(context: ArchiveContext, *, run_id: str, now: datetime, versions_max: int) -> tuple[ArchiveStep, ...]:
     """Versions to be archived, oldest first and at most `versions_max`, and archived ones that are wanted again."""
-    kept = [version for version in front.versions if why_kept(version, front) is not None]
+    kept = [version for version in context.versions if why_kept(version, context) is not None]
     needed = {url for version in kept for url in _objects(version)}
-    leaving = [version for version in front.versions if version not in kept and not is_archived(version)]
+    leaving = [version for version in context.versions if version not in kept and not is_archived(version)]
     oldest = sorted(leaving, key=lambda version: version.version)[:versions_max]
     back = [version for version in kept if is_archived(version)]
     return (
-        *(_version_act(Shelving.ARCHIVE, version, front, run_id, now, needed) for version in oldest),
-        *(_version_act(Shelving.RESTORE, version, front, run_id, now, frozenset()) for version in back),
+        *(_version_act(ArchiveAction.ARCHIVE, version, context, run_id, now, needed) for version in oldest),
+        *(_version_act(ArchiveAction.RESTORE, version, context, run_id, now, frozenset()) for version in back),
     )
 
 
@@ -131,7 +131,7 @@ def known_endpoints(specs: Iterable[ModelSpec], experiments: Iterable[Experiment
     )
 
 
-def endpoint_act(endpoint: ListedEndpoint, *, environment: str, run_id: str, now: datetime) -> ShelvingAct:
+def endpoint_act(endpoint: ListedEndpoint, *, environment: str, run_id: str, now: datetime) -> ArchiveStep:
     """The deletion of an orphan."""
     decision = decide(
         kind=Kind.DELETE_ENDPOINT,
@@ -151,35 +151,45 @@ def endpoint_act(endpoint: ListedEndpoint, *, environment: str, run_id: str, now
         actor=ACTOR,
         made_at=now,
     )
-    return ShelvingAct(act=Shelving.DELETE_ENDPOINT, decision=decision, endpoint_name=endpoint.name)
+    return ArchiveStep(act=ArchiveAction.DELETE_ENDPOINT, decision=decision, endpoint_name=endpoint.name)
 
 
 def _version_act(
-    act: Shelving, version: RegisteredVersion, front: Front, run_id: str, now: datetime, needed: Collection[str]
-) -> ShelvingAct:
-    name = _artifact_name(version, front.spec)
+    act: ArchiveAction,
+    version: RegisteredVersion,
+    context: ArchiveContext,
+    run_id: str,
+    now: datetime,
+    needed: Collection[str],
+) -> ArchiveStep:
+    name = _artifact_name(version, context.spec)
     objects = tuple(url for url in _objects(version) if url not in needed)
-    kept = why_kept(version, front)
+    kept = why_kept(version, context)
     decision = decide(
         kind=Kind(act),
-        subject=f"{front.spec.name} version {version.version}",
+        subject=f"{context.spec.name} version {version.version}",
         key=f"{version.arn}:{run_id}",
         gates=(
             Gate(name="reason_to_keep", observed=kept or "none", limit=None, passed=True),
-            Gate(name="versions_kept", observed=len(front.versions), limit=front.spec.keep_versions, passed=True),
+            Gate(
+                name="versions_kept",
+                observed=len(context.versions),
+                limit=context.spec.keep_versions,
+                passed=True,
+            ),
         ),
         evidence={"model_package_arn": version.arn, "artifact": name, "objects": list(objects), "run": run_id},
         actor=ACTOR,
         made_at=now,
     )
-    return ShelvingAct(
+    return ArchiveStep(
         act=act,
         decision=decision,
         model_package_arn=version.arn,
         model_name=name,
         endpoint_config_name=name,
         objects=objects,
-        serving_endpoints=(front.spec.endpoint_name, front.spec.challenger_endpoint_name),
+        serving_endpoints=(context.spec.endpoint_name, context.spec.challenger_endpoint_name),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from bellwether.models.domain.models import Sha256
+from bellwether.models.domain.report_schema import Sha256
 from bellwether.shared.domain.decisions import Gate
 from bellwether.shared.domain.errors import InvalidInputError
 

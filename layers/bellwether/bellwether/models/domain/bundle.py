@@ -1,21 +1,22 @@
-"""A model bundle is whole and untouched, or it is refused. Pure: the reading of tars is an adapter's work."""
+"""The model bundle: verify its hashes and read its manifest. Adapters read the tar file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from bellwether.models.domain.models import BundleManifest, DriftReference
-from bellwether.shared.domain.errors import BundleTamperedError, InvalidInputError
+from bellwether.models.domain.bundle_manifest import BundleManifest, DriftReference
+from bellwether.shared.domain.errors import BundleTamperedError
+from bellwether.shared.domain.json_documents import parse_document
 
 MANIFEST_FILE = "bundle.json"
 EVALUATION_FILE = "evaluation.json"
 
 
 @dataclass(frozen=True)
-class Archive:
+class BundleArchive:
     """What a tar held: the SHA-256 of every file by name, and the bytes of those that were asked for."""
 
     hashes: Mapping[str, str]
@@ -36,7 +37,7 @@ def reference_key(model: str, bundle_sha256: str) -> str:
     return f"models/{model}/reference/{bundle_sha256}.json"
 
 
-def verify(archive: Archive, bundle_sha256: str) -> BundleManifest:
+def verify(archive: BundleArchive, bundle_sha256: str) -> BundleManifest:
     """Check that the archive is the bundle of this hash, with exactly the parts that it lists.
 
     Raises BundleTamperedError for a hash that differs, a part that is missing or one that nobody listed, and
@@ -48,19 +49,9 @@ def verify(archive: Archive, bundle_sha256: str) -> BundleManifest:
     observed = sha256(content).hexdigest()
     if observed != bundle_sha256:
         raise BundleTamperedError(f"{MANIFEST_FILE} has SHA-256 {observed}, expected {bundle_sha256}")
-    manifest = parse_report(BundleManifest, content, MANIFEST_FILE)
+    manifest = parse_document(BundleManifest, content, MANIFEST_FILE)
     _check_parts(manifest.parts, {name: digest for name, digest in archive.hashes.items() if name != MANIFEST_FILE})
     return manifest
-
-
-def parse_report[R: BaseModel](schema: type[R], content: bytes, file_name: str) -> R:
-    """Read one of the job's JSON files; raises InvalidInputError that names file and field."""
-    try:
-        return schema.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = " ".join([file_name, *(str(part) for part in first["loc"])])
-        raise InvalidInputError(first["msg"], field=where) from error
 
 
 def _check_parts(listed: Mapping[str, str], found: Mapping[str, str]) -> None:

@@ -3,15 +3,14 @@
 from collections.abc import Iterable
 from textwrap import wrap
 
-from bellwether.models.domain.models import (
+from bellwether.models.domain.evaluation import IntervalCoverage
+from bellwether.models.domain.forecast_evaluation import (
     EvaluationReport,
     HeadLeftOut,
     HorizonEvaluation,
-    IntervalCoverage,
     RecessionEvaluation,
-    ValuationMetrics,
-    ValuationReport,
 )
+from bellwether.models.domain.valuation_evaluation import ValuationMetrics, ValuationReport
 from bellwether.shared.domain.decisions import Decision, Verdict
 
 SUBJECT_LIMIT = 99

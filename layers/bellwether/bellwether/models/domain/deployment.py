@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from bellwether.models.domain.models import Sha256
+from bellwether.models.domain.report_schema import Sha256
 from bellwether.shared.domain.errors import InvalidInputError
 
 BUNDLE_SHA256 = "bundle_sha256"  # key of the registered version's metadata that deployment relies upon

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.models.domain.deployment import CurrentVersion, DeploymentPlan, Version
-from bellwether.models.domain.models import Sha256
+from bellwether.models.domain.report_schema import Sha256
 from bellwether.shared.domain.errors import InvalidInputError
 
 

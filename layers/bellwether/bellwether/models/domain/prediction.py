@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Never
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bellwether.models.domain.capture import Point
-from bellwether.models.domain.catalogue import ClassifierSpec, ForecastSpec, ModelSpec, ValuationSpec
+from bellwether.models.domain.specs import ClassifierSpec, ForecastSpec, ModelSpec, ValuationSpec
 from bellwether.shared.domain.errors import InvalidInputError
 
 BODY_LIMIT_BYTES = 256 * 1024

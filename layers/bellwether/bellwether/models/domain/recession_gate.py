@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from bellwether.models.domain.catalogue import RecessionPolicy
-from bellwether.models.domain.models import HeadLeftOut, RecessionEvaluation
+from bellwether.models.domain.forecast_evaluation import HeadLeftOut, RecessionEvaluation
+from bellwether.models.domain.specs import RecessionPolicy
 from bellwether.shared.domain.decisions import Gate
 from bellwether.shared.domain.errors import InvalidInputError
 

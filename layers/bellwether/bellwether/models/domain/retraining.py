@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import takewhile
 from types import MappingProxyType
 
-from bellwether.models.domain.catalogue import RetrainPolicy
+from bellwether.models.domain.specs import RetrainPolicy
 from bellwether.shared.domain.decisions import Decision, Gate
 
 SUBJECT_LIMIT = 99  # SNS's own

@@ -29,7 +29,7 @@ class Plan:
     shadow: tuple[int, ...] = ()
 
 
-def position(salt: str, unit: str) -> float:
+def hash_position(salt: str, unit: str) -> float:
     """Where a unit stands between 0 and 1: always there under the same salt, elsewhere under another.
 
     Positions are uniform, and independent between salts: SHA-256, of which the first 53 bits count.
@@ -38,9 +38,9 @@ def position(salt: str, unit: str) -> float:
     return (int.from_bytes(digest[:8]) >> (64 - _BITS)) / (1 << _BITS)
 
 
-def is_given(experiment: Experiment, unit: str) -> bool:
+def is_assigned(experiment: Experiment, unit: str) -> bool:
     """Whether a unit falls to the challenger; one that does goes on to while the share grows."""
-    return position(experiment.experiment_id, unit) < experiment.share
+    return hash_position(experiment.experiment_id, unit) < experiment.share
 
 
 def plan(experiment: Experiment | None, entities: Sequence[str | None], request_id: str, *, now: datetime) -> Plan:
@@ -51,12 +51,12 @@ def plan(experiment: Experiment | None, entities: Sequence[str | None], request_
     everybody = tuple(range(len(entities)))
     if experiment is None or now >= experiment.ends_at:
         return Plan(None, everybody)
-    given = tuple(number for number in everybody if is_given(experiment, entities[number] or request_id))
+    given = tuple(number for number in everybody if is_assigned(experiment, entities[number] or request_id))
     if experiment.mode is Mode.SHADOW:
         return Plan(experiment, everybody, shadow=given)
     return Plan(experiment, tuple(number for number in everybody if number not in set(given)), challenger=given)
 
 
-def is_kept(request_id: str, share: float) -> bool:
+def is_sampled(request_id: str, share: float) -> bool:
     """Whether a request belongs to the sample of `share`; the same for all that is recorded of it."""
-    return position("capture", request_id) < share
+    return hash_position("capture", request_id) < share

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from bellwether.models.domain.catalogue import TrainedSpec
+from bellwether.models.domain.specs import TrainedSpec
 from bellwether.shared.domain.errors import InvalidInputError
 
 Hyperparameter = str | int | float | bool

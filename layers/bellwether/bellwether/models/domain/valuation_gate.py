@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator
 
-from bellwether.models.domain.catalogue import ValuationPolicy, ValuationSpec
-from bellwether.models.domain.gate import MODEL, RATIO_TOLERANCE, check_subject, coverage_gate, gate_of
-from bellwether.models.domain.models import ValuationMetrics, ValuationReport, ValuationSlice
+from bellwether.models.domain.forecast_gate import MODEL, RATIO_TOLERANCE, check_subject, coverage_gate, gate_of
+from bellwether.models.domain.specs import ValuationPolicy, ValuationSpec
+from bellwether.models.domain.valuation_evaluation import ValuationMetrics, ValuationReport, ValuationSlice
 from bellwether.shared.domain.decisions import Gate, scope
 from bellwether.shared.domain.errors import InvalidInputError
 

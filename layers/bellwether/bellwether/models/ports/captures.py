@@ -1,12 +1,10 @@
-"""What was predicted, what came true, and which challenger is being tried."""
+"""Capture records of predictions."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
-from bellwether.models.domain.capture import Actual, CaptureRecord
-from bellwether.models.domain.experiment import Experiment
-from bellwether.models.domain.routing import Traffic
+from bellwether.models.domain.capture import CaptureRecord
 
 
 class CaptureQueue(Protocol):
@@ -28,41 +26,3 @@ class CaptureStore(CaptureLog, Protocol):
 
     def put(self, records: Iterable[CaptureRecord]) -> int:
         """Keep records in their model's and day's partition; the same batch again changes nothing. Tells how many."""
-
-
-class Actuals(Protocol):
-    """What came true, to be read."""
-
-    def read(self, model: str, *, since: datetime) -> Mapping[str, Actual]:
-        """The newest actual of each join key among those observed from `since` on."""
-
-
-class ActualsStore(Actuals, Protocol):
-    """The same, to be written."""
-
-    def put(self, actuals: Iterable[Actual]) -> int:
-        """Keep actuals in their model's and day's partition; the same ones again change nothing. Tells how many."""
-
-
-class Experiments(Protocol):
-    """Which challenger is being tried, for each model."""
-
-    def get(self, model: str) -> Experiment | None:
-        """None while nobody is; raises InvalidInputError for what can't be read."""
-
-
-class ExperimentsStore(Experiments, Protocol):
-    """The same, to be changed."""
-
-    def put(self, experiment: Experiment) -> None:
-        """Begin an experiment, or change it."""
-
-    def clear(self, model: str) -> None:
-        """End a model's experiment; nothing happens when there is none."""
-
-
-class TrafficControl(Protocol):
-    """What is in service of each model, asked for by every prediction."""
-
-    def get(self, model: str) -> Traffic:
-        """As it was at most some seconds ago; raises a BellwetherError when that can't be told."""

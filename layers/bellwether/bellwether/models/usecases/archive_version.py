@@ -1,17 +1,21 @@
 """Carry out one act of the archive; a second time changes nothing."""
 
-from bellwether.models.domain.archive import Shelving, ShelvingAct
+from bellwether.models.domain.archive import ArchiveAction, ArchiveStep
 from bellwether.models.ports.archive import ObjectMarks, ServingParts, VersionMarks
-from bellwether.models.ports.models import EndpointStates
+from bellwether.models.ports.endpoints import EndpointStates
 from bellwether.shared.domain.decisions import Outcome, Verdict
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError
 from bellwether.shared.ports.clock import Clock
 
-STATUS = {Shelving.ARCHIVE: "archived", Shelving.RESTORE: "restored", Shelving.DELETE_ENDPOINT: "deleted"}
+STATUS = {
+    ArchiveAction.ARCHIVE: "archived",
+    ArchiveAction.RESTORE: "restored",
+    ArchiveAction.DELETE_ENDPOINT: "deleted",
+}
 
 
 def archive_version(
-    act: ShelvingAct,
+    act: ArchiveStep,
     *,
     endpoints: EndpointStates,
     parts: ServingParts,
@@ -27,10 +31,10 @@ def archive_version(
     """
     if act.decision.verdict is not Verdict.ACCEPTED:
         raise InvalidInputError("was refused", field="decision")
-    if act.act is Shelving.DELETE_ENDPOINT:
+    if act.act is ArchiveAction.DELETE_ENDPOINT:
         parts.delete_endpoint(act.endpoint_name)
     else:
-        archived = act.act is Shelving.ARCHIVE
+        archived = act.act is ArchiveAction.ARCHIVE
         if archived and act.model_name:
             _refuse_what_serves(act, endpoints)
             parts.delete_config(act.endpoint_config_name)
@@ -46,7 +50,7 @@ def archive_version(
     )
 
 
-def _refuse_what_serves(act: ShelvingAct, endpoints: EndpointStates) -> None:
+def _refuse_what_serves(act: ArchiveStep, endpoints: EndpointStates) -> None:
     for name in act.serving_endpoints:
         state = endpoints.find(name)
         if state is not None and act.endpoint_config_name in {state.config_name, state.pending_config_name}:

@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.models.domain.bundle import EVALUATION_FILE
 from bellwether.models.domain.catalogue import classifier_spec
-from bellwether.models.ports.models import Archives
-from bellwether.models.usecases.keep_verdict import Assessment, Origin, keep_verdict, read_candidate
+from bellwether.models.ports.bundle_archives import BundleArchives
+from bellwether.models.usecases.record_assessment import Assessment, Origin, read_candidate, record_assessment
 from bellwether.shared.ports.clock import Clock
 from bellwether.shared.ports.objects import ObjectStore
 
@@ -25,7 +25,7 @@ class BundleRequest(BaseModel):
 
 
 def assess_bundle(
-    request: BundleRequest, *, bucket: str, archives: Archives, objects: ObjectStore, clock: Clock
+    request: BundleRequest, *, bucket: str, archives: BundleArchives, objects: ObjectStore, clock: Clock
 ) -> Assessment:
     """Check that bundle and figures belong together, put the figures through the gate, keep the evidence.
 
@@ -37,4 +37,4 @@ def assess_bundle(
     evaluation = objects.get(folder + EVALUATION_FILE).content
     candidate = read_candidate(spec, evaluation, f"s3://{bucket}/{folder}model.tar.gz", archives)
     origin = Origin(job_name=request.job_name, requested_by=request.requested_by, actor=ACTOR, lineage={}, facts={})
-    return keep_verdict(candidate, origin, bucket=bucket, objects=objects, clock=clock)
+    return record_assessment(candidate, origin, bucket=bucket, objects=objects, clock=clock)

@@ -4,12 +4,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bellwether.models.domain.bundle import EVALUATION_FILE, parse_report
+from bellwether.models.domain.bundle import EVALUATION_FILE
 from bellwether.models.domain.catalogue import trained_spec
-from bellwether.models.domain.models import Manifest, Sha256
+from bellwether.models.domain.manifests import Manifest, read_manifest
+from bellwether.models.domain.report_schema import Sha256
 from bellwether.models.domain.training import MANIFEST, code_sha256_of, dataset_prefix
-from bellwether.models.ports.models import Archives
-from bellwether.models.usecases.keep_verdict import Assessment, Candidate, Origin, keep_verdict, read_candidate
+from bellwether.models.ports.bundle_archives import BundleArchives
+from bellwether.models.usecases.record_assessment import (
+    Assessment,
+    Candidate,
+    Origin,
+    read_candidate,
+    record_assessment,
+)
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.ports.clock import Clock
 from bellwether.shared.ports.objects import ObjectStore
@@ -69,7 +76,7 @@ class AssessmentRequest(BaseModel):
 
 
 def assess_candidate(
-    request: AssessmentRequest, *, bucket: str, archives: Archives, objects: ObjectStore, clock: Clock
+    request: AssessmentRequest, *, bucket: str, archives: BundleArchives, objects: ObjectStore, clock: Clock
 ) -> Assessment:
     """Check that report, bundle and dataset belong together, put the report through the gate, keep the evidence.
 
@@ -81,7 +88,7 @@ def assess_candidate(
     candidate = read_candidate(spec, evaluation, request.training_job.artifacts.uri, archives)
     _check_dataset(request, candidate)
     dataset_key = dataset_prefix(spec.name, request.dataset.sha256) + MANIFEST
-    dataset = parse_report(spec.dataset.manifest, objects.get(dataset_key).content, dataset_key)
+    dataset = read_manifest(spec.dataset, objects.get(dataset_key).content, dataset_key)
     job = request.training_job
     origin = Origin(
         job_name=request.job_name,
@@ -94,11 +101,11 @@ def assess_candidate(
             "code_sha256": code_sha256_of(job.hyperparameters),
         },
     )
-    assessment = keep_verdict(candidate, origin, bucket=bucket, objects=objects, clock=clock)
+    assessment = record_assessment(candidate, origin, bucket=bucket, objects=objects, clock=clock)
     return assessment.model_copy(update={"training_seconds": job.seconds})
 
 
-def _evaluation(uri: str, archives: Archives) -> bytes:
+def _evaluation(uri: str, archives: BundleArchives) -> bytes:
     content = archives.read(uri, keep=frozenset({EVALUATION_FILE})).contents.get(EVALUATION_FILE)
     if content is None:
         raise InvalidInputError(f"has no {EVALUATION_FILE}", field=uri)

@@ -1,23 +1,25 @@
-"""Decide which versions leave the front row and which endpoints are nobody's; nothing is touched here."""
+"""Plan which versions to archive or restore and which orphaned endpoints to delete. Nothing is changed here."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.models.domain.archive import (
-    Front,
-    ShelvingAct,
+    ArchiveContext,
+    ArchiveStep,
     endpoint_act,
     is_orphan,
     is_ours,
     known_endpoints,
     version_acts,
 )
-from bellwether.models.domain.catalogue import CATALOGUE, ModelSpec
+from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.models.domain.experiment import Experiment
+from bellwether.models.domain.specs import ModelSpec
 from bellwether.models.ports.archive import EndpointInventory, VersionGroups
-from bellwether.models.ports.captures import Experiments
-from bellwether.models.ports.models import CurrentVersions, EndpointStates
+from bellwether.models.ports.endpoints import EndpointStates
+from bellwether.models.ports.experiments import Experiments
+from bellwether.models.ports.registry import CurrentVersions
 from bellwether.shared.ports.clock import Clock
 
 
@@ -34,7 +36,7 @@ class ArchivePlan(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    acts: tuple[ShelvingAct, ...]
+    acts: tuple[ArchiveStep, ...]
     postponed: int
 
 
@@ -86,10 +88,10 @@ def _front(
     groups: VersionGroups,
     endpoints: EndpointStates,
     current_versions: CurrentVersions,
-) -> Front:
+) -> ArchiveContext:
     states = (endpoints.find(spec.endpoint_name), endpoints.find(spec.challenger_endpoint_name))
     in_use = {name for state in states if state is not None for name in (state.config_name, state.pending_config_name)}
-    return Front(
+    return ArchiveContext(
         spec=spec,
         versions=groups.versions(spec.package_group),
         current=current_versions.get(spec.name),

@@ -9,13 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from bellwether.models.domain.capture import CaptureRecord, Point, Status, Variant
-from bellwether.models.domain.catalogue import ModelSpec, model_spec
+from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.golden import VERSION_FIELD
 from bellwether.models.domain.prediction import RESULTS, PredictionRequest, read_request
-from bellwether.models.domain.routing import Plan, Traffic, is_kept, plan
-from bellwether.models.ports.captures import TrafficControl
-from bellwether.models.ports.models import Predictor
-from bellwether.models.usecases.asking import Asked, Asker
+from bellwether.models.domain.routing import Plan, Traffic, is_sampled, plan
+from bellwether.models.domain.specs import ModelSpec
+from bellwether.models.ports.experiments import TrafficControl
+from bellwether.models.ports.predictor import Predictor
+from bellwether.models.usecases.invoke_endpoint import EndpointInvoker, InvocationResult
 from bellwether.shared.domain.errors import BellwetherError, InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.ports.clock import Clock
 
@@ -24,7 +25,7 @@ CHALLENGERS_PART = 0.5  # of the time there is: the rest is the champion's, shou
 
 
 @dataclass(frozen=True)
-class Patience:
+class TimeoutPolicy:
     """How long a caller may be kept waiting, and how long a shadow's answer is waited for once his is ready."""
 
     seconds: float
@@ -54,7 +55,7 @@ class _Reply:
     """What one version said, and whether that is what the caller gets."""
 
     variant: Variant
-    asked: Asked
+    asked: InvocationResult
     returned: bool = True
 
 
@@ -66,7 +67,7 @@ def predict(
     predictor: Predictor,
     traffic: TrafficControl,
     clock: Clock,
-    patience: Patience,
+    timeouts: TimeoutPolicy,
 ) -> Prediction:
     """Pass a caller's rows on to the model's endpoint, and to its challenger's as the experiment has it.
 
@@ -80,11 +81,11 @@ def predict(
     request = read_request(body, spec)
     serving, traffic_error = _serving(spec, traffic)
     whose = plan(serving.experiment, [row.entity_id for row in request.rows], request_id, now=received_at)
-    asker = Asker(request, predictor, patience.first_wait_seconds)
-    replies = _ask(spec, whose, asker, patience, started)
+    invoker = EndpointInvoker(request, predictor, timeouts.first_wait_seconds)
+    replies = _ask(spec, whose, invoker, timeouts, started)
     error = _first_error(replies, Variant.CHAMPION)
     unknown = isinstance(error, NotFoundError)  # nobody was there to be remembered
-    wanted = not unknown and (whose.experiment is not None or is_kept(request_id, spec.capture.sample_share))
+    wanted = not unknown and (whose.experiment is not None or is_sampled(request_id, spec.capture.sample_share))
     recorder = _Recorder(spec, request, serving, whose, request_id, received_at)
     return Prediction(
         answer={} if error is not None else _answer(spec, request, replies),
@@ -105,26 +106,28 @@ def _serving(spec: ModelSpec, traffic: TrafficControl) -> tuple[Traffic, Bellwet
         return Traffic(), error
 
 
-def _ask(spec: ModelSpec, whose: Plan, asker: Asker, patience: Patience, started: float) -> list[_Reply]:
+def _ask(
+    spec: ModelSpec, whose: Plan, invoker: EndpointInvoker, timeouts: TimeoutPolicy, started: float
+) -> list[_Reply]:
     """Champion and challenger side by side. Where the challenger has to answer and does not, the champion does."""
-    until = started + patience.seconds
-    challengers_until = started + patience.seconds * (1 if whose.shadow else CHALLENGERS_PART)
-    champion = asker.start(spec.endpoint_name, whose.champion, until=until)
+    until = started + timeouts.seconds
+    challengers_until = started + timeouts.seconds * (1 if whose.shadow else CHALLENGERS_PART)
+    champion = invoker.start(spec.endpoint_name, whose.champion, until=until)
     rival = None
     if whose.experiment is not None:
         rows = whose.shadow or whose.challenger
-        rival = asker.start(whose.experiment.challenger_endpoint_name, rows, until=challengers_until)
+        rival = invoker.start(whose.experiment.challenger_endpoint_name, rows, until=challengers_until)
     replies = []
     if rival is not None and not whose.shadow:
         said = rival.outcome(until=challengers_until)
         replies.append(_Reply(Variant.CHALLENGER, said, returned=said.error is None))
-        instead = asker.start(spec.endpoint_name, whose.challenger, until=until) if said.error is not None else None
+        instead = invoker.start(spec.endpoint_name, whose.challenger, until=until) if said.error is not None else None
         if instead is not None:
             replies.append(_Reply(Variant.CHAMPION, instead.outcome(until=until)))
     if champion is not None:
         replies.append(_Reply(Variant.CHAMPION, champion.outcome(until=until)))
     if rival is not None and whose.shadow:
-        said = rival.outcome(until=min(until, time.perf_counter() + patience.shadow_seconds))
+        said = rival.outcome(until=min(until, time.perf_counter() + timeouts.shadow_seconds))
         replies.append(_Reply(Variant.CHALLENGER, said, returned=False))
     return replies
 

@@ -19,7 +19,8 @@ from bellwether.models.domain.batch import (
 )
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.training import next_attempt, running_attempt
-from bellwether.models.ports.models import CurrentVersions, TransformJobs
+from bellwether.models.ports.jobs import TransformJobs
+from bellwether.models.ports.registry import CurrentVersions
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
 from bellwether.shared.ports.objects import ObjectStore
 

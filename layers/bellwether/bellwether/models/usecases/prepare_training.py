@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bellwether.models.domain.bundle import parse_report
-from bellwether.models.domain.catalogue import TrainedSpec, trained_spec
+from bellwether.models.domain.catalogue import trained_spec
+from bellwether.models.domain.manifests import read_manifest
+from bellwether.models.domain.specs import TrainedSpec
 from bellwether.models.domain.training import (
     MANIFEST,
     code_key,
@@ -17,7 +18,7 @@ from bellwether.models.domain.training import (
     next_attempt,
     running_attempt,
 )
-from bellwether.models.ports.models import JobCode, TrainingJobs
+from bellwether.models.ports.jobs import JobCode, TrainingJobs
 from bellwether.shared.domain.errors import ConflictError, TransientUpstreamError
 from bellwether.shared.ports.objects import ObjectStore
 
@@ -92,7 +93,7 @@ def prepare_training(
 
 def _freeze_dataset(spec: TrainedSpec, bucket: str, objects: ObjectStore) -> FrozenDataset:
     manifest_content = objects.get(spec.dataset.manifest_key).content
-    manifest = parse_report(spec.dataset.manifest, manifest_content, MANIFEST)
+    manifest = read_manifest(spec.dataset, manifest_content, MANIFEST)
     data = objects.get(spec.dataset.data_key).content
     if sha256(data).hexdigest() != manifest.sha256:
         raise TransientUpstreamError(f"{spec.dataset.data_key} and its manifest differ: it is being written")

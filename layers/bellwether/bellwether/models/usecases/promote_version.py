@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import Action, CurrentVersion, DeploymentPlan
 from bellwether.models.domain.experiment import Experiment
-from bellwether.models.ports.captures import Experiments
-from bellwether.models.ports.models import Promotions
+from bellwether.models.ports.experiments import Experiments
+from bellwether.models.ports.registry import Promotions
 from bellwether.shared.domain.errors import ConflictError
 from bellwether.shared.ports.clock import Clock
 

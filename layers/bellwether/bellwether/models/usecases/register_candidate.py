@@ -5,8 +5,8 @@ from pydantic import BaseModel, ConfigDict
 from bellwether.models.domain.candidate_report import approval_message, approval_subject
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import BUNDLE_SHA256
-from bellwether.models.ports.models import ModelRegistry, Registration
-from bellwether.models.usecases.keep_verdict import Assessment
+from bellwether.models.ports.registry import ModelRegistry, Registration
+from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.shared.domain.decisions import Verdict
 from bellwether.shared.domain.errors import InvalidInputError
 

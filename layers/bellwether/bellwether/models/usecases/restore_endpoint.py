@@ -3,8 +3,9 @@
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.models.domain.deployment import DeploymentPlan, EndpointState
-from bellwether.models.ports.models import CurrentVersions, Endpoints
-from bellwether.models.usecases.steer_endpoint import steer_endpoint
+from bellwether.models.ports.endpoints import Endpoints
+from bellwether.models.ports.registry import CurrentVersions
+from bellwether.models.usecases.apply_endpoint_config import apply_endpoint_config
 
 
 class Restoration(BaseModel):
@@ -25,7 +26,7 @@ def restore_endpoint(plan: DeploymentPlan, *, current_versions: CurrentVersions,
     if state is not None and _belongs_to_another(state, plan, target):
         return Restoration(restored_to=state.heads_for)
     if target is not None:
-        steer_endpoint(plan.endpoint_name, target, endpoints=endpoints)
+        apply_endpoint_config(plan.endpoint_name, target, endpoints=endpoints)
     else:
         endpoints.delete(plan.endpoint_name)
     return Restoration(restored_to=target)

@@ -5,13 +5,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bellwether.models.domain.bundle import parse_report
-from bellwether.models.domain.catalogue import ModelSpec, model_spec
+from bellwether.models.domain.bundle_manifest import Golden
+from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import DeploymentPlan
 from bellwether.models.domain.golden import VERSION_FIELD, differences
-from bellwether.models.domain.models import Golden
-from bellwether.models.ports.models import Predictor
+from bellwether.models.domain.specs import ModelSpec
+from bellwether.models.ports.predictor import Predictor
 from bellwether.shared.domain.errors import InvalidInputError, UpstreamError
+from bellwether.shared.domain.json_documents import parse_document
 from bellwether.shared.ports.objects import ObjectStore
 
 SHOWN_DIFFERENCES = 5
@@ -33,7 +34,7 @@ def smoke_test_endpoint(plan: DeploymentPlan, *, objects: ObjectStore, predictor
     An endpoint that refuses or fails has not passed; one that is not ready raises TransientUpstreamError.
     """
     spec = model_spec(plan.model)
-    golden = parse_report(Golden, objects.get(plan.golden_key).content, plan.golden_key)
+    golden = parse_document(Golden, objects.get(plan.golden_key).content, plan.golden_key)
     try:
         answer = predictor.invoke(plan.endpoint_name, json.dumps(golden.request).encode())
     except (InvalidInputError, UpstreamError) as error:

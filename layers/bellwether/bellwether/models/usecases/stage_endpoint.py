@@ -4,8 +4,8 @@ from pydantic import BaseModel, ConfigDict
 
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import Action, DeploymentPlan, EndpointPhase
-from bellwether.models.ports.models import Endpoints, ServingModels
-from bellwether.models.usecases.steer_endpoint import steer_endpoint
+from bellwether.models.ports.endpoints import Endpoints, ServingModels
+from bellwether.models.usecases.apply_endpoint_config import apply_endpoint_config
 from bellwether.shared.domain.errors import ConflictError
 
 
@@ -36,7 +36,7 @@ def stage_endpoint(plan: DeploymentPlan, *, models: ServingModels, endpoints: En
         memory_mb=spec.endpoint_memory_mb,
         max_concurrency=spec.endpoint_max_concurrency,
     )
-    steer_endpoint(plan.endpoint_name, plan.endpoint_config_name, endpoints=endpoints)
+    apply_endpoint_config(plan.endpoint_name, plan.endpoint_config_name, endpoints=endpoints)
     return StagedEndpoint(
         model=plan.model,
         version=plan.version,

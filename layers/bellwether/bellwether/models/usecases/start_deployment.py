@@ -7,7 +7,7 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field
 from bellwether.models.domain.archive import ARCHIVED
 from bellwether.models.domain.catalogue import spec_of_group
 from bellwether.models.domain.deployment import Action, Approval, execution_name
-from bellwether.models.ports.models import Processes
+from bellwether.shared.ports.processes import Processes
 
 ACTOR_LIMIT = 400  # a decision's
 STATUS_FIELD = "ModelApprovalStatus"

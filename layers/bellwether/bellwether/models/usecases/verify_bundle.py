@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from bellwether.models.domain.bundle import MANIFEST_FILE, VersionFacts, reference_key, verify
-from bellwether.models.domain.catalogue import ModelSpec, model_spec
+from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import (
     APPROVED_FOR,
     BUNDLE_SHA256,
@@ -20,8 +20,11 @@ from bellwether.models.domain.deployment import (
     why_not_deploy,
 )
 from bellwether.models.domain.experiment import Challenge, ChallengePlan, Mode, why_not_challenge
-from bellwether.models.ports.captures import Experiments
-from bellwether.models.ports.models import Archives, CurrentVersions, EndpointStates, RegisteredVersions
+from bellwether.models.domain.specs import ModelSpec
+from bellwether.models.ports.bundle_archives import BundleArchives
+from bellwether.models.ports.endpoints import EndpointStates
+from bellwether.models.ports.experiments import Experiments
+from bellwether.models.ports.registry import CurrentVersions, RegisteredVersions
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.ports.objects import ObjectStore
 
@@ -50,7 +53,7 @@ class BundleVerifier:
     """What verification reads, and where it keeps what later steps need."""
 
     versions: RegisteredVersions
-    archives: Archives
+    archives: BundleArchives
     objects: ObjectStore
     current_versions: CurrentVersions
     experiments: Experiments

@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from bellwether.monitoring.domain.accuracy import PREDICTION, AccuracyState
 from bellwether.monitoring.domain.drift import DriftState
-from bellwether.monitoring.domain.monitoring import AccuracyReport, ColumnReport, MonitorReport, WeekReport
+from bellwether.monitoring.domain.monitor_report import AccuracyReport, ColumnReport, MonitorReport, WeekReport
 
 BARS_MAX = 72  # levels beyond the most frequent ones share a bar
 WIDTH, HEIGHT, BASE = 300.0, 100.0, 82.0

@@ -16,9 +16,9 @@ from statistics import NormalDist, fmean
 from typing import Any
 
 from bellwether.models.domain.capture import CaptureRecord, Point
-from bellwether.models.domain.catalogue import MonitorPolicy
+from bellwether.models.domain.specs import MonitorPolicy
 from bellwether.monitoring.domain.drift import chi_square_sf, number_of
-from bellwether.monitoring.domain.joined import JoinedPoint, is_truth
+from bellwether.monitoring.domain.evaluated_predictions import EvaluatedPrediction, is_valid_actual
 
 PREDICTION = "prediction"  # the kind of a model that gives one figure
 NORMAL_KURTOSIS = 3.0
@@ -58,7 +58,7 @@ def _parts(output: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any
 
 
 @dataclass(frozen=True)
-class Promise:
+class ExpectedErrors:
     """Errors of the backtest (or holdout) that a version was accepted on; `baselines` are theirs on the same data."""
 
     rmse: float
@@ -67,7 +67,7 @@ class Promise:
     bias: float | None = None
 
 
-def promises(metrics: Mapping[str, Any]) -> dict[str, Promise]:
+def expected_errors(metrics: Mapping[str, Any]) -> dict[str, ExpectedErrors]:
     """Read a bundle's `metrics`: of each horizon by its months, or of one figure, on its holdout where it has one."""
     if isinstance(held_out := metrics.get("holdout"), Mapping):
         metrics = held_out
@@ -82,16 +82,16 @@ def promises(metrics: Mapping[str, Any]) -> dict[str, Promise]:
     return {kind: promise for kind, promise in found.items() if promise}
 
 
-def _promise(metrics: Mapping[str, Any]) -> Promise | None:
+def _promise(metrics: Mapping[str, Any]) -> ExpectedErrors | None:
     rmse = metrics.get("rmse")
     errors = rmse if isinstance(rmse, Mapping) else {"model": rmse}
     own = number_of(errors.get("model"))
-    if own is None or own <= 0 or not is_truth(own):
+    if own is None or own <= 0 or not is_valid_actual(own):
         return None
     baselines = {name: each for name, value in errors.items() if name != "model" and (each := number_of(value))}
     mape = metrics.get("mape")
     share = number_of(mape.get("model") if isinstance(mape, Mapping) else mape)
-    return Promise(own, baselines, share, number_of(metrics.get("bias")))
+    return ExpectedErrors(own, baselines, share, number_of(metrics.get("bias")))
 
 
 # --- what came true ---------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class KindAccuracy:
     coverage: float | None = None
     rmse_ratio: float | None = None
     p_value: float | None = None
-    promise: Promise | None = None
+    promise: ExpectedErrors | None = None
     truths_missing: int = 0
 
 
@@ -147,9 +147,11 @@ class Accuracy:
         return max(ratios, default=None)
 
 
-def measure(joined: Iterable[JoinedPoint], promised: Mapping[str, Promise], policy: MonitorPolicy) -> Accuracy:
+def measure(
+    joined: Iterable[EvaluatedPrediction], promised: Mapping[str, ExpectedErrors], policy: MonitorPolicy
+) -> Accuracy:
     """Hold what came true against what was promised, kind by kind."""
-    by_kind: dict[str, list[JoinedPoint]] = defaultdict(list)
+    by_kind: dict[str, list[EvaluatedPrediction]] = defaultdict(list)
     for each in joined:
         kind = next((kind for kind, point in kinds_of(each.record) if point is each.point), None)
         if kind is not None:
@@ -162,7 +164,11 @@ def measure(joined: Iterable[JoinedPoint], promised: Mapping[str, Promise], poli
 
 
 def _of_kind(
-    kind: str, points: Sequence[JoinedPoint], promise: Promise | None, policy: MonitorPolicy, p_value_max: float
+    kind: str,
+    points: Sequence[EvaluatedPrediction],
+    promise: ExpectedErrors | None,
+    policy: MonitorPolicy,
+    p_value_max: float,
 ) -> KindAccuracy:
     squares = _squares(points)
     truths = len(squares)
@@ -197,7 +203,7 @@ def _of_kind(
     )
 
 
-def _squares(points: Iterable[JoinedPoint]) -> list[float]:
+def _squares(points: Iterable[EvaluatedPrediction]) -> list[float]:
     """Mean squared error of each truth, however often it was predicted."""
     by_truth: dict[str, list[float]] = defaultdict(list)
     for each in points:
@@ -205,7 +211,7 @@ def _squares(points: Iterable[JoinedPoint]) -> list[float]:
     return [fmean(squares) for squares in by_truth.values()]
 
 
-def _kurtosis(points: Sequence[JoinedPoint]) -> float:
+def _kurtosis(points: Sequence[EvaluatedPrediction]) -> float:
     """At least a normal one's: few errors show too little of their tails."""
     squares = [each.error**2 for each in points]
     mean = fmean(squares)
@@ -223,7 +229,7 @@ def excess_p(ratio_to_limit: float, independent: float, kurtosis: float = NORMAL
     return chi_square_sf(degrees * ratio_to_limit**2, degrees)
 
 
-def rmse_by_week(joined: Iterable[JoinedPoint]) -> dict[str, tuple[int, float]]:
+def rmse_by_week(joined: Iterable[EvaluatedPrediction]) -> dict[str, tuple[int, float]]:
     """Number of predictions and their RMSE by the ISO week in which they were asked for, oldest first."""
     by_week: dict[str, list[float]] = defaultdict(list)
     for each in joined:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bellwether.models.domain.capture import Actual
-from bellwether.monitoring.domain.joined import is_truth
+from bellwether.monitoring.domain.evaluated_predictions import is_valid_actual
 from bellwether.shared.domain.delimited import (
     Findings,
     Rejection,
@@ -76,7 +76,7 @@ def _row(
         raise UnreadableError(f"has to be 1 to {KEY_CHARACTERS} characters", line=line, field=KEY)
     if value is None:
         raise UnreadableError(f"{shown(texts[VALUE])} is no number", line=line, field=VALUE)
-    if not is_truth(value):
+    if not is_valid_actual(value):
         raise UnreadableError(f"{shown(texts[VALUE])} is out of range", line=line, field=VALUE)
     observed_at = _instant(texts.get(OBSERVED_AT, ""), line) or received_at
     if observed_at > received_at:

@@ -20,8 +20,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from bellwether.models.domain.catalogue import MonitorPolicy
-from bellwether.models.domain.models import CategoricalReference, DriftReference, NumericReference, Reference
+from bellwether.models.domain.bundle_manifest import CategoricalReference, DriftReference, NumericReference, Reference
+from bellwether.models.domain.specs import MonitorPolicy
 
 EXPECTED_MIN = 8.0  # in every cell, of the smaller sample
 INDEPENDENT_MIN = 2 * EXPECTED_MIN  # below that not even two cells are left
@@ -63,7 +63,7 @@ def tally(bins: int, places: Iterable[Place]) -> Tally:
     return Tally(tuple(counted[each] for each in range(bins)), counted[None])
 
 
-def learned(reference: Reference) -> Tally:
+def reference_counts(reference: Reference) -> Tally:
     """What the reference itself counted."""
     if isinstance(reference, NumericReference):
         return Tally(reference.counts, reference.missing)
@@ -135,7 +135,7 @@ def compare(reference: Reference, current: Tally, *, independent_share: float = 
 
     `independent_share` is what a row counts for, 1 when rows have nothing to do with one another.
     """
-    past = learned(reference)
+    past = reference_counts(reference)
     return tuple(_comparisons(past, current, isinstance(reference, NumericReference), independent_share))
 
 
@@ -380,7 +380,7 @@ class Drift:
         return DriftState.NOT_MEASURED
 
 
-def look(columns: Sequence[Column], policy: MonitorPolicy, *, row_kappa: float = 0.0) -> Drift:
+def detect_drift(columns: Sequence[Column], policy: MonitorPolicy, *, row_kappa: float = 0.0) -> Drift:
     """Compare every column that has data enough, and judge them as one family.
 
     `row_kappa` is the resemblance of whole rows that follow one another (`kappa`): no column counts for more than that.
@@ -393,7 +393,7 @@ def look(columns: Sequence[Column], policy: MonitorPolicy, *, row_kappa: float =
 
 def _weigh(column: Column, policy: MonitorPolicy, row_kappa: float) -> ColumnDrift:
     ordered = isinstance(column.reference, NumericReference)
-    current = tally(len(learned(column.reference).counts), column.places)
+    current = tally(len(reference_counts(column.reference).counts), column.places)
     rows = len(column.places)
     share = min(independent_share(column.places, ordered=ordered), _share_at(row_kappa, rows))
     independent = max(rows * share, min(rows, 1))

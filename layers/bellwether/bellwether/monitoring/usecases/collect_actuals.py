@@ -13,8 +13,9 @@ from bellwether.datasets.domain.drop_layout import original_key
 from bellwether.datasets.domain.packs import PackFile
 from bellwether.datasets.usecases.quarantine import QuarantinedPart, set_aside, set_aside_unread
 from bellwether.models.domain.capture import Actual
-from bellwether.models.domain.catalogue import CATALOGUE, ForecastSpec, model_spec
-from bellwether.models.ports.captures import ActualsStore
+from bellwether.models.domain.catalogue import CATALOGUE, model_spec
+from bellwether.models.domain.specs import ForecastSpec
+from bellwether.models.ports.actuals import ActualsStore
 from bellwether.monitoring.domain.actual_files import (
     INBOX,
     ORIGINALS,

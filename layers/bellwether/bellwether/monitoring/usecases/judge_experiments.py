@@ -9,25 +9,27 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.models.domain.capture import CaptureRecord
-from bellwether.models.domain.catalogue import CATALOGUE, ModelSpec, model_spec
+from bellwether.models.domain.catalogue import CATALOGUE, model_spec
 from bellwether.models.domain.deployment import Action, CurrentVersion, execution_name, sibling_arn
 from bellwether.models.domain.experiment import Experiment
-from bellwether.models.ports.captures import Actuals, CaptureLog, Experiments
-from bellwether.models.ports.models import CurrentVersions, Processes, RegisteredVersions
-from bellwether.monitoring.domain.sequential import Finding
-from bellwether.monitoring.domain.trial import (
+from bellwether.models.domain.specs import ModelSpec
+from bellwether.models.ports.actuals import Actuals
+from bellwether.models.ports.captures import CaptureLog
+from bellwether.models.ports.experiments import Experiments
+from bellwether.models.ports.registry import CurrentVersions, RegisteredVersions
+from bellwether.monitoring.domain.experiment_analysis import (
     APPROVAL,
-    Probation,
-    Standing,
-    Step,
+    ExperimentAnalysis,
+    analyse_experiment,
     interval_json,
-    is_on_probation,
-    on_probation,
-    stand,
 )
+from bellwether.monitoring.domain.probation import ProbationAnalysis, analyse_probation, is_on_probation
+from bellwether.monitoring.domain.sequential_test import Finding
+from bellwether.monitoring.domain.service_health import Step
 from bellwether.shared.domain.decisions import Decision, Gate, Kind, decide
 from bellwether.shared.domain.errors import BellwetherError, NotFoundError
 from bellwether.shared.ports.clock import Clock
+from bellwether.shared.ports.processes import Processes
 
 ACTOR = "judge_experiments"
 BEFORE = timedelta(days=1)  # of what the version before did, a new one is held to as much
@@ -35,7 +37,7 @@ UNKNOWN = "unknown"  # approval of a version that is not, or can't be, looked up
 PATH_LIMIT = 60  # intervals of a confidence sequence that a picture needs
 
 
-class JudgingOrder(BaseModel):
+class JudgementRequest(BaseModel):
     """Which models to look at, all of them when none is named; without `act` nothing is recorded or started."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -44,7 +46,7 @@ class JudgingOrder(BaseModel):
     act: bool = True
 
 
-class Ruling(BaseModel):
+class Judgement(BaseModel):
     """What was found about one model; `execution_arn` is the process that records it, None when it was known."""
 
     model_config = ConfigDict(frozen=True)
@@ -71,7 +73,7 @@ class ExperimentJudge:
     processes: Processes
     clock: Clock
 
-    def judge(self, order: JudgingOrder) -> tuple[Ruling, ...]:
+    def judge(self, order: JudgementRequest) -> tuple[Judgement, ...]:
         """Judge what is under way, and start one process for each finding that is new.
 
         A finding is new when it differs from those before it, or a day later; one that asks for an act that has not
@@ -79,18 +81,18 @@ class ExperimentJudge:
         the end.
         """
         specs = [model_spec(name) for name in order.models] or list(CATALOGUE.values())
-        rulings: list[Ruling] = []
+        judgements: list[Judgement] = []
         troubles: list[BellwetherError] = []
         for spec in specs:
             try:
-                rulings += self._rulings(spec, act=order.act)
+                judgements += self._judgements(spec, act=order.act)
             except BellwetherError as trouble:
                 troubles.append(trouble)
         if troubles:
             raise troubles[0]
-        return tuple(rulings)
+        return tuple(judgements)
 
-    def _rulings(self, spec: ModelSpec, *, act: bool) -> Iterator[Ruling]:
+    def _judgements(self, spec: ModelSpec, *, act: bool) -> Iterator[Judgement]:
         now = self.clock.now()
         current, experiment = self.current_versions.get(spec.name), self.experiments.get(spec.name)
         if experiment is not None:
@@ -100,8 +102,8 @@ class ExperimentJudge:
 
     def _on_experiment(
         self, spec: ModelSpec, experiment: Experiment, current: CurrentVersion | None, now: datetime, *, act: bool
-    ) -> Ruling:
-        standing = stand(
+    ) -> Judgement:
+        standing = analyse_experiment(
             experiment,
             spec=spec,
             current=current,
@@ -124,7 +126,7 @@ class ExperimentJudge:
         arn = self._start(spec, standing.step, decision, order, mail) if act else None
         path = standing.comparison.path
         stride = max(1, -(-len(path) // PATH_LIMIT))
-        return Ruling(
+        return Judgement(
             model=spec.name,
             kind=decision.kind,
             step=standing.step,
@@ -135,10 +137,10 @@ class ExperimentJudge:
             execution_arn=arn,
         )
 
-    def _on_probation(self, spec: ModelSpec, current: CurrentVersion, now: datetime, *, act: bool) -> Ruling:
+    def _on_probation(self, spec: ModelSpec, current: CurrentVersion, now: datetime, *, act: bool) -> Judgement:
         since = current.promoted_at - BEFORE
         records = _bare(self.captures.read(spec.name, since=since, until=now))
-        probation = on_probation(current, spec=spec, records=records)
+        probation = analyse_probation(current, spec=spec, records=records)
         decision = _decision(
             kind=Kind.JUDGE_PROBATION,
             subject=f"{spec.name} version {current.version}",
@@ -152,7 +154,7 @@ class ExperimentJudge:
         if act and probation.step is Step.ROLLBACK:
             order = _rollback(spec, current, decision)
             arn = self._start(spec, probation.step, decision, order, _rollback_mail(spec, probation))
-        return Ruling(
+        return Judgement(
             model=spec.name,
             kind=decision.kind,
             step=probation.step,
@@ -221,7 +223,7 @@ def _decision(
 
 
 def _deployment(
-    spec: ModelSpec, standing: Standing, current: CurrentVersion | None, decision: Decision
+    spec: ModelSpec, standing: ExperimentAnalysis, current: CurrentVersion | None, decision: Decision
 ) -> dict[str, Any] | None:
     experiment = standing.experiment
     order = {
@@ -259,7 +261,7 @@ def _rollback(spec: ModelSpec, current: CurrentVersion, decision: Decision) -> d
 # --- what people are told ---------------------------------------------------------------------------------------------
 
 
-def _mail(spec: ModelSpec, standing: Standing) -> dict[str, str]:
+def _mail(spec: ModelSpec, standing: ExperimentAnalysis) -> dict[str, str]:
     experiment, interval = standing.experiment, standing.comparison.interval
     commands = {
         Step.ASK: _asked(spec, standing),
@@ -282,7 +284,7 @@ def _mail(spec: ModelSpec, standing: Standing) -> dict[str, str]:
     return {"subject": f"Bellwether: challenger of {spec.name} {verb}", "message": message}
 
 
-def _asked(spec: ModelSpec, standing: Standing) -> str:
+def _asked(spec: ModelSpec, standing: ExperimentAnalysis) -> str:
     stop = f"Stop it:  bellwether experiment stop {spec.name}"
     if standing.comparison.finding[0] is not Finding.BETTER:
         return stop
@@ -293,7 +295,7 @@ def _asked(spec: ModelSpec, standing: Standing) -> str:
     return f"{promote if is_approved else approve}\nOr s{stop[1:]}"
 
 
-def _rollback_mail(spec: ModelSpec, probation: Probation) -> dict[str, str]:
+def _rollback_mail(spec: ModelSpec, probation: ProbationAnalysis) -> dict[str, str]:
     current = probation.current
     return {
         "subject": f"Bellwether: {spec.name} goes back to version {current.previous_version}",

@@ -8,20 +8,18 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.models.domain.bundle import MANIFEST_FILE, VersionFacts, reference_key, verify
-from bellwether.models.domain.catalogue import ModelSpec, model_spec
+from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import CurrentVersion
-from bellwether.models.ports.captures import Actuals, CaptureLog
-from bellwether.models.ports.models import Archives, CurrentVersions, RegisteredVersions
-from bellwether.monitoring.domain.monitoring import (
-    MonitorReport,
-    Recorded,
-    Window,
-    decision_of,
-    message,
-    retraining_trigger,
-    subject_line,
-)
-from bellwether.monitoring.ports.monitoring import MonitorPages
+from bellwether.models.domain.specs import ModelSpec
+from bellwether.models.ports.actuals import Actuals
+from bellwether.models.ports.bundle_archives import BundleArchives
+from bellwether.models.ports.captures import CaptureLog
+from bellwether.models.ports.registry import CurrentVersions, RegisteredVersions
+from bellwether.monitoring.domain.monitor_decision import decision_of, retraining_trigger
+from bellwether.monitoring.domain.monitor_mail import message, subject_line
+from bellwether.monitoring.domain.monitor_report import MonitorReport
+from bellwether.monitoring.domain.report_builder import ReportBuilder, Window
+from bellwether.monitoring.ports.monitor_pages import MonitorPages
 from bellwether.shared.domain.decisions import Decision
 from bellwether.shared.domain.errors import NotFoundError
 from bellwether.shared.ports.clock import Clock
@@ -66,7 +64,7 @@ class Monitor:
     actuals: Actuals
     current_versions: CurrentVersions
     versions: RegisteredVersions
-    archives: Archives
+    archives: BundleArchives
     pages: MonitorPages
     clock: Clock
 
@@ -100,7 +98,7 @@ class Monitor:
 
     def _report(self, spec: ModelSpec, current: CurrentVersion) -> MonitorReport:
         window = _window(spec, self.clock.now())
-        recorded = Recorded(spec, window, spec.model_version(current.bundle_sha256))
+        recorded = ReportBuilder(spec, window, spec.model_version(current.bundle_sha256))
         until = window.now + timedelta(microseconds=1)
         recorded.take(self.captures.read(spec.name, since=min(window.since, window.accuracy_since), until=until))
         actuals = self.actuals.read(spec.name, since=window.accuracy_since)

@@ -7,9 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bellwether.models.domain.bundle import parse_report
 from bellwether.models.domain.catalogue import trained_spec
-from bellwether.models.domain.models import Sha256
+from bellwether.models.domain.report_schema import Sha256
 from bellwether.models.domain.retraining import (
     MachineTime,
     RetrainingCase,
@@ -21,9 +20,10 @@ from bellwether.models.domain.retraining import (
     retraining_gates,
 )
 from bellwether.models.domain.training import job_prefix, merged_hyperparameters
-from bellwether.models.ports.models import JobCode, TrainingHistory
+from bellwether.models.ports.jobs import JobCode, TrainingHistory
 from bellwether.shared.domain.decisions import Decision, Gate, Kind, Verdict, decide
 from bellwether.shared.domain.errors import NotFoundError
+from bellwether.shared.domain.json_documents import parse_document
 from bellwether.shared.ports.clock import Clock
 from bellwether.shared.ports.objects import ObjectStore
 
@@ -118,7 +118,7 @@ def _published_sha256(objects: ObjectStore, manifest_key: str) -> str | None:
         manifest = objects.get(manifest_key).content
     except NotFoundError:
         return None
-    return parse_report(PublishedData, manifest, manifest_key).sha256
+    return parse_document(PublishedData, manifest, manifest_key).sha256
 
 
 def _without_data(request: RetrainingRequest, now: datetime) -> Retraining:

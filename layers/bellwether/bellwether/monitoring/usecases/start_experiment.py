@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.experiment import ChallengePlan, Experiment
-from bellwether.models.ports.captures import ExperimentsStore
-from bellwether.models.ports.models import CurrentVersions
+from bellwether.models.ports.experiments import ExperimentsStore
+from bellwether.models.ports.registry import CurrentVersions
 from bellwether.shared.domain.errors import ConflictError
 from bellwether.shared.ports.clock import Clock
 

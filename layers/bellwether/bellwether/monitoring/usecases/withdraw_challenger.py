@@ -5,8 +5,8 @@ from pydantic import BaseModel, ConfigDict
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import EndpointPhase
 from bellwether.models.domain.experiment import ExperimentId
-from bellwether.models.ports.captures import ExperimentsStore
-from bellwether.models.ports.models import RemovableEndpoints
+from bellwether.models.ports.endpoints import RemovableEndpoints
+from bellwether.models.ports.experiments import ExperimentsStore
 
 
 class WithdrawalOrder(BaseModel):

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bellwether.models.domain.catalogue import model_spec
-from bellwether.models.ports.models import Predictor
+from bellwether.models.ports.predictor import Predictor
 from bellwether.news.domain.sentiment import (
     CONTROL_TEXT,
     LISTINGS_KEY,

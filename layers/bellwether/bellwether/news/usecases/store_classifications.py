@@ -4,10 +4,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from bellwether.models.domain.bundle import parse_report
 from bellwether.news.domain.sentiment import POLICY, ClaimPolicy, Results, Settled
 from bellwether.news.ports.stories import StoryQueue
 from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.domain.json_documents import parse_document
 from bellwether.shared.ports.objects import ObjectStore
 
 
@@ -52,7 +52,7 @@ def store_classifications(
 
     Raises NotFoundError for results that are not there, InvalidInputError for those of another claim.
     """
-    results = parse_report(Results, objects.get(request.results_key).content, request.results_key)
+    results = parse_document(Results, objects.get(request.results_key).content, request.results_key)
     if results.claim_token != request.claim_token:
         raise InvalidInputError("belong to another claim", field=request.results_key)
     return ClaimOutcome.of(queue.settle(results, attempts_most=policy.attempts_most))

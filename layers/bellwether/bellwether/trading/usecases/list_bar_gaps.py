@@ -23,8 +23,6 @@ from bellwether.trading.domain.market_calendar import MarketHours
 from bellwether.trading.ports.telemetry import BarStore
 
 GAPS_SHOWN = 50
-
-
 Tickers = Annotated[tuple[Ticker, ...], Field(max_length=MAX_TICKERS)]
 _TICKERS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Tickers)
 

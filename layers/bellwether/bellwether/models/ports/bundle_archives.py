@@ -1,0 +1,16 @@
+"""The tar files that training jobs write."""
+
+from typing import Protocol
+
+from bellwether.models.domain.bundle import BundleArchive
+
+
+class BundleArchives(Protocol):
+    """The tars that training jobs leave in the data bucket."""
+
+    def read(self, uri: str, *, keep: frozenset[str]) -> BundleArchive:
+        """Hash every file of the tar and keep the bytes of those named.
+
+        Raises NotFoundError, InvalidInputError for what is no gzipped tar, lies elsewhere or is too large, and
+        BundleTamperedError for a member that no honest job writes: a link, a device, a path that leads out.
+        """

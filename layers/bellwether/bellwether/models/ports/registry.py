@@ -1,0 +1,50 @@
+"""The model registry, and the current version of each model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from bellwether.models.domain.deployment import CurrentVersion, RegisteredVersion
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A candidate on its way into the registry. `token` is the same whenever the same candidate is registered."""
+
+    package_group: str
+    token: UUID
+    description: str
+    model_data_url: str
+    image_uri: str
+    environment: Mapping[str, str]
+    evidence_uri: str
+    metadata: Mapping[str, str]
+
+
+class ModelRegistry(Protocol):
+    """Where versions wait for a person's approval."""
+
+    def register(self, registration: Registration) -> RegisteredVersion:
+        """Register as pending; the version that is there already when its token was used before."""
+
+
+class RegisteredVersions(Protocol):
+    """The registry, to be read."""
+
+    def describe(self, arn: str) -> RegisteredVersion:
+        """Raises NotFoundError."""
+
+
+class CurrentVersions(Protocol):
+    """Which version of each model serves."""
+
+    def get(self, model: str) -> CurrentVersion | None:
+        """None before the first promotion; raises InvalidInputError for what can't be read."""
+
+
+class Promotions(CurrentVersions, Protocol):
+    """The same, to be changed."""
+
+    def put(self, model: str, current: CurrentVersion) -> None:
+        """Make this version the current one."""
