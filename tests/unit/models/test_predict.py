@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bellwether.models.ports.models import EndpointResponse
 
 from bellwether.models.domain.capture import Status, Variant
 from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.models.domain.routing import Traffic, is_assigned
 from bellwether.models.domain.specs import CapturePolicy
+from bellwether.models.ports.predictor import EndpointResponse
 from bellwether.models.usecases import predict as usecase
 from bellwether.models.usecases.predict import Prediction, TimeoutPolicy, predict
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError, UpstreamError
