@@ -101,6 +101,10 @@ readme: dev ## write the README's generated tables
 image-registry: dev ## write the XGBoost image's registries into stacks/models.yaml, from sagemaker-core's data
 	$(BIN)/python -m docs.image_registry
 
+.PHONY: templates
+templates: dev ## write what the templates repeat per model, from the catalogue
+	$(BIN)/python -m stacks.generate
+
 .PHONY: layer-requirements
 layer-requirements: $(UV) ## export the Lambda layer's requirements from uv.lock
 	$(UV) export --quiet --frozen --only-group layer --no-hashes --no-header --no-annotate \

@@ -177,13 +177,13 @@ def _flattened(states: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, dict
 @cache
 def root() -> Stack:
     """template.yaml."""
-    return _load("root", ROOT / "template.yaml")
+    return read_stack("root", ROOT / "template.yaml")
 
 
 @cache
 def stack(name: str) -> Stack:
     """stacks/<name>.yaml."""
-    return _load(name, ROOT / "stacks" / f"{name}.yaml")
+    return read_stack(name, ROOT / "stacks" / f"{name}.yaml")
 
 
 @cache
@@ -219,7 +219,8 @@ def walk(value: Any) -> Iterator[Any]:
         yield from walk(inner)
 
 
-def _load(name: str, path: Path) -> Stack:
+def read_stack(name: str, path: Path) -> Stack:
+    """The template in a file."""
     return Stack(name, path, load(str(path)))
 
 

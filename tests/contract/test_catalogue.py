@@ -1,8 +1,11 @@
-"""The catalogue names the models, and nothing else does: templates are held against it, code reads it."""
+"""Only the catalogue names the models: code reads it, templates repeat lines generated from it."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,11 @@ import pytest
 
 from bellwether.models.domain.catalogue import CATALOGUE, model_spec, trained_spec
 from bellwether.models.domain.model_families import family_of
+from bellwether.models.domain.retraining import Trigger
 from bellwether.models.domain.specs import ModelSpec, TrainedSpec
 from bellwether.models.domain.training import job_prefix
-from tests.contract.stacks import STACKS, Statement, referred, stack, walk
+from stacks.generate import TEMPLATES, with_models, without_models
+from tests.contract.stacks import STACKS, Stack, Statement, read_stack, referred, stack, walk
 from tests.places import ROOT
 
 MODEL_STACKS = tuple(name for name in ("models", "serving", "monitoring") if name in STACKS)
@@ -100,6 +105,59 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield node.lineno, node.value
+
+
+# --- templates: what they repeat per model is generated --------------------------------------------------------------
+
+every_template = pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+
+
+@every_template
+def test_generated_lines_are_current(path: Path) -> None:
+    assert path.read_text() == with_models(path.read_text()), "run 'make templates'"
+
+
+@pytest.mark.parametrize("path", [each for each in TEMPLATES if each.stem != "news"], ids=lambda path: path.stem)
+def test_no_line_written_by_hand_names_a_model(path: Path) -> None:
+    # Given every template but that of the news, which are classified by one model of their choice
+    names = [spec.name for spec in CATALOGUE.values()]
+    names += [name for spec in CATALOGUE.values() for name in (spec.package_group, spec.endpoint_name)]
+    named = re.compile(rf"(?<![a-z])({'|'.join(names)})(?![a-z])", re.IGNORECASE)
+    assert [line for line in without_models(path.read_text()).splitlines() if named.search(line)] == []
+
+
+@every_model
+def test_a_new_model_of_a_known_family_takes_an_entry_in_the_catalogue(
+    spec: ModelSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Given one more model of the same family in the catalogue, with a dataset of its own where it has one
+    new = replace(spec, name="rents", package_group="RentModels", endpoint_name="Rents-Serverless-Endpoint")
+    if isinstance(new, TrainedSpec):
+        new = replace(new, dataset=replace(new.dataset, name="rents", folder="rents-data"))
+    catalogue = {**CATALOGUE, new.name: new}
+
+    @cache
+    def generated(name: str) -> Stack:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(with_models(stack_file(name).read_text(), catalogue.values()))
+        return read_stack(name, path)
+
+    monkeypatch.setitem(globals(), "CATALOGUE", catalogue)
+    monkeypatch.setitem(globals(), "stack", generated)
+    # When its templates are generated; Then they hold all that a model needs
+    for _, statement in _statements():
+        test_a_statement_that_names_one_model_names_them_all(statement)
+    test_every_kind_of_name_is_given_rights_somewhere()
+    test_decisions_about_versions_of_every_model_are_heard()
+    test_every_model_is_monitored()
+    test_a_model_has_its_group_and_the_logs_of_its_endpoints(new)
+    if isinstance(new, TrainedSpec):
+        test_a_trained_model_is_trained_by_schedule_and_from_its_own_data(new)
+        test_a_trained_model_is_trained_anew_when_it_errs_more_than_its_policy_allows(new)
+
+
+def stack_file(name: str) -> Path:
+    return ROOT / "stacks" / f"{name}.yaml"
 
 
 # --- templates list names for IAM, and all of them -------------------------------------------------------------------
@@ -202,3 +260,24 @@ def test_a_trained_model_is_trained_by_schedule_and_from_its_own_data(spec: Trai
         for resource in statement.resources
     ]
     assert any(each.endswith(f"/{spec.dataset.folder}/train/*") for each in readable)
+
+
+@every_trained_model
+def test_a_trained_model_is_trained_anew_when_it_errs_more_than_its_policy_allows(spec: TrainedSpec) -> None:
+    # Given the alarm on the model's error; Then its limit is the policy's
+    name = f"{spec.name.capitalize()}ErrorAlarm"
+    alarm = stack("monitoring").of_type("AWS::CloudWatch::Alarm")[name]
+    assert {"Name": "model", "Value": spec.name} in alarm["Dimensions"]
+    assert (alarm["MetricName"], alarm["Threshold"]) == ("RmseRatio", spec.monitor.rmse_ratio_max)
+    # And a rule asks for a training of that model
+    rule = stack("monitoring").of_type("AWS::Events::Rule")[f"Retrain{spec.name.capitalize()}Rule"]
+    assert [referred(each) for each in rule["EventPattern"]["resources"]] == [name]
+    (target,) = rule["Targets"]
+    assert referred(target["Arn"]) == "TrainModelStateMachineArn"
+    request = json.loads(target["Input"])
+    assert (request["model"], Trigger(request["trigger"])) == (spec.name, Trigger.ALARM)
+
+
+def test_every_model_is_monitored() -> None:
+    machine = stack("monitoring").of_type("AWS::Serverless::StateMachine")["MonitorModelsStateMachine"]
+    assert ast.literal_eval(machine["DefinitionSubstitutions"]["ModelNames"]) == list(CATALOGUE)

@@ -1,39 +1,30 @@
-"""Dashboards show what is emitted, and nothing that nobody sends; what they say to read is there to be read."""
+"""Dashboards show only metrics that are emitted, for every model; their texts lead to entries of the runbook."""
 
-import ast
 import json
 import re
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from bellwether.models.domain.catalogue import CATALOGUE
-from bellwether.models.domain.specs import TrainedSpec
-from bellwether.shared.domain.decisions import Verdict
-from tests.contract.stacks import STACKS, Function, functions, stack
+from tests.contract.metrics import AWS_METRICS, emitted
+from tests.contract.stacks import STACKS, stack
 from tests.places import ROOT
 
-SPECS = CATALOGUE.values()
-VALUES = {  # of the dimensions that our own metrics have
-    "service": {"models"},
-    "model": set(CATALOGUE),
-    "verdict": {verdict.value for verdict in Verdict},
-    "dataset": {spec.dataset.name for spec in SPECS if isinstance(spec, TrainedSpec)},
-}
-ENDPOINTS = {name for spec in SPECS for name in (spec.endpoint_name, spec.challenger_endpoint_name)}
-AWS_METRICS = {  # namespace → metrics and dimensions, as AWS documents them
-    "AWS/States": (
-        {"ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut"},
-        ("StateMachineArn",),
-    ),
-    "AWS/ApiGateway": ({"Count", "4XXError", "5XXError"}, ("ApiName", "Stage")),
-    "AWS/SageMaker": (
-        {"ModelLatency", "OverheadLatency", "ModelSetupTime", "Invocation4XXErrors", "Invocation5XXErrors"},
-        ("EndpointName", "VariantName"),
-    ),
-}
 NAMES = ("models", "training", "inference", "features")
+PER_MODEL = {"dataset", "model", "EndpointName"}  # dimensions that a dashboard searches over instead of listing values
+SEARCH = re.compile(
+    r"SEARCH\('\{(?P<schema>[\w/,]+)\} MetricName=\"(?P<metric>\w+)\"(?: EndpointName=(?P<token>\w+))?',"
+    r" '(?P<statistic>\w+)', (?P<period>\d+)\)"
+)
+
+
+class Drawn(NamedTuple):
+    """A row of a widget; dimensions that it searches over have no value."""
+
+    namespace: str
+    metric: str
+    dimensions: dict[str, str | None]
 
 
 def _dashboards() -> dict[str, dict[str, Any]]:
@@ -48,42 +39,66 @@ def _widgets(name: str) -> list[dict[str, Any]]:
     return widgets
 
 
-def _metrics(name: str) -> list[tuple[str, str, dict[str, str]]]:
-    """Namespace, metric and dimensions of everything that is drawn."""
-    rows = [row for widget in _widgets(name) for row in widget["properties"].get("metrics", [])]
-    plain = [[cell for cell in row if isinstance(cell, str)] for row in rows]
-    return [(row[0], row[1], dict(zip(row[2::2], row[3::2], strict=True))) for row in plain]
+def _drawn(name: str) -> list[Drawn]:
+    return [_row(row) for widget in _widgets(name) for row in widget["properties"].get("metrics", [])]
 
 
-every_metric = pytest.mark.parametrize(
-    ("namespace", "metric", "dimensions"),
-    [pytest.param(*row, id=f"{name}-{row[1]}-{'-'.join(row[2].values())}") for name in NAMES for row in _metrics(name)],
+def _row(row: list[Any]) -> Drawn:
+    if isinstance(row[0], str):
+        cells = [cell for cell in row if isinstance(cell, str)]
+        return Drawn(cells[0], cells[1], dict(zip(cells[2::2], cells[3::2], strict=True)))
+    found = SEARCH.fullmatch(row[0]["expression"])
+    assert found, row
+    namespace, *dimensions = found["schema"].split(",")
+    return Drawn(namespace, found["metric"], dict.fromkeys(dimensions))
+
+
+every_row = pytest.mark.parametrize(
+    "drawn",
+    [
+        pytest.param(row, id=f"{name}-{row.metric}-{number}")
+        for name in NAMES
+        for number, row in enumerate(_drawn(name))
+    ],
 )
 
 
-@every_metric
-def test_what_is_drawn_is_emitted(namespace: str, metric: str, dimensions: dict[str, str]) -> None:
-    if namespace == "Bellwether":
-        # Given a metric of our own; Then some function emits it under these very dimensions
-        assert frozenset(dimensions) in _emitted()[metric]
-        assert all(value in VALUES[name] for name, value in dimensions.items())
+@every_row
+def test_what_is_drawn_is_emitted(drawn: Drawn) -> None:
+    if drawn.namespace == "Bellwether":
+        # Given a metric of our own; Then some function emits it with exactly these dimensions
+        assert frozenset(drawn.dimensions) in emitted()[drawn.metric]
         return
-    # Given one of AWS's; Then it exists, and what it is about is in the template
-    known, names = AWS_METRICS[namespace]
-    assert metric in known
-    assert tuple(dimensions) == names
-    match namespace:
+    # Given one of AWS's; Then it exists, and the resource that it is about is in the template
+    known, names = AWS_METRICS[drawn.namespace]
+    assert drawn.metric in known
+    assert tuple(drawn.dimensions) == names
+    match drawn.namespace:
         case "AWS/States":
-            logical_id = dimensions["StateMachineArn"].removeprefix("${").removesuffix("}")
+            logical_id = str(drawn.dimensions["StateMachineArn"]).removeprefix("${").removesuffix("}")
             home = stack("monitoring")
             assert logical_id in home.body["Parameters"] or logical_id in home.of_type("AWS::Serverless::StateMachine")
         case "AWS/ApiGateway":
             apis = [api for each in STACKS for api in stack(each).of_type("AWS::Serverless::Api").values()]
-            assert dimensions["ApiName"] in {api["Name"]["Fn::Sub"] for api in apis}
-            assert {"Ref": dimensions["Stage"].strip("${}")} in [api["StageName"] for api in apis]
-        case "AWS/SageMaker":
-            assert dimensions["EndpointName"] in ENDPOINTS
-            assert dimensions["VariantName"] == "AllTraffic"
+            assert drawn.dimensions["ApiName"] in {api["Name"]["Fn::Sub"] for api in apis}
+            assert {"Ref": str(drawn.dimensions["Stage"]).strip("${}")} in [api["StageName"] for api in apis]
+
+
+@every_row
+def test_no_row_names_a_model(drawn: Drawn) -> None:
+    assert all(value is None for name, value in drawn.dimensions.items() if name in PER_MODEL)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_search_takes_the_statistic_and_period_of_its_widget(name: str) -> None:
+    for widget in _widgets(name):
+        for row in widget["properties"].get("metrics", []):
+            if found := SEARCH.fullmatch(row[0]["expression"]) if isinstance(row[0], dict) else None:
+                shown = widget["properties"]
+                assert (found["statistic"], int(found["period"])) == (shown["stat"], shown["period"])
+                # And a search for endpoints finds those of the catalogue by a word of their names
+                names = [n for spec in CATALOGUE.values() for n in (spec.endpoint_name, spec.challenger_endpoint_name)]
+                assert found["token"] is None or all(found["token"] in each.split("-") for each in names)
 
 
 def test_four_dashboards_three_of_them_by_default() -> None:
@@ -94,13 +109,6 @@ def test_four_dashboards_three_of_them_by_default() -> None:
         if resource["Type"] == "AWS::CloudWatch::Dashboard"
     }
     assert [name for name, condition in conditions.items() if condition == "AllDashboards"] == ["FeaturesDashboard"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_each_model_of_the_catalogue_is_drawn(name: str) -> None:
-    shown = {dimensions["model"] for _, _, dimensions in _metrics(name) if "model" in dimensions}
-    trained = {spec.name for spec in SPECS if isinstance(spec, TrainedSpec)}
-    assert shown >= trained
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -124,58 +132,3 @@ def test_logs_that_are_searched_are_logs_of_ours() -> None:
     assert queries
     for query in queries:
         assert set(re.findall(r"SOURCE '([^']+)'", query)) <= groups
-
-
-# --- what functions emit ---------------------------------------------------------------------------------------------
-
-
-@cache
-def _emitted() -> dict[str, set[frozenset[str]]]:
-    """Metric → the sets of dimensions it comes with; `service` is Powertools' own."""
-    found: dict[str, set[frozenset[str]]] = {}
-    for function in functions():
-        for metric, dimensions in _emissions(function):
-            found.setdefault(metric, set()).add(dimensions | {"service"})
-    return found
-
-
-def _emissions(function: Function) -> list[tuple[str, frozenset[str]]]:
-    """Each `add_metric` with the dimensions that may be added by then, each `gauge` with its own."""
-    tree = ast.parse((function.folder / "app.py").read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    added = [str(_text(call.args[0])) for call in calls if _name(call) == "add_dimension"]
-    subsets = [frozenset(added[:length]) for length in range(len(added) + 1)] + [frozenset(added)]
-    found = []
-    for call in calls:
-        if _name(call) == "add_metric":
-            found += [(metric, subset) for metric in _texts(call.args[0], tree) for subset in subsets]
-        elif _name(call) == "gauge":
-            found += [
-                (metric, frozenset(str(each.arg) for each in call.keywords)) for metric in _texts(call.args[0], tree)
-            ]
-    return found
-
-
-def _name(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-
-
-def _text(node: ast.expr) -> object:
-    return node.value if isinstance(node, ast.Constant) else None
-
-
-def _texts(node: ast.expr, tree: ast.Module) -> list[str]:
-    """The name; both names of `a if … else b`; those that a variable is given."""
-    match node:
-        case ast.Constant():
-            return [str(node.value)]
-        case ast.IfExp():
-            return [*_texts(node.body, tree), *_texts(node.orelse, tree)]
-        case ast.Name():
-            given = [each.value for each in ast.walk(tree) if isinstance(each, ast.Assign) and _assigns(each, node.id)]
-            return [name for value in given for name in _texts(value, tree)]
-    return []
-
-
-def _assigns(statement: ast.Assign, name: str) -> bool:
-    return any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)

@@ -1,23 +1,20 @@
 """Every log group is kept for a set time; every alarm watches a metric that something really emits."""
 
-import ast
-import json
 import re
 from typing import Any
 
 import pytest
 
 from bellwether.models.domain.catalogue import CATALOGUE
-from bellwether.models.domain.retraining import Trigger
-from bellwether.models.domain.specs import TrainedSpec
+from tests.contract.metrics import AWS_METRICS, emitted_by
 from tests.contract.stacks import STACKS, Function, Machine, Stack, functions, get_att, machines, referred, root, stack
 from tests.places import ROOT
 
-AWS_METRICS = {  # namespace → (metrics, dimension, type of the resource that it names)
-    "AWS/States": ({"ExecutionsFailed", "ExecutionsTimedOut"}, "StateMachineArn", "AWS::Serverless::StateMachine"),
-    "AWS/Lambda": ({"Errors", "Invocations"}, "FunctionName", "AWS::Serverless::Function"),
-    "AWS/SQS": ({"ApproximateNumberOfMessagesVisible"}, "QueueName", "AWS::SQS::Queue"),
-    "AWS/RDS": ({"FreeStorageSpace"}, "DBInstanceIdentifier", "AWS::RDS::DBInstance"),
+WATCHED = {  # namespace → type of the resource that an alarm's dimension names
+    "AWS/Lambda": "AWS::Serverless::Function",
+    "AWS/RDS": "AWS::RDS::DBInstance",
+    "AWS/SQS": "AWS::SQS::Queue",
+    "AWS/States": "AWS::Serverless::StateMachine",
 }
 
 
@@ -42,41 +39,33 @@ def test_alarm_watches_what_is_emitted(home: Stack, alarm: dict[str, Any]) -> No
     dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
     match alarm["Namespace"]:
         case "Bellwether":
-            # Given a metric of our own; Then a function of that service emits it, for all models together or for one
-            emitted = {name for function in home.functions for name in _emitted(function)}
-            assert alarm["MetricName"] in emitted
-            assert dimensions.pop("model", "macro") in CATALOGUE
+            # Given a metric of our own; Then a function of the stack emits it, for all models together or for one
+            assert any(
+                frozenset(dimensions) in emitted_by(each).get(alarm["MetricName"], ()) for each in home.functions
+            )
+            assert dimensions.pop("model", None) in {None, *CATALOGUE}
             assert dimensions == {"service": home.body["Globals"]["Function"]["Environment"]["Variables"][SERVICE]}
         case "AWS/ApiGateway":
             (api,) = home.of_type("AWS::Serverless::Api").values()
-            assert alarm["MetricName"] == "5XXError"
+            assert alarm["MetricName"] in AWS_METRICS["AWS/ApiGateway"][0]
             assert dimensions == {"ApiName": api["Name"], "Stage": api["StageName"]}
         case namespace:
-            metrics, dimension, resource_type = AWS_METRICS[namespace]
+            metrics, names = AWS_METRICS[namespace]
             assert alarm["MetricName"] in metrics
-            assert list(dimensions) == [dimension]
-            assert referred(dimensions[dimension]) in home.of_type(resource_type)
+            assert tuple(dimensions) == names
+            assert referred(dimensions[names[0]]) in home.of_type(WATCHED[namespace])
 
 
 SERVICE = "POWERTOOLS_SERVICE_NAME"
 
 
-def test_each_trained_model_is_trained_anew_when_it_errs_more_than_its_policy_allows() -> None:
-    home = stack("monitoring")
-    for spec in CATALOGUE.values():
-        if not isinstance(spec, TrainedSpec):
-            continue
-        # Given the alarm on the model's error; Then its limit is the policy's
-        alarm = home.of_type("AWS::CloudWatch::Alarm")[f"{spec.name.capitalize()}ErrorAlarm"]
-        assert {"Name": "model", "Value": spec.name} in alarm["Dimensions"]
-        assert (alarm["MetricName"], alarm["Threshold"]) == ("RmseRatio", spec.monitor.rmse_ratio_max)
-        # And a rule asks for a training of that model
-        rule = home.of_type("AWS::Events::Rule")[f"Retrain{spec.name.capitalize()}Rule"]
-        assert [referred(each) for each in rule["EventPattern"]["resources"]] == [f"{spec.name.capitalize()}ErrorAlarm"]
-        (target,) = rule["Targets"]
-        assert referred(target["Arn"]) == "TrainModelStateMachineArn"
-        request = json.loads(target["Input"])
-        assert (request["model"], Trigger(request["trigger"])) == (spec.name, Trigger.ALARM)
+def test_no_file_but_its_stack_names_an_alarm() -> None:
+    # Given that a new alarm takes its stack and an entry of the runbook, nothing else
+    places = ("cli", "db", "docs", "functions", "layers", "localcloud", "tests", "template.yaml", "README.md")
+    paths = [path for place in places for path in (ROOT / place, *(ROOT / place).rglob("*"))]
+    texts = [path.read_text() for path in paths if path.suffix in {".md", ".py", ".yaml", ".yml"}]
+    alarms = re.compile(rf"\b({'|'.join(name for name, _, _ in _alarms())})\b")
+    assert [found[0] for text in texts if (found := alarms.search(text))] == []
 
 
 @every_alarm
@@ -194,13 +183,3 @@ def test_state_machine_logs_and_traces(machine: Machine) -> None:
 def test_logs_are_not_kept_for_ever(name: str) -> None:
     for group, properties in stack(name).of_type("AWS::Logs::LogGroup").items():
         assert properties["RetentionInDays"] == {"Ref": "LogRetentionDays"}, group
-
-
-def _emitted(function: Function) -> set[str]:
-    tree = ast.parse((function.folder / "app.py").read_text())
-    return {
-        str(node.args[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_metric"
-        if isinstance(node.args[0], ast.Constant)
-    }

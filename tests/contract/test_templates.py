@@ -1,6 +1,5 @@
 """Root template, nested templates, samconfig and repository agree with each other."""
 
-import ast
 import re
 import tomllib
 from typing import Any
@@ -9,13 +8,12 @@ import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
-from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.market_calendar import MarketHours
 from bellwether.trading.domain.orders import TradingMode
 from bellwether.trading.domain.risk_gates import DispatchPolicy
 from docs.image_registry import FRAMEWORK, STACK, VERSION, registry_accounts, with_registry
-from tests.contract.stacks import STACKS, Stack, functions, get_att, machines, root, stack, walk
+from tests.contract.stacks import STACKS, Stack, functions, get_att, root, stack, walk
 from tests.places import ROOT
 
 ENVIRONMENTS = ("local", "dev", "prod")
@@ -176,24 +174,6 @@ def test_migrations_version_is_that_of_the_newest_file() -> None:
     assert root().body["Parameters"]["MigrationsVersion"]["Default"] == newest
     # And no parameter set holds an older one
     assert not any("MigrationsVersion" in _overrides(environment) for environment in ENVIRONMENTS)
-
-
-def test_each_model_has_its_package_group_and_its_rights() -> None:
-    models = stack("models")
-    groups = {each["ModelPackageGroupName"] for each in models.of_type("AWS::SageMaker::ModelPackageGroup").values()}
-    assert groups == {spec.package_group for spec in CATALOGUE.values()}
-    text = models.path.read_text()
-    for spec in CATALOGUE.values():
-        # AWS writes names into ARNs in lower case, callers as they are
-        for name in (spec.endpoint_name, spec.endpoint_name.lower()):
-            assert f"endpoint/{name}" in text
-        for name in (spec.package_group, spec.package_group.lower()):
-            assert f"model-package/{name}/" in text
-
-
-def test_monitor_looks_at_every_model() -> None:
-    (machine,) = [each for each in machines() if str(each) == "monitor_models"]
-    assert ast.literal_eval(str(machine.substitutions["ModelNames"])) == list(CATALOGUE)
 
 
 def test_application_role_is_the_one_that_gets_its_grants() -> None:

@@ -27,6 +27,7 @@ FRED = DatasetSpec("fred", "fred-data", "fred_merged_data.csv", DatasetKind.SERI
 
 MACRO = ForecastSpec(
     name="macro",
+    description="the unemployment rate some months ahead, from FRED series",
     dataset=FRED,
     schedule="cron(0 15 10 * ? *)",  # when the month before is complete on FRED
     target="UNRATE",
@@ -65,6 +66,7 @@ SALES = DatasetSpec("housing", "housing-data", "sales.csv", DatasetKind.SALES)
 
 HOUSING = ValuationSpec(
     name="housing",
+    description="what a house is worth, from closed sales",
     dataset=SALES,
     schedule="cron(0 17 10 * ? *)",  # when the month before has been closed and recorded
     target="price",
@@ -90,6 +92,7 @@ HOUSING = ValuationSpec(
 
 SENTIMENT = ClassifierSpec(
     name="sentiment",
+    description="the tone of a headline",
     target="tone",
     package_group="NewsSentimentModels",
     endpoint_name="News-Sentiment-Serverless-Endpoint",

@@ -194,6 +194,7 @@ class ModelSpec:
 
     name: str
     target: str
+    description: str  # of the package group; changing it replaces the group
     package_group: str
     endpoint_name: str
     endpoint_memory_mb: int
