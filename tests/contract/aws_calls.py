@@ -2,7 +2,8 @@
 
 From `app.py` to the use cases it names; from those, by the ports in their signatures, to the methods of the adapters
 that `app.py` hands them; from the methods to what they ask of a boto3 client. Works on names and annotations, as this
-house writes them: clients come from `boto3.client("…")` inside an adapter, ports are annotated by their bare name.
+house writes them: clients come from `boto3.client("…")` inside an adapter, ports are annotated by their bare name, and
+what `shared/wiring.py` makes for several functions counts as made by each function that imports it.
 """
 
 import ast
@@ -14,6 +15,7 @@ from pathlib import Path
 from tests.places import PACKAGE, ROOT
 
 Definition = ast.FunctionDef | ast.ClassDef
+WIRING = "bellwether.shared.wiring"
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,15 @@ def _is_in(layer: str, name: str) -> bool:
 
 def calls_of(app: str) -> frozenset[Call]:
     """Every operation that the function whose module is `app` can ask for."""
-    function = module(app)
+    return _calls_of(module(app))
+
+
+def _calls_of(function: Module) -> frozenset[Call]:
     found: set[Call] = set()
     for local, (home, name) in function.imports.items():
+        if home == WIRING:
+            found |= _calls_of(_part(module(home), name))
+            home, name = _made_by(module(home), name)
         if not _is_in("adapters", home):
             continue
         definition = module(home).definitions.get(name)
@@ -81,6 +89,31 @@ def calls_of(app: str) -> frozenset[Call]:
             methods = [m for cls in _with_bases(home, definition) for m in _methods(cls) if m.name in called]
             found |= _calls_from(home, methods, definition)
     return frozenset(found)
+
+
+def _part(wiring: Module, name: str) -> Module:
+    """One factory of the wiring with what it uses there, as if it were a module of its own."""
+    needed, todo = dict[str, Definition](), [name]
+    while todo:
+        if (each := todo.pop()) in wiring.definitions and each not in needed:
+            needed[each] = wiring.definitions[each]
+            todo += _names(needed[each])
+    used = {name for definition in needed.values() for name in _names(definition)}
+    imports = [
+        ast.ImportFrom(home, [ast.alias(what, local)], 0)
+        for local, (home, what) in wiring.imports.items()
+        if local in used
+    ]
+    return Module(f"{wiring.name}:{name}", ast.Module([*imports, *needed.values()], []))
+
+
+def _made_by(wiring: Module, name: str) -> tuple[str, str]:
+    """Module and name of the class whose instance a factory of the wiring returns."""
+    definition = wiring.definitions.get(name)
+    if not isinstance(definition, ast.FunctionDef):
+        return wiring.name, name
+    assert isinstance(definition.returns, ast.Name), f"{name} says by its bare name what it makes"
+    return wiring.imports[definition.returns.id]
 
 
 # --- app.py and use cases --------------------------------------------------------------------------------------------
@@ -133,21 +166,12 @@ def _is_instance(value: ast.expr, function: Module, local: str) -> bool:
 
 
 def _makers(function: Module, local: str) -> set[str]:
-    """Names in app.py of what returns an instance: `def f() -> Class` and `f = cache(Class)`."""
-    annotated = {
+    """Names in app.py of functions that return an instance: `def f() -> Class`."""
+    return {
         name
         for name, node in function.definitions.items()
         if isinstance(node, ast.FunctionDef) and isinstance(node.returns, ast.Name) and node.returns.id == local
     }
-    cached = {
-        target.id
-        for node in function.tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
-        if [_bare_name(argument) for argument in node.value.args] == [local] and _bare_name(node.value.func) == "cache"
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    return annotated | cached
 
 
 def _assigned(function: Module, name: str) -> Iterator[ast.expr]:
@@ -291,10 +315,11 @@ def _service_of(client: ast.expr, place: Module, cls: ast.ClassDef | None) -> st
         return _client_made_in(maker) if maker is not None else None
     if cls is not None and isinstance(client, ast.Attribute) and _bare_name(client.value) == "self":
         for node in ast.walk(cls):
-            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _service(node.value):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                if any(isinstance(target, ast.Attribute) and target.attr == client.attr for target in targets):
-                    return _service(node.value)
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+                continue
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Attribute) and target.attr == client.attr for target in targets):
+                return _service(node.value) or _service_of(node.value, place, None)
     return None
 
 

@@ -78,7 +78,7 @@ def _settings(app: ModuleType) -> type[FunctionSettings] | None:
     found = [
         each
         for each in vars(app).values()
-        if isinstance(each, type) and issubclass(each, FunctionSettings) and each is not FunctionSettings
+        if isinstance(each, type) and issubclass(each, FunctionSettings) and each.__module__ == app.__name__
     ]
     assert len(found) <= 1
     return found[0] if found else None

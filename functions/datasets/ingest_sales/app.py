@@ -3,7 +3,6 @@
 import random
 import time
 from datetime import UTC, date, datetime
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -17,17 +16,13 @@ from bellwether.monitoring.adapters.captures_s3 import S3ActualsStore
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.observability import MetricUnit, gauge, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 QUARANTINED_SHOWN = 200
-object_store = cache(S3ObjectStore)  # one client of each for every process
-actuals_store = cache(S3ActualsStore)
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of IngestSalesFunction."""
-
-    data_bucket: Annotated[str, Field(min_length=3)]
 
 
 # --- event and result -----------------------------------------------------------------------------------------------
@@ -90,8 +85,8 @@ class Summary(SalesIngestion):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Ingest and measure. A run that finds nothing new changes nothing."""
     settings = load(Settings)
-    store = object_store(settings.data_bucket)
-    actuals = actuals_store(settings.data_bucket)
+    store = S3ObjectStore(settings.data_bucket)
+    actuals = S3ActualsStore(settings.data_bucket)
     earlier: str | None = None
     if event.get("detail-type") == "Object Created":
         spec, keys = _dropped(parse(ObjectCreated, event), settings)

@@ -3,7 +3,6 @@
 import random
 import time
 from datetime import UTC, date, datetime
-from functools import cache
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,17 +21,16 @@ from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.adapters.secrets import SecretsManagerStore
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 Source = Literal["pack", "fred_csv", "fred_api"]
 SeriesId = Annotated[str, Field(pattern=rf"^{SERIES_PATTERN.pattern}$")]
 QUARANTINED_SHOWN = 200
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of IngestSeriesFunction. `series` are fetched from FRED; a pack brings its own."""
 
-    data_bucket: Annotated[str, Field(min_length=3)]
     fred_source: Source
     fred_csv_url: HttpUrl = HttpUrl("https://fred.stlouisfed.org/graph/fredgraph.csv")
     fred_api_url: HttpUrl = HttpUrl("https://api.stlouisfed.org/fred")
@@ -129,23 +127,25 @@ def _ingest_object(event: ObjectCreated, settings: Settings) -> tuple[Ingestion,
         raise InvalidInputError(f"{bucket!r} is not the data bucket", field="detail.bucket.name")
     if not key.startswith(INBOX):
         raise InvalidInputError(f"{key!r} does not lie under {INBOX}", field="detail.object.key")
-    ingestion = ingest_inbox(_store(), keys=[key])
-    return ingestion, publish_dataset(_store(), pause=_pause)
+    store = S3ObjectStore(settings.data_bucket)
+    ingestion = ingest_inbox(store, keys=[key])
+    return ingestion, publish_dataset(store, pause=_pause)
 
 
 def _ingest(request: Request, settings: Settings) -> tuple[Ingestion, Published | None]:
+    store = S3ObjectStore(settings.data_bucket)
     if request.as_of:
-        return Ingestion(), publish_as_of(_store(), request.as_of)
+        return Ingestion(), publish_as_of(store, request.as_of)
     source = request.source or settings.fred_source
     ingestion = Ingestion()
     if source == "pack" or request.source is None:
-        ingestion += ingest_inbox(_store(), series=request.series)
+        ingestion += ingest_inbox(store, series=request.series)
     if source != "pack":
         series = request.series or settings.series
         if not series:
             raise InvalidInputError("no series to fetch: set SERIES or name them", field="series")
-        ingestion += ingest_from(_store(), _source(source, request, settings), SystemClock(), series)
-    return ingestion, publish_dataset(_store(), pause=_pause, accept_shrunken=request.accept_shrunken)
+        ingestion += ingest_from(store, _source(source, request, settings), SystemClock(), series)
+    return ingestion, publish_dataset(store, pause=_pause, accept_shrunken=request.accept_shrunken)
 
 
 def _source(source: Source, request: Request, settings: Settings) -> SeriesSource:
@@ -158,11 +158,6 @@ def _source(source: Source, request: Request, settings: Settings) -> SeriesSourc
     if not isinstance(key, str) or not key:
         raise InvalidInputError("the secret has no api_key", field=secret_id)
     return FredApi(str(settings.fred_api_url), key, vintages_since=request.vintages_since)
-
-
-@cache
-def _store() -> S3ObjectStore:
-    return S3ObjectStore(load(Settings).data_bucket)
 
 
 def _pause(attempt: int) -> None:

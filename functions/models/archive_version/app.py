@@ -1,9 +1,8 @@
 """Carry out one act of the archive."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.object_marks import S3ObjectMarks
 from bellwether.models.adapters.sagemaker import SageMakerEndpointStates, SageMakerServingParts, SageMakerVersionMarks
@@ -11,13 +10,11 @@ from bellwether.models.domain.archive import ArchiveStep
 from bellwether.models.usecases.archive_version import archive_version
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of ArchiveVersionFunction."""
-
-    data_bucket: Annotated[str, Field(min_length=3)]
 
 
 @observed

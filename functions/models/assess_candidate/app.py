@@ -1,10 +1,8 @@
 """Put a trained candidate through its quality gate."""
 
-from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.bundles import S3Archives
 from bellwether.models.usecases.assess_candidate import AssessmentRequest, assess_candidate
@@ -12,15 +10,11 @@ from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
-
-object_store = cache(S3ObjectStore)  # one client for each process
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of AssessCandidateFunction."""
-
-    data_bucket: Annotated[str, Field(min_length=3)]
 
 
 @observed
@@ -31,7 +25,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         parse(AssessmentRequest, event),
         bucket=bucket,
         archives=S3Archives(bucket),
-        objects=object_store(bucket),
+        objects=S3ObjectStore(bucket),
         clock=SystemClock(),
     )
     _measure(assessment)

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -20,6 +19,7 @@ from bellwether.monitoring.usecases.send_captures import send_captures
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
+from bellwether.shared.per_process import once_per_process
 from bellwether.shared.settings import FunctionSettings, load
 
 RETRY_AFTER_SECONDS = 5
@@ -34,7 +34,7 @@ class Settings(FunctionSettings):
     capture_queue_url: str
 
 
-@cache
+@once_per_process
 def traffic() -> SsmTraffic:
     """One for each process: it remembers what it read for some seconds."""
     return SsmTraffic(load(Settings).environment)

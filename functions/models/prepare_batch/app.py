@@ -1,6 +1,5 @@
 """Look at a batch's lines, and name the transform job that is to answer them."""
 
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -11,15 +10,12 @@ from bellwether.models.adapters.ssm import SsmCurrentVersions
 from bellwether.models.usecases.prepare_batch import BatchRequest, prepare_batch
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
-
-object_store = cache(S3ObjectStore)  # one client for each process
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of PrepareBatchFunction."""
 
-    data_bucket: Annotated[str, Field(min_length=3)]
     environment: Annotated[str, Field(min_length=1)]
 
 
@@ -30,7 +26,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     order = prepare_batch(
         parse(BatchRequest, event),
         bucket=settings.data_bucket,
-        objects=object_store(settings.data_bucket),
+        objects=S3ObjectStore(settings.data_bucket),
         current=SsmCurrentVersions(settings.environment),
         jobs=SageMakerTransformJobs(),
     )

@@ -1,6 +1,5 @@
 """Freeze dataset and code for a training job, and name it."""
 
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -11,15 +10,12 @@ from bellwether.models.adapters.sagemaker import SageMakerTrainingJobs
 from bellwether.models.usecases.prepare_training import TrainingRequest, prepare_training
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
-
-object_store = cache(S3ObjectStore)  # one client for each process
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of PrepareTrainingFunction; the region is the runtime's own variable."""
 
-    data_bucket: Annotated[str, Field(min_length=3)]
     aws_region: Annotated[str, Field(min_length=1)]
 
 
@@ -31,7 +27,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         parse(TrainingRequest, event),
         bucket=settings.data_bucket,
         region=settings.aws_region,
-        objects=object_store(settings.data_bucket),
+        objects=S3ObjectStore(settings.data_bucket),
         jobs=SageMakerTrainingJobs(),
         code=PackagedJobCode(),
     )

@@ -9,13 +9,12 @@ from bellwether.models.adapters.sagemaker import SageMakerRegistry
 from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.models.usecases.register_candidate import register_candidate
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of RegisterCandidateFunction."""
 
-    data_bucket: Annotated[str, Field(min_length=3)]
     inference_image: Annotated[str, Field(min_length=1)]
 
 

@@ -1,6 +1,5 @@
 """Verify a version's bundle and plan its deployment, or its experiment."""
 
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,15 +11,12 @@ from bellwether.models.adapters.ssm import SsmCurrentVersions, SsmExperiments
 from bellwether.models.usecases.verify_bundle import BundleVerifier, VerificationRequest
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
-
-object_store = cache(S3ObjectStore)  # one client for each process
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of VerifyBundleFunction."""
 
-    data_bucket: Annotated[str, Field(min_length=3)]
     environment: Annotated[str, Field(min_length=1)]
 
 
@@ -31,7 +27,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     verifier = BundleVerifier(
         versions=SageMakerRegisteredVersions(),
         archives=S3Archives(settings.data_bucket),
-        objects=object_store(settings.data_bucket),
+        objects=S3ObjectStore(settings.data_bucket),
         current_versions=SsmCurrentVersions(settings.environment),
         experiments=SsmExperiments(settings.environment),
         endpoints=SageMakerEndpointStates(),

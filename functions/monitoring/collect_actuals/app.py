@@ -1,6 +1,5 @@
 """Bring together what came true: from a model's dataset, and from files that people drop."""
 
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -13,16 +12,11 @@ from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
-
-object_store = cache(S3ObjectStore)  # one client for each process
-actuals_store = cache(S3ActualsStore)
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of CollectActualsFunction."""
-
-    data_bucket: Annotated[str, Field(min_length=3)]
 
 
 class Request(BaseModel):
@@ -61,8 +55,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     else:
         collected = collect_actuals(
             parse(Request, event).model,
-            objects=object_store(settings.data_bucket),
-            actuals=actuals_store(settings.data_bucket),
+            objects=S3ObjectStore(settings.data_bucket),
+            actuals=S3ActualsStore(settings.data_bucket),
             clock=SystemClock(),
         )
     if collected.actuals:
@@ -81,4 +75,4 @@ def _collect_dropped(event: ObjectCreated, settings: Settings) -> Collected:
         raise InvalidInputError(f"{bucket!r} is not the data bucket", field="detail.bucket.name")
     if not key.startswith(INBOX):
         raise InvalidInputError(f"{key!r} does not lie under {INBOX}", field="detail.object.key")
-    return collect_file(key, objects=object_store(bucket), actuals=actuals_store(bucket))
+    return collect_file(key, objects=S3ObjectStore(bucket), actuals=S3ActualsStore(bucket))

@@ -12,13 +12,12 @@ from bellwether.monitoring.usecases.judge_experiments import ExperimentJudge, Ju
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.stepfunctions import StepFunctionsProcesses
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of JudgeExperimentsFunction."""
 
-    data_bucket: Annotated[str, Field(min_length=3)]
     environment: Annotated[str, Field(min_length=1)]
     judge_state_machine_arn: Annotated[str, Field(pattern=r"^arn:")]
 

@@ -1,6 +1,5 @@
 """Look at one model: what was asked and answered lately, what came true, and what follows from it."""
 
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -17,15 +16,12 @@ from bellwether.monitoring.usecases.measure_drift import Monitor, MonitorRequest
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
-
-object_store = cache(S3ObjectStore)  # one client for each process
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of MeasureDriftFunction."""
 
-    data_bucket: Annotated[str, Field(min_length=3)]
     environment: Annotated[str, Field(min_length=1)]
 
 
@@ -35,7 +31,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     settings = load(Settings)
     monitor = Monitor(
         bucket=settings.data_bucket,
-        objects=object_store(settings.data_bucket),
+        objects=S3ObjectStore(settings.data_bucket),
         captures=S3CaptureLog(settings.data_bucket),
         actuals=S3Actuals(settings.data_bucket),
         current_versions=SsmCurrentVersions(settings.environment),

@@ -1,26 +1,21 @@
 """Tell how old datasets and features are."""
 
 from dataclasses import asdict
-from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from bellwether.monitoring.domain.dataset_freshness import DatasetFreshness
 from bellwether.monitoring.usecases.measure_freshness import measure_freshness
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, gauge, logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
-
-object_store = cache(S3ObjectStore)  # one client for each process
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of MeasureFreshnessFunction."""
-
-    data_bucket: Annotated[str, Field(min_length=3)]
 
 
 class Occasion(BaseModel):
@@ -31,7 +26,7 @@ class Occasion(BaseModel):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with the ages, in days, by model."""
     parse(Occasion, event)
-    found = measure_freshness(objects=object_store(load(Settings).data_bucket), clock=SystemClock())
+    found = measure_freshness(objects=S3ObjectStore(load(Settings).data_bucket), clock=SystemClock())
     for each in found:
         _measure(each)
     return {"datasets": [asdict(each) for each in found]}

@@ -1,6 +1,5 @@
 """Decide whether a training that no person ordered may begin."""
 
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,15 +11,12 @@ from bellwether.monitoring.usecases.request_retraining import RetrainingRequest,
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
-
-object_store = cache(S3ObjectStore)  # one client for each process
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of RequestRetrainingFunction."""
 
-    data_bucket: Annotated[str, Field(min_length=3)]
     training_instance_type: Annotated[str, Field(pattern=r"^ml\.")]
     training_time_limit_seconds: Annotated[int, Field(gt=0)]
     retrain_cooldown_days_max: Annotated[float, Field(ge=0)]
@@ -35,7 +31,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         instance_type=settings.training_instance_type,
         time_limit_seconds=settings.training_time_limit_seconds,
         cooldown_days_max=settings.retrain_cooldown_days_max,
-        objects=object_store(settings.data_bucket),
+        objects=S3ObjectStore(settings.data_bucket),
         history=SageMakerTrainingHistory(),
         code=PackagedJobCode(),
         clock=SystemClock(),

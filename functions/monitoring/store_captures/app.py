@@ -1,27 +1,21 @@
 """Records of predictions from their queue into S3, a batch at a time."""
 
-from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.domain.capture import CaptureRecord, read_message
 from bellwether.monitoring.adapters.captures_s3 import S3CaptureStore
 from bellwether.monitoring.usecases.store_captures import store_captures
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load
-
-capture_store = cache(S3CaptureStore)  # one client for each process
+from bellwether.shared.settings import DataBucketSettings, load
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of StoreCapturesFunction."""
-
-    data_bucket: Annotated[str, Field(min_length=3)]
 
 
 @observed
@@ -39,6 +33,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> PartialItemFailur
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
     with processor(event["Records"], read):
         processor.process()
-    kept = store_captures(records, captures=capture_store(load(Settings).data_bucket))
+    kept = store_captures(records, captures=S3CaptureStore(load(Settings).data_bucket))
     logger.info("captures stored", extra={"records": kept, "refused": len(processor.fail_messages)})
     return processor.response()

@@ -1,6 +1,5 @@
 """Ask feeds for what is new."""
 
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,16 +11,16 @@ from bellwether.news.domain.feeds import DueFeed, FetchResult
 from bellwether.news.usecases.fetch_feeds import fetch_feeds, hand_over
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.per_process import once_per_process
+from bellwether.shared.settings import DataBucketSettings, load, parse
 
 RESERVE_SECONDS = 20
 """Kept back of the function's time for reading the last document and handing the results over."""
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of FetchFeedsFunction. `allow_private_hosts` is for feeds that are replayed on a laptop."""
 
-    data_bucket: Annotated[str, Field(min_length=3)]
     allow_private_hosts: bool
     feed_contact: Annotated[str, Field(max_length=200, pattern=r"^[!-'*-~]*$")] = ""  # goes into a header's comment
     feed_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
@@ -41,18 +40,19 @@ class Request(BaseModel):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Ask all of them at once; what comes back is small, or lies in the data bucket."""
     request = parse(Request, event)
+    objects = S3ObjectStore(load(Settings).data_bucket)
     results = []
     for result in fetch_feeds(
         _fetcher(),
         _parser(),
-        _objects(),
+        objects,
         request.feeds,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS,
     ):
         results.append(result)
         _tell(result)
     _measure(results)
-    return hand_over(_objects(), results).model_dump(mode="json", exclude_none=True)
+    return hand_over(objects, results).model_dump(mode="json", exclude_none=True)
 
 
 def _tell(result: FetchResult) -> None:
@@ -73,18 +73,13 @@ def _measure(results: list[FetchResult]) -> None:
         metrics.add_metric("DocumentsQuarantined", MetricUnit.Count, quarantined)
 
 
-@cache
+@once_per_process
 def _fetcher() -> HttpFeedFetcher:
     settings = load(Settings)
     limits = Limits(at_once=settings.feeds_at_once, total_seconds=settings.feed_seconds)
     return HttpFeedFetcher(allow_private=settings.allow_private_hosts, contact=settings.feed_contact, limits=limits)
 
 
-@cache
+@once_per_process
 def _parser() -> FeedparserReader:
     return FeedparserReader(seconds=load(Settings).parse_seconds)
-
-
-@cache
-def _objects() -> S3ObjectStore:
-    return S3ObjectStore(load(Settings).data_bucket)

@@ -1,6 +1,5 @@
 """Claim the feeds that are due, after the configured list was brought into the database."""
 
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -10,18 +9,14 @@ from bellwether.news.adapters.postgres_feeds import PostgresFeeds
 from bellwether.news.domain.feeds import DueFeed, ListedFeed
 from bellwether.news.usecases.list_due_feeds import list_due_feeds
 from bellwether.shared.adapters.clock import SystemClock
-from bellwether.shared.adapters.postgres import Database, SslMode
-from bellwether.shared.adapters.secrets import SecretsManagerStore
-from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import load, parse
+from bellwether.shared.wiring import DatabaseSettings, application_database
 
 
-class Settings(FunctionSettings):
+class Settings(DatabaseSettings):
     """Environment of ListDueFeedsFunction. The lease outlives the state machine that asks."""
 
-    application_secret_id: Annotated[str, Field(min_length=1)]
-    database_sslmode: SslMode
     feeds_at_once: Annotated[int, Field(ge=1, le=500)] = 100
     lease_seconds: Annotated[int, Field(ge=60, le=3600)] = 330
 
@@ -48,21 +43,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Claim what is due."""
     settings, request = load(Settings), parse(Request, event)
     due = list_due_feeds(
-        _store(), SystemClock(), request.feeds, lease_seconds=settings.lease_seconds, limit=settings.feeds_at_once
+        PostgresFeeds(application_database(settings)),
+        SystemClock(),
+        request.feeds,
+        lease_seconds=settings.lease_seconds,
+        limit=settings.feeds_at_once,
     )
     logger.info(
         "feeds claimed", extra={"due": len(due), "listed": None if request.feeds is None else len(request.feeds)}
     )
     return DueFeeds(feeds=due, count=len(due)).model_dump(mode="json", exclude_none=True)
-
-
-@cache
-def _store() -> PostgresFeeds:
-    settings = load(Settings)
-    secrets = SecretsManagerStore()
-    return PostgresFeeds(
-        Database(
-            lambda: parse(DatabaseLogin, secrets.get_json(settings.application_secret_id)),
-            sslmode=settings.database_sslmode,
-        )
-    )

@@ -1,6 +1,5 @@
 """The watchdog's look around: what is stale, behind or broken, and what is still to be told of it."""
 
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -10,19 +9,15 @@ from bellwether.operations.adapters.postgres_watch import PostgresWatchtower
 from bellwether.operations.domain.watch import Told, WatchPolicy
 from bellwether.operations.usecases.check_freshness import check_freshness, confirm_alerts
 from bellwether.shared.adapters.clock import SystemClock
-from bellwether.shared.adapters.postgres import Database, SslMode
-from bellwether.shared.adapters.secrets import SecretsManagerStore
-from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import load, parse
+from bellwether.shared.wiring import DatabaseSettings, application_database
 from bellwether.trading.domain.market_calendar import MarketHours
 
 
-class Settings(FunctionSettings):
+class Settings(DatabaseSettings):
     """Environment of CheckFreshnessFunction."""
 
-    application_secret_id: Annotated[str, Field(min_length=1)]
-    database_sslmode: SslMode
     market_hours: MarketHours = MarketHours.NYSE
 
 
@@ -37,28 +32,16 @@ class Request(BaseModel):
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with alerts that nobody was told yet; without a heartbeat for a while, an alarm goes off."""
-    request = parse(Request, event)
+    settings, request = load(Settings), parse(Request, event)
+    tower = PostgresWatchtower(application_database(settings))
     if request.confirmed:
-        confirmed = confirm_alerts(request.confirmed, tower=_tower())
+        confirmed = confirm_alerts(request.confirmed, tower=tower)
         logger.info("alerts confirmed", extra={"confirmed": confirmed})
         return {"confirmed": confirmed}
-    watched = check_freshness(
-        tower=_tower(), clock=SystemClock(), policy=WatchPolicy(market_hours=load(Settings).market_hours)
-    )
+    policy = WatchPolicy(market_hours=settings.market_hours)
+    watched = check_freshness(tower=tower, clock=SystemClock(), policy=policy)
     for alert in watched.alerts:
         logger.warning("alert", extra=alert.model_dump(mode="json", exclude={"message"}))
     metrics.add_metric("WatchdogHeartbeat", MetricUnit.Count, watched.heartbeat)
     logger.info("freshness checked", extra={"open_incidents": watched.open, "alerts": watched.count})
     return watched.model_dump(mode="json")
-
-
-@cache
-def _tower() -> PostgresWatchtower:
-    settings = load(Settings)
-    secrets = SecretsManagerStore()
-    return PostgresWatchtower(
-        Database(
-            lambda: parse(DatabaseLogin, secrets.get_json(settings.application_secret_id)),
-            sslmode=settings.database_sslmode,
-        )
-    )

@@ -1,26 +1,20 @@
 """Write a decision, or what became of one, into the ledger."""
 
-from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from bellwether.operations.usecases.record_decision import record_decision, record_outcome
-from bellwether.shared.adapters.postgres import Database, SslMode
 from bellwether.shared.adapters.postgres_ledger import PostgresLedger
-from bellwether.shared.adapters.secrets import SecretsManagerStore
-from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.decisions import Decision, DecisionRequest, Outcome
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import load, parse
+from bellwether.shared.wiring import DatabaseSettings, application_database
 
 
-class Settings(FunctionSettings):
+class Settings(DatabaseSettings):
     """Environment of RecordDecisionFunction."""
-
-    application_secret_id: Annotated[str, Field(min_length=1)]
-    database_sslmode: SslMode
 
 
 class RequestEntry(BaseModel):
@@ -50,23 +44,12 @@ class OutcomeEntry(BaseModel):
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Record the entry once, however often it arrives."""
+    ledger = PostgresLedger(application_database(load(Settings)))
     if "outcome" in event:
-        recorded = record_outcome(_ledger(), parse(OutcomeEntry, event).outcome)
+        recorded = record_outcome(ledger, parse(OutcomeEntry, event).outcome)
     elif "decide" in event:
-        recorded = record_decision(_ledger(), parse(RequestEntry, event).decide.decide())
+        recorded = record_decision(ledger, parse(RequestEntry, event).decide.decide())
     else:
-        recorded = record_decision(_ledger(), parse(DecisionEntry, event).decision)
+        recorded = record_decision(ledger, parse(DecisionEntry, event).decision)
     logger.info("entry recorded", extra=recorded.model_dump(mode="json"))
     return recorded.model_dump(mode="json")
-
-
-@cache
-def _ledger() -> PostgresLedger:
-    settings = load(Settings)
-    secrets = SecretsManagerStore()
-    return PostgresLedger(
-        Database(
-            lambda: parse(DatabaseLogin, secrets.get_json(settings.application_secret_id)),
-            sslmode=settings.database_sslmode,
-        )
-    )

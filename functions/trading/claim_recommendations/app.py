@@ -1,6 +1,5 @@
 """Evaluate pending recommendations against the risk gates and claim the approved orders."""
 
-from functools import cache
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -8,21 +7,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.shared.adapters.clock import SystemClock
-from bellwether.shared.adapters.postgres import Database, SslMode
-from bellwether.shared.adapters.secrets import SecretsManagerStore
-from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import load, parse
+from bellwether.shared.wiring import DatabaseSettings, application_database
 from bellwether.trading.adapters.postgres_dispatch import PostgresRecommendations
 from bellwether.trading.domain.risk_gates import DispatchPolicy
 from bellwether.trading.usecases.claim_recommendations import Claimed, claim_recommendations
 
 
-class Settings(DispatchPolicy, FunctionSettings):
+class Settings(DispatchPolicy, DatabaseSettings):
     """Environment of ClaimRecommendationsFunction: the dispatch policy and the database."""
-
-    application_secret_id: Annotated[str, Field(min_length=1)]
-    database_sslmode: SslMode
 
 
 class Request(BaseModel):
@@ -36,10 +30,11 @@ class Request(BaseModel):
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return the orders that passed every gate, and the refused recommendations with reasons."""
+    settings = load(Settings)
     claimed = claim_recommendations(
-        store=_store(),
+        store=PostgresRecommendations(application_database(settings)),
         clock=SystemClock(),
-        policy=load(Settings),
+        policy=settings,
         actor=context.function_name,
         token=uuid4(),
         limit=parse(Request, event).limit,
@@ -54,15 +49,3 @@ def _log(claimed: Claimed) -> None:
     for order in claimed.orders:
         logger.info("order approved", extra=order.model_dump(mode="json", exclude={"claim_token"}))
     logger.info("recommendations claimed", extra={"orders": claimed.count, "refused": len(claimed.refused)})
-
-
-@cache
-def _store() -> PostgresRecommendations:
-    settings = load(Settings)
-    secrets = SecretsManagerStore()
-    return PostgresRecommendations(
-        Database(
-            lambda: parse(DatabaseLogin, secrets.get_json(settings.application_secret_id)),
-            sslmode=settings.database_sslmode,
-        )
-    )

@@ -1,7 +1,6 @@
 """Fetch bars from the market-data API."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -11,7 +10,7 @@ from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.adapters.secrets import SecretsManagerStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import DataBucketSettings, load, parse
 from bellwether.trading.adapters.alpaca_data import AlpacaKey, AlpacaMarketData, Feed
 from bellwether.trading.usecases.fetch_bars import BarOrder, fetch_bars
 
@@ -20,10 +19,9 @@ HAND_ON_SECONDS = 5.0
 """Kept back for handing on what came, however long the source takes for more."""
 
 
-class Settings(FunctionSettings):
+class Settings(DataBucketSettings):
     """Environment of FetchBarsFunction. Without `alpaca_secret_id` no key is sent, as a replayed API needs none."""
 
-    data_bucket: Annotated[str, Field(min_length=3)]
     market_data_url: HttpUrl
     market_data_feed: Feed
     alpaca_secret_id: str = ""
@@ -48,7 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     delivery = fetch_bars(
         parse(BarOrder, event),
         source=_market_data(lambda: seconds_left() - HAND_ON_SECONDS),
-        objects=_objects(),
+        objects=S3ObjectStore(load(Settings).data_bucket),
         clock=SystemClock(),
         seconds_left=seconds_left,
     )
@@ -72,8 +70,3 @@ def _market_data(seconds_left: Callable[[], float]) -> AlpacaMarketData:
     return AlpacaMarketData(
         str(settings.market_data_url), key, feed=settings.market_data_feed, seconds_left=seconds_left
     )
-
-
-@cache
-def _objects() -> S3ObjectStore:
-    return S3ObjectStore(load(Settings).data_bucket)

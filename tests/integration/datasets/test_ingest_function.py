@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -13,7 +12,6 @@ from pydantic import ValidationError
 from bellwether.models.domain.manifests import DatasetManifest
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.observability import metrics
-from bellwether.shared.settings import load
 from functions.datasets.ingest_series import app
 from tests.fakes.lambda_context import InvocationContext
 from tests.integration.datasets.fred_server import Answer, Query, api_answer, fred_server
@@ -24,19 +22,15 @@ SECRET = "bellwether/fred"
 
 
 @pytest.fixture
-def settings(bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The function's environment; yields the way to change it."""
+def settings(bucket: str, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The function's environment; returns the way to change it."""
     for name, value in {
         "DATA_BUCKET": bucket,
         "FRED_SOURCE": "pack",
     }.items():
         monkeypatch.setenv(name, value)
-    for cached in (load, app._store):
-        cached.cache_clear()
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")  # read from the environment on import
-    yield monkeypatch
-    for cached in (load, app._store):
-        cached.cache_clear()
+    return monkeypatch
 
 
 def invoke(content: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +12,6 @@ from bellwether.models.domain.manifests import SalesManifest
 from bellwether.monitoring.adapters.captures_s3 import S3Actuals
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
 from bellwether.shared.observability import metrics
-from bellwether.shared.settings import load
 from functions.datasets.ingest_sales import app
 from tests.fakes.lambda_context import InvocationContext
 from tests.places import SAMPLES, SHARED, sample_event
@@ -24,15 +22,11 @@ CANBERRA = b"datesold,postcode,price,propertyType,bedrooms\n2007-02-07,2607,5250
 
 
 @pytest.fixture
-def inbox(bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def inbox(bucket: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The bucket, with the function's environment about it."""
     monkeypatch.setenv("DATA_BUCKET", bucket)
-    for cached in (load, app.object_store, app.actuals_store):
-        cached.cache_clear()
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")  # read from the environment on import
-    yield bucket
-    for cached in (load, app.object_store, app.actuals_store):
-        cached.cache_clear()
+    return bucket
 
 
 def invoke(content: dict[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bellwether.models.adapters import bundles, sagemaker, ssm
-from bellwether.shared import settings
 from bellwether.shared.observability import metrics
 from tests.builders import ACCOUNT, BUCKET, GROUP, REGION
-
-CACHES: tuple[Any, ...] = (settings.load, bundles.s3_client, sagemaker.sagemaker_client, ssm.ssm_client)
 
 
 @dataclass
@@ -55,11 +51,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setattr(metrics.provider, "service", "models")
     monkeypatch.setattr("moto.core.models.DEFAULT_ACCOUNT_ID", ACCOUNT, raising=False)
     with mock_aws():
-        for cache in CACHES:
-            cache.cache_clear()
         world = Aws()
         world.client("s3").create_bucket(Bucket=BUCKET)
         world.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
         yield world
-    for cache in CACHES:
-        cache.cache_clear()

@@ -14,7 +14,6 @@ import pytest
 
 from bellwether.operations.adapters.migration_files import PackagedMigrations
 from bellwether.operations.adapters.postgres_schema import PostgresSchema
-from bellwether.shared import settings
 from bellwether.shared.adapters.postgres import Database, connect
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import (
@@ -44,15 +43,7 @@ def record(given: dict[str, Any]) -> Any:
     return record_app.handler(given, InvocationContext())
 
 
-@pytest.fixture(autouse=True)
-def new_process(environment: dict[str, str]) -> Iterator[None]:
-    """What a process keeps between invocations is forgotten between tests."""
-    settings.load.cache_clear()
-    yield
-    settings.load.cache_clear()
-    if record_app._ledger.cache_info().currsize:
-        record_app._ledger()._database.close()
-        record_app._ledger.cache_clear()
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 class AnswerBox(HTTPServer):

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from bellwether.models.adapters.sagemaker_runtime import _from_runtime, findings
 from bellwether.models.domain.catalogue import MACRO
 from bellwether.models.domain.prediction import BODY_LIMIT_BYTES, read_request
-from bellwether.shared import settings
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import (
     BellwetherError,
@@ -69,14 +67,12 @@ class Api:
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "models")
     monkeypatch.setenv("ENVIRONMENT", "dev")
     monkeypatch.setenv("CAPTURE_QUEUE_URL", "https://queue")
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")
-    settings.load.cache_clear()
-    yield Api(monkeypatch)
-    settings.load.cache_clear()
+    return Api(monkeypatch)
 
 
 def test_the_endpoints_answer_is_passed_on_with_model_variant_and_request_id(api: Api) -> None:

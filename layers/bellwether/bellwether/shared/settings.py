@@ -4,12 +4,12 @@ By pydantic alone: pydantic-settings would bring a command line's parser and oth
 """
 
 import os
-from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.per_process import once_per_process
 
 
 class FunctionSettings(BaseModel):
@@ -18,7 +18,13 @@ class FunctionSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-@cache
+class DataBucketSettings(FunctionSettings):
+    """Settings of a function that uses the data bucket."""
+
+    data_bucket: Annotated[str, Field(min_length=3)]
+
+
+@once_per_process
 def load[S: FunctionSettings](settings: type[S]) -> S:
     """Read the settings once for each process; a missing or wrong variable raises pydantic's ValidationError."""
     given = {name: os.environ[name.upper()] for name in settings.model_fields if name.upper() in os.environ}

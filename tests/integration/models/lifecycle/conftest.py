@@ -11,24 +11,12 @@ from moto.core.responses import ActionResult
 from moto.sagemaker.responses import SageMakerResponse
 from moto.sagemakerruntime.models import sagemakerruntime_backends
 
-from bellwether.models.adapters import bundles, object_marks, sagemaker, sagemaker_runtime, ssm
-from bellwether.shared import settings
-from bellwether.shared.adapters import stepfunctions
 from bellwether.shared.observability import metrics
 from tests.builders import ACCOUNT, BUCKET, GROUP, REGION
 
 DEPLOY_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:deploy"
 JUDGE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:judge"
 ENDPOINT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/endpoint"
-CACHES: tuple[Any, ...] = (
-    settings.load,
-    bundles.s3_client,
-    object_marks.s3_client,
-    sagemaker.sagemaker_client,
-    sagemaker_runtime.runtime_client,
-    ssm.ssm_client,
-    stepfunctions.stepfunctions_client,
-)
 
 
 @dataclass
@@ -90,8 +78,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setattr("moto.core.models.DEFAULT_ACCOUNT_ID", ACCOUNT, raising=False)
     monkeypatch.setattr(SageMakerResponse, "update_endpoint", _update_endpoint, raising=False)
     with mock_aws():
-        for cache in CACHES:
-            cache.cache_clear()
         world = Aws()
         world.client("s3").create_bucket(Bucket=BUCKET)
         world.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
@@ -100,8 +86,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
                 name=name, definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/states"
             )
         yield world
-    for cache in CACHES:
-        cache.cache_clear()
 
 
 def _update_endpoint(self: Any) -> ActionResult:

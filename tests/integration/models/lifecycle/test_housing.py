@@ -5,7 +5,6 @@ import json
 import pytest
 
 from bellwether.models.domain.catalogue import HOUSING
-from functions.datasets.ingest_sales import app as ingest_sales
 from tests.builders import BUCKET, housing_bundle, tar_gz, training_job, valuation, valuation_metrics
 from tests.integration.models.lifecycle.conftest import Aws
 from tests.integration.models.lifecycle.test_functions import invoke
@@ -30,8 +29,6 @@ SCHEMA = {
 @pytest.fixture
 def sales(aws: Aws) -> Aws:
     """An account that has the model's group, and a file of sales in the inbox."""
-    ingest_sales.object_store.cache_clear()
-    ingest_sales.actuals_store.cache_clear()
     aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=HOUSING.package_group)
     aws.put("housing-data/inbox/homes.schema.json", json.dumps(SCHEMA).encode())
     aws.put("housing-data/inbox/homes.csv", SALES)

@@ -8,19 +8,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bellwether.models.adapters import sagemaker_runtime, ssm
-from bellwether.monitoring.adapters import capture_queue
-from bellwether.shared import settings
 from bellwether.shared.observability import metrics
 from tests.builders import ACCOUNT, BUCKET, REGION
-
-CACHES: tuple[Any, ...] = (
-    settings.load,
-    capture_queue.sqs_client,
-    sagemaker_runtime.runtime_client,
-    ssm.ssm_client,
-    ssm.hurried_ssm_client,
-)
 
 
 @dataclass
@@ -57,12 +46,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")
     monkeypatch.setattr(metrics.provider, "service", "models")
     with mock_aws():
-        for cache in CACHES:
-            cache.cache_clear()
         world = Aws()
         world.client("s3").create_bucket(Bucket=BUCKET)
         world.queue_url = world.client("sqs").create_queue(QueueName="captures")["QueueUrl"]
         monkeypatch.setenv("CAPTURE_QUEUE_URL", world.queue_url)
         yield world
-    for cache in CACHES:
-        cache.cache_clear()

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import boto3
 import pytest
 from moto.sagemakerruntime.models import sagemakerruntime_backends
 
@@ -41,7 +42,6 @@ def endpoint(aws: Aws) -> None:
     backend = sagemakerruntime_backends[ACCOUNT][REGION]
     backend.results.clear()
     backend.results_queue = [(json.dumps(ANSWER), "application/json", "AllTraffic", "")]
-    predict.traffic.cache_clear()
 
 
 # --- a prediction's way into S3 --------------------------------------------------------------------------------------
@@ -107,10 +107,12 @@ def test_a_batch_of_nonsense_is_given_back_whole(aws: Aws) -> None:
     assert aws.objects() == []
 
 
-def test_threads_find_a_client_that_is_there_already(aws: Aws) -> None:
-    assert sagemaker_runtime.runtime_client.cache_info().currsize == 0
+def test_threads_find_a_client_that_is_there_already(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a predictor that was made before its threads started
     sagemaker_runtime.SageMakerPredictor()
-    assert sagemaker_runtime.runtime_client.cache_info().currsize == 1
+    # Then no thread makes a client
+    monkeypatch.setattr(boto3, "client", None)
+    sagemaker_runtime.runtime_client()
 
 
 # --- who serves ------------------------------------------------------------------------------------------------------

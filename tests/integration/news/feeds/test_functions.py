@@ -1,13 +1,11 @@
 """The three functions in a row, as the state machine calls them: feeds over HTTP, S3 and secrets, Postgres."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 
-from bellwether.shared import settings
 from bellwether.shared.adapters.postgres import Database
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
@@ -24,8 +22,10 @@ BUCKET = "fred-fintech-data-000000000000"
 
 
 @pytest.fixture(autouse=True)
-def functions(environment: dict[str, str], migrated: DatabaseLogin, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The functions' environment; what a process keeps between invocations is forgotten between tests."""
+def functions_environment(
+    environment: dict[str, str], migrated: DatabaseLogin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The functions' environment, with a login in the application's secret."""
     for name, value in {"DATA_BUCKET": BUCKET, "ALLOW_PRIVATE_HOSTS": "true", "FEED_SECONDS": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")
@@ -33,15 +33,6 @@ def functions(environment: dict[str, str], migrated: DatabaseLogin, monkeypatch:
         SecretId=environment["APPLICATION_SECRET_ID"], SecretString=migrated.model_dump_json()
     )
     boto3.client("s3").create_bucket(Bucket=BUCKET)
-    settings.load.cache_clear()
-    yield
-    settings.load.cache_clear()
-    for app in (list_app, store_app):
-        if app._store.cache_info().currsize:
-            app._store()._database.close()
-            app._store.cache_clear()
-    for cached in (fetch_app._fetcher, fetch_app._parser, fetch_app._objects, store_app._objects):
-        cached.cache_clear()
 
 
 def passed_on(answer: Any) -> dict[str, Any]:

@@ -1,16 +1,13 @@
 """The three functions whole: stories in a real PostgreSQL, S3 and the endpoint as moto knows them."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 from moto.sagemakerruntime.models import sagemakerruntime_backends
 
-from bellwether.models.adapters import sagemaker_runtime
 from bellwether.news.domain.sentiment import StoryLine
-from bellwether.shared import settings
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
 from bellwether.shared.observability import metrics
@@ -18,7 +15,7 @@ from tests.builders import ACCOUNT, REGION
 from tests.fakes.lambda_context import InvocationContext
 from tests.fakes.stories import answer, story
 from tests.integration.news.stories.conftest import PostgresWorld
-from tests.places import app_of, handler_of, sample_event
+from tests.places import handler_of, sample_event
 
 BUCKET = "fred-fintech-data-000000000000"
 FUNCTIONS = ("claim_stories", "classify_stories", "store_classifications")
@@ -40,10 +37,10 @@ def endpoint_says(content: dict[str, Any]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def new_process(
+def functions_environment(
     environment: dict[str, str], migrated: DatabaseLogin, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """What a process keeps between invocations is forgotten between tests."""
+) -> None:
+    """The functions' environment, with a login in the application's secret."""
     monkeypatch.setenv("DATA_BUCKET", BUCKET)
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")
     monkeypatch.setattr(metrics.provider, "service", "news")
@@ -51,20 +48,6 @@ def new_process(
     boto3.client("secretsmanager").put_secret_value(
         SecretId=environment["APPLICATION_SECRET_ID"], SecretString=migrated.model_dump_json()
     )
-    _forget()
-    yield
-    _forget()
-
-
-def _forget() -> None:
-    settings.load.cache_clear()
-    sagemaker_runtime.runtime_client.cache_clear()
-    for name in FUNCTIONS:
-        app = app_of(name)
-        app.object_store.cache_clear()
-        if hasattr(app, "_queue") and app._queue.cache_info().currsize:
-            app._queue()._database.close()
-            app._queue.cache_clear()
 
 
 def test_stories_go_from_their_claim_to_their_label(world: PostgresWorld) -> None:

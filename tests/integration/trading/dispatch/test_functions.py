@@ -1,7 +1,6 @@
 """The functions whole: from a recommendation to its fill, a halt, and the watchdog's alerts, by their events."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -9,7 +8,6 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from bellwether.shared import settings
 from bellwether.shared.adapters.secrets import SecretsManagerStore
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import InvalidInputError
@@ -46,10 +44,10 @@ APPS = {
 
 
 @pytest.fixture(autouse=True)
-def new_process(
+def functions_environment(
     environment: dict[str, str], migrated: DatabaseLogin, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """What a process keeps between invocations is forgotten between tests."""
+) -> None:
+    """The functions' environment, with a login in the application's secret."""
     boto3.client("secretsmanager").put_secret_value(
         SecretId=environment["APPLICATION_SECRET_ID"], SecretString=migrated.model_dump_json()
     )
@@ -57,13 +55,6 @@ def new_process(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")  # read from the environment on import
     monkeypatch.setattr(metrics.provider, "service", "operations")
-    settings.load.cache_clear()
-    yield
-    settings.load.cache_clear()
-    for kept in (claim_app._store, settle_app._store, control_app._controls, watch_app._tower):
-        if kept.cache_info().currsize:
-            kept()._database.close()
-            kept.cache_clear()
 
 
 def call(function: str, event: Any = None) -> dict[str, Any]:

@@ -58,8 +58,8 @@ def api() -> Iterator[MarketServer]:
 @pytest.fixture(autouse=True)
 def world(
     environment: dict[str, str], migrated: DatabaseLogin, api: MarketServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """What the functions find in theirs; what a process keeps between invocations is forgotten between tests."""
+) -> None:
+    """The functions' environment, with the secrets and the bucket that it names."""
     secrets = boto3.client("secretsmanager")
     secrets.put_secret_value(SecretId=environment["APPLICATION_SECRET_ID"], SecretString=migrated.model_dump_json())
     name = f"{migrated.username}/alpaca"
@@ -78,16 +78,6 @@ def world(
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")  # read from the environment on import
     for app in (list_app, fetch_app, signals_app):
         monkeypatch.setattr(app, "SystemClock", Noon)
-    settings.load.cache_clear()
-    yield
-    settings.load.cache_clear()
-    for kept in (list_app._bars, store_app._bars, signals_app._signals):
-        if kept.cache_info().currsize:
-            kept()._database.close()
-            kept.cache_clear()
-    list_app._objects.cache_clear()
-    fetch_app._objects.cache_clear()
-    store_app._objects.cache_clear()
 
 
 def classify(login: DatabaseLogin, ticker: str) -> None:

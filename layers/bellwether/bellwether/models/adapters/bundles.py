@@ -3,7 +3,6 @@
 import posixpath
 import tarfile
 import zlib
-from functools import cache
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from botocore.config import Config
 from bellwether.models.domain.bundle import BundleArchive
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import BundleTamperedError, InvalidInputError
+from bellwether.shared.per_process import once_per_process
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,7 +25,7 @@ KEPT_LIMIT_BYTES = 16 * 1024**2
 MEMBER_LIMIT = 2000
 
 
-@cache
+@once_per_process
 def s3_client() -> "S3Client":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})

@@ -1,7 +1,6 @@
 """Tags of bundles: the bucket's lifecycle rule moves what is archived to a cheaper class."""
 
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -10,13 +9,14 @@ from botocore.config import Config
 from bellwether.models.domain.archive import ARCHIVED, FALSE, TRUE
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import NotFoundError
+from bellwether.shared.per_process import once_per_process
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import TagTypeDef
 
 
-@cache
+@once_per_process
 def s3_client() -> "S3Client":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})

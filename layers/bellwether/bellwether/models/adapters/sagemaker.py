@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,6 +15,7 @@ from bellwether.models.domain.training import TrainingJob, TransformJob
 from bellwether.models.ports.registry import Registration
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from bellwether.shared.per_process import once_per_process
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -32,7 +32,7 @@ PHASES = {  # all others are on the move
 }
 
 
-@cache
+@once_per_process
 def sagemaker_client() -> "SageMakerClient":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})

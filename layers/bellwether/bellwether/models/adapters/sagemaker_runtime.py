@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,6 +12,7 @@ from botocore.exceptions import ClientError
 from bellwether.models.ports.predictor import EndpointResponse
 from bellwether.shared.adapters.aws_errors import from_client_error, translated
 from bellwether.shared.domain.errors import BellwetherError, InvalidInputError, TransientUpstreamError, UpstreamError
+from bellwether.shared.per_process import once_per_process
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -24,7 +24,7 @@ UNUSABLE_STATUSES = frozenset({400, 413, 422})  # what a container says of a req
 READ_TIMEOUT_SECONDS = 25  # API Gateway waits 29 s
 
 
-@cache
+@once_per_process
 def runtime_client() -> "SageMakerRuntimeClient":
     """One client for each process."""
     timely = Config(

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -14,6 +13,7 @@ from bellwether.models.domain.experiment import Experiment, parse_experiment
 from bellwether.models.domain.routing import Traffic
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import BellwetherError, NotFoundError, TransientUpstreamError
+from bellwether.shared.per_process import once_per_process
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 TRAFFIC_SECONDS = 15.0
 
 
-@cache
+@once_per_process
 def ssm_client() -> "SSMClient":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
     return boto3.client("ssm", config=timely)
 
 
-@cache
+@once_per_process
 def hurried_ssm_client() -> "SSMClient":
     """The same for those whose caller waits."""
     hurried = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})

@@ -1,7 +1,6 @@
 """SQS: the way that records take out of the request."""
 
 from collections.abc import Iterable
-from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -9,12 +8,13 @@ from botocore.config import Config
 
 from bellwether.models.domain.capture import CaptureRecord, messages
 from bellwether.shared.adapters.aws_errors import translated
+from bellwether.shared.per_process import once_per_process
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-@cache
+@once_per_process
 def sqs_client() -> "SQSClient":
     """One client for each process. A caller waits: better to lose a record than to let him wait for it."""
     hurried = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})

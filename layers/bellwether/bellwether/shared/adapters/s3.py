@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import ConflictError, NotFoundError
+from bellwether.shared.per_process import once_per_process
 from bellwether.shared.ports.objects import ObjectContent, StoredObject
 
 if TYPE_CHECKING:
@@ -21,18 +22,24 @@ PARALLEL_READS = 16
 _CONDITION_FAILED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
+@once_per_process
+def s3_client() -> "S3Client":
+    """One client for each process."""
+    patient = Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"total_max_attempts": 4, "mode": "standard"},
+        max_pool_connections=PARALLEL_READS,
+    )
+    return boto3.client("s3", config=patient)
+
+
 class S3ObjectStore:
     """ObjectStore over one bucket. Safe for several threads."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        patient = Config(
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"total_max_attempts": 4, "mode": "standard"},
-            max_pool_connections=PARALLEL_READS,
-        )
-        self._client: S3Client = boto3.client("s3", config=patient)
+        self._client = s3_client()
 
     def entries(self, prefix: str) -> Iterator[StoredObject]:
         """Objects whose key starts with `prefix`, by key."""

@@ -9,9 +9,17 @@ from botocore.config import Config
 
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.per_process import once_per_process
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+@once_per_process
+def secretsmanager_client() -> "SecretsManagerClient":
+    """One client for each process."""
+    timely = Config(connect_timeout=5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+    return boto3.client("secretsmanager", config=timely)
 
 
 class SecretsManagerStore:
@@ -21,8 +29,7 @@ class SecretsManagerStore:
     """
 
     def __init__(self) -> None:
-        timely = Config(connect_timeout=5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
-        self._client: SecretsManagerClient = boto3.client("secretsmanager", config=timely)
+        self._client = secretsmanager_client()
 
     def get_json(self, secret_id: str) -> dict[str, Any]:
         """Raises NotFoundError when the secret is missing or has no value, InvalidInputError when it is no object."""

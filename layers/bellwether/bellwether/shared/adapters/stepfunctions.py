@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -10,12 +9,13 @@ from botocore.config import Config
 
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import ConflictError
+from bellwether.shared.per_process import once_per_process
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 
-@cache
+@once_per_process
 def stepfunctions_client() -> "SFNClient":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
