@@ -1,6 +1,6 @@
 """Feeds' bytes into committed rows: our way beside one INSERT an entry, and beside the parser alone, in one run.
 
-Our way is the functions' own code from the bytes on: identity, text, versions, likeness of stories, one transaction a
+Our way is the functions' own code from the bytes on: identity, text, versions, similarity of stories, one transaction a
 round of feeds. The peer parses with feedparser as it comes and commits one INSERT an entry, with no stories and no feed
 state. Documents are generated: from the entries of recorded feeds where the shared data is at hand, else from words. On
 the embedded Postgres, which waits for the disk at each commit; and once more behind a relay that makes a round trip as
@@ -33,7 +33,7 @@ from bellwether.news.adapters.feed_documents import FeedparserReader
 from bellwether.news.adapters.postgres_feeds import PostgresFeeds
 from bellwether.news.domain.feeds import DueFeed, FetchResult, ListedFeed, after
 from bellwether.news.domain.stories import as_batch, content_sha256, event_uid
-from bellwether.news.ports.feeds import FeedAnswer
+from bellwether.news.ports.feed_access import FeedResponse
 from bellwether.news.usecases.fetch_feeds import RESULTS, fetch_feeds
 from bellwether.shared.adapters.postgres import Database, connect
 from bellwether.shared.domain.database import DatabaseLogin
@@ -258,9 +258,9 @@ class _Served:
         ]
         self._documents = documents
 
-    def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedAnswer]:  # noqa: ARG002 - all here
+    def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedResponse]:  # noqa: ARG002 - all here
         for feed, (_, content) in zip(feeds, self._documents, strict=True):
-            yield FeedAnswer(feed, NOON, feed.url, http_status=200, content=content)
+            yield FeedResponse(feed, NOON, feed.url, http_status=200, content=content)
 
 
 _NO_QUARANTINE = cast(ObjectStore, None)  # every document here is sound

@@ -25,7 +25,7 @@ from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.trading.adapters.postgres_telemetry import SITUATIONS, PostgresSignals, situation_parameters
 from bellwether.trading.domain.bars import bar_starts
 from bellwether.trading.domain.market_calendar import last_sessions
-from bellwether.trading.domain.signals import INTRADAY, Signal, judge
+from bellwether.trading.domain.signals import INTRADAY, Signal, apply_rule
 from bench.database import embedded_database
 
 OUTPUT = Path("build/bench")
@@ -77,7 +77,7 @@ def measure(database: Database, tickers: int, bars: int, stories: int) -> Figure
         started = time.perf_counter()
         situations = list(store.situations(NOW, INTRADAY))
         fetched = time.perf_counter()
-        found = [judge(situation, INTRADAY) for situation in situations]
+        found = [apply_rule(situation, INTRADAY) for situation in situations]
         query.append(fetched - started)
         rule.append(time.perf_counter() - fetched)
     if len(situations) != tickers:

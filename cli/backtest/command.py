@@ -175,7 +175,7 @@ def _print(console: Console, report: BacktestReport, source: Source, findings: F
     console.print(table)
     if report.trades:
         console.print(_trades(report.trades))
-    silent = ", ".join(f"{count} {reason}" for reason, count in report.silences.items())
+    silent = ", ".join(f"{count} {reason}" for reason, count in report.no_signal_reasons.items())
     console.print(
         f"Rule {report.rule_version}: {report.signals} signals in {report.bars} bars with {report.stories} stories "
         f"({report.already_held} without an order, {report.expired} expired). No signal: {silent}."

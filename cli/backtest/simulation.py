@@ -19,7 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.bars import Bar, Timeframe
 from bellwether.trading.domain.market_calendar import MarketHours
-from bellwether.trading.domain.signals import Side, Signal, SignalRule, Situation, Story, judge
+from bellwether.trading.domain.signals import Side, Signal, SignalRule, Situation, Story, apply_rule
 
 BPS = Decimal(10_000)
 TRADING_DAYS = 252
@@ -107,7 +107,7 @@ class BacktestReport(BaseModel):
     open_trades: int
     hit_rate: float | None  # of closed trades
     costs_usd: Decimal
-    silences: dict[str, int]  # the rule's reasons, counted over all bars
+    no_signal_reasons: dict[str, int]  # the rule's reasons, counted over all bars
     trades: tuple[Trade, ...]
     curve: tuple[Point, ...]
 
@@ -170,7 +170,7 @@ class _Run:
         self._held_cash = terms.capital_usd
         self._costs = self._traded = self._held_traded = Decimal(0)
         self._counts: Counter[str] = Counter()
-        self._silences: Counter[str] = Counter()
+        self._no_signal_reasons: Counter[str] = Counter()
         self._trades: list[Trade] = []
         self._curve: list[Point] = []
         self._exposures: list[float] = []
@@ -212,7 +212,7 @@ class _Run:
         known = self._known[bar.ticker]
         window = slice(bisect_right(known, now - self._rule.window), bisect_right(known, now))
         daily = self._rule.timeframe is Timeframe.ONE_DAY  # decided after the close, for the next open
-        found = judge(
+        found = apply_rule(
             Situation(
                 ticker=bar.ticker,
                 now=now,
@@ -231,7 +231,7 @@ class _Run:
             self._last_made[bar.ticker] = now
             self._order(found, position)
         else:
-            self._silences[found.value] += 1
+            self._no_signal_reasons[found.value] += 1
         limit = self._terms.max_hold_bars
         if position and limit is not None and position.bars >= limit and bar.ticker not in self._orders:
             self._orders[bar.ticker] = _Order(_opposite(position.side), position.quantity, None, "holding limit")
@@ -341,7 +341,7 @@ class _Run:
             open_trades=len(self._trades) - len(closed),
             hit_rate=sum(trade.profit_usd > 0 for trade in closed) / len(closed) if closed else None,
             costs_usd=self._costs.quantize(_CENT),
-            silences=dict(sorted(self._silences.items())),
+            no_signal_reasons=dict(sorted(self._no_signal_reasons.items())),
             trades=tuple(self._trades),
             curve=tuple(curve),
         )

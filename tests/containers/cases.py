@@ -371,7 +371,7 @@ def story_laid_out(world: World, event: Event) -> Event:
     """A claim's story lies in the bucket, and the endpoint answers for it."""
     line = StoryLine.of(stories.story(1, "Apple rises"))
     world.put(batch_key(UUID(event["claim_token"])), line.model_dump_json().encode())
-    world.endpoint_says(json.dumps({"predictions": [stories.answer(line.question)]}))
+    world.endpoint_says(json.dumps({"predictions": [stories.answer(line.instance)]}))
     return event
 
 
@@ -379,7 +379,7 @@ def batch_answered(world: World, event: Event) -> Event:
     """A batch transform has answered for the story."""
     line = StoryLine.of(stories.story(1, "Apple rises"))
     world.put(batch_key(UUID(event["claim_token"])), line.model_dump_json().encode())
-    world.put(answers_key(UUID(event["claim_token"])), json.dumps(stories.answer(line.question)).encode())
+    world.put(answers_key(UUID(event["claim_token"])), json.dumps(stories.answer(line.instance)).encode())
     return event
 
 

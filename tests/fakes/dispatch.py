@@ -1,4 +1,4 @@
-"""Dispatch in memory: a desk with recommendations and the kill switch, a broker with moods, a clock with hands."""
+"""Dispatch in memory: stores, a broker with programmed failures, and a manual clock."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ def with_limits(policy: DispatchPolicy, **changes: Any) -> DispatchPolicy:
 
 
 @dataclass
-class HandClock:
+class ManualClock:
     """Clock that stands until it is moved."""
 
     at: datetime = NOW
@@ -64,26 +64,26 @@ class HandClock:
 
 
 @dataclass
-class MoodyBroker:
-    """Broker with a memory. `trouble` is raised by the next `place`: before the order arrives, or after it."""
+class FakeBroker:
+    """Broker with a memory. `failure` is raised by the next `place`: before the order arrives, or after it."""
 
     name: str = DRY_RUN
     orders: dict[str, BrokerOrder] = field(default_factory=dict)
     placed: list[str] = field(default_factory=list)
-    trouble: BellwetherError | None = None
-    arrives_all_the_same: bool = False
-    deaf: BellwetherError | None = None
+    failure: BellwetherError | None = None
+    order_arrives: bool = False
+    unavailable: BellwetherError | None = None
     answers_with: ExecutionStatus = ExecutionStatus.FILLED
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
-        if self.deaf:
-            raise self.deaf
+        if self.unavailable:
+            raise self.unavailable
         return self.orders.get(client_order_id)
 
     def place(self, order: Order) -> BrokerOrder:
-        trouble, self.trouble = self.trouble, None
-        if trouble and not self.arrives_all_the_same:
-            raise trouble
+        failure, self.failure = self.failure, None
+        if failure and not self.order_arrives:
+            raise failure
         if order.client_order_id in self.orders:
             raise ConflictError("already sent")
         filled = self.answers_with is ExecutionStatus.FILLED
@@ -94,13 +94,13 @@ class MoodyBroker:
             fill_price=order.expected_price if filled else None,
         )
         self.placed.append(order.client_order_id)
-        if trouble:
-            raise trouble
+        if failure:
+            raise failure
         return self.orders[order.client_order_id]
 
 
 @dataclass
-class _Line:
+class _RecommendationRow:
     recommendation: Recommendation
     status: str = "PENDING"
     claim_token: UUID | None = None
@@ -109,7 +109,7 @@ class _Line:
 
 
 @dataclass
-class _Sheet:
+class _ExecutionRow:
     order: Order
     approved_at: datetime
     status: ExecutionStatus = ExecutionStatus.APPROVED
@@ -119,44 +119,44 @@ class _Sheet:
     last_error_at: datetime | None = None
 
 
-class InMemoryDesk:
+class InMemoryDispatchStores:
     """RecommendationStore, ExecutionStore and DispatchControls over dictionaries."""
 
     def __init__(self) -> None:
-        self._lines: dict[UUID, _Line] = {}
-        self._sheets: dict[UUID, _Sheet] = {}
+        self._recommendations: dict[UUID, _RecommendationRow] = {}
+        self._executions: dict[UUID, _ExecutionRow] = {}
         self._decisions: dict[UUID, Decision] = {}
         self._outcomes: list[tuple[UUID, str]] = []
         self._controls: list[Control] = []
         self._bars: dict[str, list[Quote]] = {}
 
     @property
-    def recommendations(self) -> "InMemoryDesk":
+    def recommendations(self) -> "InMemoryDispatchStores":
         return self
 
     @property
-    def executions(self) -> "InMemoryDesk":
+    def executions(self) -> "InMemoryDispatchStores":
         return self
 
     @property
-    def controls(self) -> "InMemoryDesk":
+    def controls(self) -> "InMemoryDispatchStores":
         return self
 
     # --- to look and to prepare
 
     def add(self, *recommendations: Recommendation) -> None:
         for each in recommendations:
-            self._lines[each.recommendation_id] = _Line(each)
+            self._recommendations[each.recommendation_id] = _RecommendationRow(each)
 
     def add_bar(self, ticker: str, price: Decimal, ended_at: datetime) -> None:
         self._bars.setdefault(ticker, []).append(Quote(price, ended_at))
 
     def status(self, recommendation: Recommendation) -> str:
-        return self._lines[recommendation.recommendation_id].status
+        return self._recommendations[recommendation.recommendation_id].status
 
     def execution_status(self, recommendation: Recommendation) -> str | None:
-        sheet = self._sheets.get(recommendation.recommendation_id)
-        return sheet.status.value if sheet else None
+        row = self._executions.get(recommendation.recommendation_id)
+        return row.status.value if row else None
 
     def decisions(self) -> list[tuple[str, str]]:
         return sorted((each.subject, each.verdict.value) for each in self._decisions.values())
@@ -168,15 +168,15 @@ class InMemoryDesk:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        before = {key: copy(line) for key, line in self._lines.items()}
+        before = {key: copy(line) for key, line in self._recommendations.items()}
         try:
             yield
         except BaseException:
-            self._lines = before
+            self._recommendations = before
             raise
 
     def lock_pending(self, limit: int) -> tuple[Recommendation, ...]:
-        waiting = [line.recommendation for line in self._lines.values() if line.status == "PENDING"]
+        waiting = [line.recommendation for line in self._recommendations.values() if line.status == "PENDING"]
         return tuple(sorted(waiting, key=lambda each: (each.made_at, each.recommendation_id))[:limit])
 
     def claim_unsettled(
@@ -184,45 +184,47 @@ class InMemoryDesk:
     ) -> tuple[Unsettled, ...]:
         lost = [
             (key, line)
-            for key, line in self._lines.items()
+            for key, line in self._recommendations.items()
             if line.status == "CLAIMED" and line.claimed_until is not None and line.claimed_until <= now
         ]
         for _, line in lost[:limit]:
             line.claim_token, line.claimed_until = token, claimed_until
-        sheets = [self._sheets[key] for key, _ in lost[:limit]]
-        return tuple(Unsettled(sheet.order, sheet.status is ExecutionStatus.SENT) for sheet in sheets)
+        executions = [self._executions[key] for key, _ in lost[:limit]]
+        return tuple(Unsettled(row.order, row.status is ExecutionStatus.SENT) for row in executions)
 
     def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
-        sheets = [
+        executions = [
             each
-            for each in self._sheets.values()
+            for each in self._executions.values()
             if each.status is not ExecutionStatus.UNSENT and each.order.broker == broker
         ]
-        names = {*tickers, *(each.order.ticker for each in sheets)}
+        names = {*tickers, *(each.order.ticker for each in executions)}
         return Book(
-            trades_today=sum(each.approved_at >= day_start for each in sheets),
+            trades_today=sum(each.approved_at >= day_start for each in executions),
             failures=sum(
                 each.last_error_at is not None and each.last_error_at >= failures_since
-                for each in self._sheets.values()
+                for each in self._executions.values()
             ),
             control=self.current(),
-            holdings={name: self._holding(name, sheets, day_start) for name in names},
+            holdings={name: self._holding(name, executions, day_start) for name in names},
             quotes={name: self._bars[name][-1] for name in names if name in self._bars},
         )
 
-    def _holding(self, ticker: str, every: Sequence[_Sheet], day_start: datetime) -> Holding:
-        sheets = [each for each in every if each.order.ticker == ticker]
-        today = [each for each in sheets if each.approved_at >= day_start]
+    def _holding(self, ticker: str, every: Sequence[_ExecutionRow], day_start: datetime) -> Holding:
+        executions = [each for each in every if each.order.ticker == ticker]
+        today = [each for each in executions if each.approved_at >= day_start]
         bars = self._bars.get(ticker, [])
         return Holding(
-            before=sum((_signed(each) for each in sheets if each not in today), ZERO),
+            before=sum((_signed(each) for each in executions if each not in today), ZERO),
             today=sum((_signed(each) for each in today), ZERO),
             spent_today=sum((_signed(each) * (each.price or ZERO) + each.fees for each in today), ZERO),
-            ordered_in=sum((e.order.quantity for e in sheets if not e.status.is_final and e.order.side == "BUY"), ZERO),
-            ordered_out=sum(
-                (e.order.quantity for e in sheets if not e.status.is_final and e.order.side == "SELL"), ZERO
+            ordered_in=sum(
+                (e.order.quantity for e in executions if not e.status.is_final and e.order.side == "BUY"), ZERO
             ),
-            last_trade_at=max((each.approved_at for each in sheets), default=None),
+            ordered_out=sum(
+                (e.order.quantity for e in executions if not e.status.is_final and e.order.side == "SELL"), ZERO
+            ),
+            last_trade_at=max((each.approved_at for each in executions), default=None),
             opening_price=next((bar.price for bar in reversed(bars) if bar.at <= day_start), None),
             price=bars[-1].price if bars else None,
         )
@@ -233,38 +235,38 @@ class InMemoryDesk:
             if evaluation.decision.decision_id in self._decisions:
                 raise ConflictError("decided before")
             self._decisions[evaluation.decision.decision_id] = evaluation.decision
-            line = self._lines[key]
+            line = self._recommendations[key]
             if evaluation.order:
                 line.status, line.claim_token, line.claimed_until = "CLAIMED", token, claimed_until
-                self._sheets[key] = _Sheet(evaluation.order, evaluation.decision.made_at)
+                self._executions[key] = _ExecutionRow(evaluation.order, evaluation.decision.made_at)
             else:
                 line.status = "EXPIRED" if evaluation.expired else "REFUSED"
 
     # --- ExecutionStore
 
     def settle(self, execution: Execution) -> SettlementAction:
-        line, sheet = (each.get(execution.recommendation_id) for each in (self._lines, self._sheets))
-        if not isinstance(line, _Line) or not isinstance(sheet, _Sheet):
+        line, row = (each.get(execution.recommendation_id) for each in (self._recommendations, self._executions))
+        if not isinstance(line, _RecommendationRow) or not isinstance(row, _ExecutionRow):
             raise NotFoundError("no such order was approved")
-        action = settlement_action(sheet.status, execution, holds_claim=line.claim_token == execution.claim_token)
+        action = settlement_action(row.status, execution, holds_claim=line.claim_token == execution.claim_token)
         match action:
             case SettlementAction.SETTLE:
-                sheet.status, sheet.fees = execution.status, execution.fees
-                sheet.filled, sheet.price = execution.filled_quantity, execution.fill_price
+                row.status, row.fees = execution.status, execution.fees
+                row.filled, row.price = execution.filled_quantity, execution.fill_price
                 ends = {ExecutionStatus.FILLED: "EXECUTED", ExecutionStatus.REJECTED: "FAILED"}
                 line.status = ends.get(execution.status, "EXPIRED")
                 line.claim_token = line.claimed_until = None
                 if execution.status is ExecutionStatus.REJECTED:
-                    sheet.last_error_at = execution.observed_at
+                    row.last_error_at = execution.observed_at
                 self._outcomes.append((execution.decision_id, execution.status.value.lower()))
             case SettlementAction.POLL:
-                if sheet.status is not ExecutionStatus.SENT:
+                if row.status is not ExecutionStatus.SENT:
                     self._outcomes.append((execution.decision_id, "sent"))
-                sheet.status, line.status = ExecutionStatus.SENT, "CLAIMED"
+                row.status, line.status = ExecutionStatus.SENT, "CLAIMED"
                 line.claim_token = execution.claim_token
                 line.claimed_until = execution.observed_at + timedelta(seconds=45)
             case SettlementAction.RETRY:
-                sheet.last_error_at = execution.observed_at
+                row.last_error_at = execution.observed_at
         return action
 
     # --- DispatchControls
@@ -277,8 +279,8 @@ class InMemoryDesk:
         return self.current()
 
     def open_orders(self) -> int:
-        return sum(not each.status.is_final for each in self._sheets.values())
+        return sum(not each.status.is_final for each in self._executions.values())
 
 
-def _signed(sheet: _Sheet) -> Decimal:
-    return sheet.filled if sheet.order.side is Side.BUY else -sheet.filled
+def _signed(row: _ExecutionRow) -> Decimal:
+    return row.filled if row.order.side is Side.BUY else -row.filled

@@ -5,17 +5,17 @@ from datetime import datetime
 
 from bellwether.news.domain.feeds import DueFeed, FeedUpdate, ListedFeed
 from bellwether.news.domain.stories import Batch
-from bellwether.news.ports.feeds import FeedAnswer, Stored
+from bellwether.news.ports.feed_access import FeedResponse, Stored
 
 
 class ScriptedFetcher:
     """FeedFetcher that gives these answers, whatever it is asked."""
 
-    def __init__(self, *answers: FeedAnswer) -> None:
+    def __init__(self, *answers: FeedResponse) -> None:
         self._answers = answers
         self.asked: list[tuple[Sequence[DueFeed], float]] = []
 
-    def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedAnswer]:
+    def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedResponse]:
         self.asked.append((feeds, seconds_left))
         yield from self._answers
 
@@ -28,7 +28,7 @@ class NotedFeeds:
         self.listed: list[tuple[ListedFeed, ...]] = []
         self.claims: list[tuple[datetime, datetime, datetime, int]] = []
         self.stored: list[tuple[Batch, tuple[FeedUpdate, ...]]] = []
-        self.forgotten: list[datetime] = []
+        self.deleted: list[datetime] = []
 
     def list_feeds(self, feeds: Sequence[ListedFeed], *, now: datetime) -> None:
         self.listed.append(tuple(feeds))
@@ -41,6 +41,6 @@ class NotedFeeds:
         self.stored.append((batch, tuple(updates)))
         return Stored(len(batch.stories), 0, len(batch.other_texts), 0, len(updates))
 
-    def forget(self, *, unseen_since: datetime, limit: int) -> int:
-        self.forgotten.append(unseen_since)
+    def delete_unseen(self, *, unseen_since: datetime, limit: int) -> int:
+        self.deleted.append(unseen_since)
         return 0

@@ -5,7 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from bellwether.news.domain.sentiment import Backlog, Classification, Failure, Results, Scores, Settled, Story
-from bellwether.news.ports.stories import StoryQueue
+from bellwether.news.ports.story_queue import StoryQueue
 from tests.fakes.stories import MODEL_VERSION, Row, story
 
 ONE, OTHER = UUID(int=1), UUID(int=2)

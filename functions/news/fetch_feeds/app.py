@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bellwether.news.adapters.feed_documents import FeedparserReader
 from bellwether.news.adapters.feed_http import HttpFeedFetcher, Limits
 from bellwether.news.domain.feeds import DueFeed, FetchResult
-from bellwether.news.usecases.fetch_feeds import fetch_feeds, hand_over
+from bellwether.news.usecases.fetch_feeds import fetch_feeds, pack_results
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
 from bellwether.shared.per_process import once_per_process
@@ -50,12 +50,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS,
     ):
         results.append(result)
-        _tell(result)
-    _measure(results)
-    return hand_over(objects, results).model_dump(mode="json", exclude_none=True)
+        _log_result(result)
+    _emit_metrics(results)
+    return pack_results(objects, results).model_dump(mode="json", exclude_none=True)
 
 
-def _tell(result: FetchResult) -> None:
+def _log_result(result: FetchResult) -> None:
     facts = {"feed_id": result.feed_id, "status": result.status, "http_status": result.http_status}
     if result.status in {"failed", "gone"}:
         logger.warning("feed failed", extra=facts | {"error": result.error, "quarantine_key": result.quarantine_key})
@@ -63,7 +63,7 @@ def _tell(result: FetchResult) -> None:
         logger.info("feed asked", extra=facts | {"entries": len(result.entries), "empty": result.empty_entries})
 
 
-def _measure(results: list[FetchResult]) -> None:
+def _emit_metrics(results: list[FetchResult]) -> None:
     """Only what happened: a metric costs by the hour in which it is told."""
     failed = sum(result.status == "failed" for result in results)
     if failed:

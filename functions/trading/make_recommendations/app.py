@@ -23,7 +23,7 @@ class Settings(DatabaseSettings):
     market_hours: MarketHours
 
 
-class Occasion(BaseModel):
+class Request(BaseModel):
     """A schedule, or a person: there is nothing to say."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -32,7 +32,7 @@ class Occasion(BaseModel):
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with how many were recommended, and why the others were not."""
-    parse(Occasion, event)
+    parse(Request, event)
     settings = load(Settings)
     store = PostgresSignals(application_database(settings))
     result = make_recommendations(store=store, clock=SystemClock(), hours=settings.market_hours, rule=INTRADAY)

@@ -13,7 +13,7 @@ import pytest
 
 from bellwether.news.adapters.feed_http import HttpFeedFetcher, Limits
 from bellwether.news.domain.feeds import DueFeed
-from bellwether.news.ports.feeds import FeedAnswer
+from bellwether.news.ports.feed_access import FeedResponse
 from bellwether.trading.adapters.alpaca_data import AlpacaMarketData
 from bellwether.trading.domain.bars import BarRequest
 from cli.demo.news import prepare_replay
@@ -45,7 +45,7 @@ def running(folder: Path) -> Iterator[str]:
         thread.join()
 
 
-def fetch(url: str, **validators: str) -> dict[str, FeedAnswer]:
+def fetch(url: str, **validators: str) -> dict[str, FeedResponse]:
     feeds = [
         DueFeed(feed_id=feed_id, url=url + path, claim_token=UUID(int=1), **validators)
         for feed_id, path in ADDRESSES.items()

@@ -14,7 +14,7 @@ import pytest
 from bellwether.news.adapters.feed_documents import FeedparserReader
 from bellwether.news.adapters.listings import packaged_listings
 from bellwether.news.domain.tickers import TickerFinder, parse_listings
-from bellwether.news.ports.feeds import FeedDocument
+from bellwether.news.ports.feed_access import FeedDocument
 from bellwether.shared.domain.errors import InvalidInputError
 from localcloud.errors import CloudError
 from localcloud.replay.answers import Answer

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bellwether.models.ports.predictor import EndpointResponse as Response
 from bellwether.news.domain.sentiment import (
-    CONTROL_TEXT,
     LISTINGS_KEY,
+    PROBE_TEXT,
     Backlog,
     ClaimPolicy,
     Failure,
@@ -235,7 +235,7 @@ def test_a_broken_model_is_no_story_s_fault(stories: int, error: BellwetherError
     # Given a model that can't even answer a plain sentence
     case = Case([story(number) for number in range(stories)], poison=lambda question: error)
     claimed = case.claim()
-    # When it is asked; Then that is told, after two questions
+    # When it is asked; Then that is told, after two instances
     with pytest.raises(UpstreamError):
         case.classify(claimed)
     assert case.model.asked == [stories, 1]
@@ -281,12 +281,12 @@ def test_answers_out_of_order_are_joined_by_id() -> None:
         (story(0).event_uid, "negative"),
         (story(1).event_uid, "positive"),
     ]
-    assert [each.reason for each in results.failed] == ["the model gave no answer"]
+    assert [each.reason for each in results.failed] == ["the model returned no answer"]
 
 
 def test_the_control_sentence_is_one_that_the_embedded_model_takes() -> None:
-    assert CONTROL_TEXT.isascii()
-    assert "rises" not in CONTROL_TEXT
+    assert PROBE_TEXT.isascii()
+    assert "rises" not in PROBE_TEXT
 
 
 @given(st.lists(st.sampled_from(["good", "blank", "refused", "broken", "strange"]), min_size=1, max_size=20))
@@ -317,9 +317,9 @@ def test_a_batch_s_answers_are_joined_by_id() -> None:
     # Given a batch job's output: out of order, one line refused, one missing, one no JSON
     case = Case([story(number) for number in range(8)])
     claimed = case.claim()
-    questions = [StoryLine.of(each).question for each in case.stories]
-    lines = [json.dumps(answer(each)) for each in reversed(questions[:5])]
-    lines += [json.dumps({"id": questions[5]["id"], "error": {"field": "line 6", "reason": "no"}}), "{no json", "[]"]
+    instances = [StoryLine.of(each).instance for each in case.stories]
+    lines = [json.dumps(answer(each)) for each in reversed(instances[:5])]
+    lines += [json.dumps({"id": instances[5]["id"], "error": {"field": "line 6", "reason": "no"}}), "{no json", "[]"]
     case.objects.put(answers_key(TOKEN), "\n".join(lines).encode())
     # When it is read back; Then each story has its own outcome
     report = case.classify(claimed)
@@ -327,8 +327,8 @@ def test_a_batch_s_answers_are_joined_by_id() -> None:
     assert case.model.asked == []
     assert [each.reason for each in case.results().failed] == [
         "the model refused it: line 6: no",
-        "the model gave no answer",
-        "the model gave no answer",
+        "the model returned no answer",
+        "the model returned no answer",
     ]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bellwether.news.adapters.feed_documents import FeedparserReader
 from bellwether.news.adapters.html_text import plain_text, text_of_html
-from bellwether.news.ports.feeds import DocumentEntry, FeedDocument
+from bellwether.news.ports.feed_access import DocumentEntry, FeedDocument
 from bellwether.shared.domain.errors import InvalidInputError
 from tests.feed_builders import rss
 

@@ -9,7 +9,7 @@ import feedparser  # type: ignore[import-untyped]
 import pytest
 
 from bellwether.news.adapters.feed_documents import FeedparserReader
-from bellwether.news.ports.feeds import FeedAnswer
+from bellwether.news.ports.feed_access import FeedResponse
 from bellwether.news.usecases.fetch_feeds import fetch_feeds
 from tests.fakes.feeds import ScriptedFetcher
 from tests.fakes.objects import InMemoryObjectStore
@@ -47,7 +47,7 @@ def test_each_document_gives_feedparsers_own_entries_or_a_reason_in_quarantine(p
         seen += 1
         # Given a document as it lies there
         feed = due()
-        answer = FeedAnswer(feed, NOON, feed.url, http_status=200, content=content)
+        answer = FeedResponse(feed, NOON, feed.url, http_status=200, content=content)
         objects = InMemoryObjectStore()
         # When it is fetched
         (result,) = fetch_feeds(ScriptedFetcher(answer), reader, objects, [feed], seconds_left=lambda: 10)

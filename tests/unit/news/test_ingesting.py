@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from bellwether.news.adapters.feed_documents import FeedparserReader
 from bellwether.news.domain.feeds import DueFeed, FetchResult, ListedFeed
-from bellwether.news.ports.feeds import FeedAnswer
-from bellwether.news.usecases.fetch_feeds import INLINE_BYTES, Handover, fetch_feeds, hand_over, take_over
+from bellwether.news.ports.feed_access import FeedResponse
+from bellwether.news.usecases.fetch_feeds import INLINE_BYTES, FetchPayload, fetch_feeds, pack_results, unpack_results
 from bellwether.news.usecases.list_due_feeds import list_due_feeds
 from bellwether.news.usecases.store_entries import ENTRIES_AT_ONCE, store_entries
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, UpstreamError
@@ -29,7 +29,7 @@ class FixedClock:
 def fetched(objects: InMemoryObjectStore | None = None, feed: DueFeed | None = None, **changes: Any) -> FetchResult:
     """What a use case makes of one answer."""
     feed = feed or due()
-    answer = FeedAnswer(**{"feed": feed, "fetched_at": NOON, "url": feed.url, "http_status": 200, **changes})
+    answer = FeedResponse(**{"feed": feed, "fetched_at": NOON, "url": feed.url, "http_status": 200, **changes})
     (got,) = fetch_feeds(
         ScriptedFetcher(answer), FeedparserReader(), objects or InMemoryObjectStore(), [feed], seconds_left=lambda: 9
     )
@@ -51,7 +51,7 @@ def test_without_a_list_it_stays_as_it_is_and_a_doubled_feed_is_refused() -> Non
     list_due_feeds(store, FixedClock(), None, lease_seconds=300, limit=9)
     assert store.listed == []
     twice = [ListedFeed(feed_id="a", url=url) for url in ("https://x.example", "https://y.example")]
-    with pytest.raises(InvalidInputError, match="two feeds are called a"):
+    with pytest.raises(InvalidInputError, match="two feeds have the id a"):
         list_due_feeds(store, FixedClock(), twice, lease_seconds=300, limit=9)
 
 
@@ -93,13 +93,13 @@ def test_a_reason_that_quotes_a_stranger_can_be_kept() -> None:
         answered: dict[str, Any] = {"http_status": None, **changes}
         got = fetched(**answered)
         assert "bad     host" in (got.error or "")
-        hand_over(InMemoryObjectStore(), [got])
+        pack_results(InMemoryObjectStore(), [got])
 
 
 def test_documents_that_take_long_leave_the_others_for_the_next_round() -> None:
     # Given three answers, and time to read two of them
     feeds = [due(feed_id=name) for name in ("a", "b", "c")]
-    answers = [FeedAnswer(each, NOON, each.url, 200, rss(1)) for each in feeds]
+    answers = [FeedResponse(each, NOON, each.url, 200, rss(1)) for each in feeds]
     left = iter([9.0, 9.0, 1.0, 0.0])
     # When they are read
     results = list(
@@ -167,7 +167,7 @@ def test_a_quarantine_that_is_shut_hides_no_reason() -> None:
     got = fetched(objects, content=b"<html>")
     assert got.quarantine_key is None
     assert "no entries" in (got.error or "")
-    assert "not kept: no right" in (got.error or "")
+    assert "not quarantined: no right" in (got.error or "")
 
 
 # --- claim check ----------------------------------------------------------------------------------------------------
@@ -179,21 +179,21 @@ def test_small_results_travel_themselves_and_large_ones_by_their_key() -> None:
     large = (result(entries=tuple(entry(n, summary="x" * 500) for n in range(400))),)
     for results, inline in ((small, True), (large, False)):
         # Given results; when they are handed over as JSON and taken over
-        handover = hand_over(objects, results)
-        passed_on = json.dumps(handover.model_dump(mode="json", exclude_none=True))
+        payload = pack_results(objects, results)
+        passed_on = json.dumps(payload.model_dump(mode="json", exclude_none=True))
         assert len(passed_on) < INLINE_BYTES * 1.2
-        assert (handover.results is not None) == inline
+        assert (payload.results is not None) == inline
         # Then they are the same
-        assert take_over(objects, Handover.model_validate_json(passed_on)) == results
+        assert unpack_results(objects, FetchPayload.model_validate_json(passed_on)) == results
     assert [key.startswith("news/fetched/") for key in objects.keys("")] == [True]
 
 
 def test_a_handover_is_one_of_the_two_and_points_nowhere_else() -> None:
     for nonsense in ({}, {"results": [], "results_key": "news/fetched/1.json"}, {"results_key": "fred-data/x.json"}):
         with pytest.raises(ValidationError):
-            Handover.model_validate(nonsense)
+            FetchPayload.model_validate(nonsense)
     with pytest.raises(NotFoundError):
-        take_over(InMemoryObjectStore(), Handover(results_key="news/fetched/0-0.json"))
+        unpack_results(InMemoryObjectStore(), FetchPayload(results_key="news/fetched/0-0.json"))
 
 
 # --- storing --------------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_what_was_stored_and_what_failed_is_told() -> None:
     )
     assert (told.stored, told.feeds, told.unchanged_feeds, told.retired_feeds) == (2, 5, 1, ("gone",))
     assert [(each.feed_id, each.error, each.failures) for each in told.failed_feeds] == [("bad", "HTTP 500", 5)]
-    assert store.forgotten == [NOON - timedelta(days=30)]
+    assert store.deleted == [NOON - timedelta(days=30)]
     ((batch, updates),) = store.stored
     assert len(batch.stories) == 2
     assert [each.feed_id for each in updates] == ["well", "same", "gone", "bad", "late"]

@@ -16,8 +16,8 @@ from bellwether.news.domain.stories import (
     event_uid,
     identity,
     leaders,
-    likeness,
     signature,
+    similarity,
 )
 from tests.feed_builders import NOON, entry
 
@@ -178,8 +178,8 @@ def test_keys_are_the_same_for_ever() -> None:
 def test_a_title_is_like_itself_and_likeness_is_mutual(words: list[str]) -> None:
     title = " ".join(words)
     mine, fixed = signature(title), signature("Acme opens battery plant in Ohio as two unions protest")
-    assert likeness(mine.terms, mine.terms) == (1.0 if mine.terms else 0.0)
-    assert likeness(mine.terms, fixed.terms) == likeness(fixed.terms, mine.terms)
+    assert similarity(mine.terms, mine.terms) == (1.0 if mine.terms else 0.0)
+    assert similarity(mine.terms, fixed.terms) == similarity(fixed.terms, mine.terms)
 
 
 @given(st.lists(TEXTS, max_size=30))

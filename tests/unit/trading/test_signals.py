@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from bellwether.trading.domain.bars import Bar
 from bellwether.trading.domain.signals import (
     INTRADAY,
+    NoSignal,
     Side,
     Signal,
     SignalRule,
-    Silence,
     Situation,
     Story,
-    judge,
+    apply_rule,
     recommendation_id,
 )
 from tests.unit.trading.builders import FIVE_MINUTES, NOON, bar, bars_until, situation, story
@@ -57,7 +57,7 @@ def series(draw: st.DrawFn) -> tuple[Bar, ...]:
 
 def test_good_news_and_a_rising_price_are_a_reason_to_buy() -> None:
     # Given a good story an hour old, and a price above its mean
-    found = judge(situation(), INTRADAY)
+    found = apply_rule(situation(), INTRADAY)
     # Then the rule buys whole shares within its budget, at the last close, and says on what grounds
     assert isinstance(found, Signal)
     assert (found.side, found.quantity, found.reference_price) == (Side.BUY, 8, Decimal(101))
@@ -73,7 +73,7 @@ def test_good_news_and_a_rising_price_are_a_reason_to_buy() -> None:
 
 
 def test_bad_news_and_a_falling_price_are_a_reason_to_sell() -> None:
-    found = judge(situation(stories=(story(-0.9),), bars=bars_until(closes=FALLING)), INTRADAY)
+    found = apply_rule(situation(stories=(story(-0.9),), bars=bars_until(closes=FALLING)), INTRADAY)
     assert isinstance(found, Signal)
     assert found.side is Side.SELL
 
@@ -81,49 +81,49 @@ def test_bad_news_and_a_falling_price_are_a_reason_to_sell() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"market_open": False}, Silence.MARKET_CLOSED),
-        ({"stories": ()}, Silence.NO_STORIES),
-        ({"stories": (story(hours_ago=24),)}, Silence.NO_STORIES),
-        ({"stories": (story(known_at=NOON + timedelta(seconds=1)),)}, Silence.NO_STORIES),
-        ({"last_made_at": NOON - INTRADAY.cooldown + timedelta(seconds=1)}, Silence.COOLDOWN),
-        ({"bars": bars_until()[1:]}, Silence.TOO_FEW_BARS),
-        ({"bars": bars_until(NOON - timedelta(minutes=20))}, Silence.STALE_BARS),
-        ({"bars": bars_until(closes=(*[200] * 10, *[101] * 10))}, Silence.SUSPECTED_SPLIT),
-        ({"stories": (story(0.1),)}, Silence.WEAK_SENTIMENT),
-        ({"stories": (story(0.9), story(-0.9, uid="s2"))}, Silence.WEAK_SENTIMENT),
-        ({"stories": (story(nan),), "bars": bars_until(closes=FALLING)}, Silence.WEAK_SENTIMENT),
-        ({"bars": bars_until(closes=FALLING)}, Silence.AGAINST_TREND),
-        ({"bars": bars_until(closes=[100] * 20)}, Silence.AGAINST_TREND),
-        ({"stories": (story(-0.9),)}, Silence.AGAINST_TREND),
-        ({"bars": bars_until(closes=(*[1900] * 19, 1950))}, Silence.PRICE_ABOVE_BUDGET),
+        ({"market_open": False}, NoSignal.MARKET_CLOSED),
+        ({"stories": ()}, NoSignal.NO_STORIES),
+        ({"stories": (story(hours_ago=24),)}, NoSignal.NO_STORIES),
+        ({"stories": (story(known_at=NOON + timedelta(seconds=1)),)}, NoSignal.NO_STORIES),
+        ({"last_made_at": NOON - INTRADAY.cooldown + timedelta(seconds=1)}, NoSignal.COOLDOWN),
+        ({"bars": bars_until()[1:]}, NoSignal.TOO_FEW_BARS),
+        ({"bars": bars_until(NOON - timedelta(minutes=20))}, NoSignal.STALE_BARS),
+        ({"bars": bars_until(closes=(*[200] * 10, *[101] * 10))}, NoSignal.SUSPECTED_SPLIT),
+        ({"stories": (story(0.1),)}, NoSignal.WEAK_SENTIMENT),
+        ({"stories": (story(0.9), story(-0.9, uid="s2"))}, NoSignal.WEAK_SENTIMENT),
+        ({"stories": (story(nan),), "bars": bars_until(closes=FALLING)}, NoSignal.WEAK_SENTIMENT),
+        ({"bars": bars_until(closes=FALLING)}, NoSignal.AGAINST_TREND),
+        ({"bars": bars_until(closes=[100] * 20)}, NoSignal.AGAINST_TREND),
+        ({"stories": (story(-0.9),)}, NoSignal.AGAINST_TREND),
+        ({"bars": bars_until(closes=(*[1900] * 19, 1950))}, NoSignal.PRICE_ABOVE_BUDGET),
     ],
 )
-def test_it_says_why_it_keeps_silent(changes: dict[str, Any], reason: Silence) -> None:
-    assert judge(situation(**changes), INTRADAY) is reason
+def test_it_says_why_it_keeps_silent(changes: dict[str, Any], reason: NoSignal) -> None:
+    assert apply_rule(situation(**changes), INTRADAY) is reason
 
 
 def test_after_the_cooldown_it_speaks_again() -> None:
-    assert isinstance(judge(situation(last_made_at=NOON - INTRADAY.cooldown), INTRADAY), Signal)
+    assert isinstance(apply_rule(situation(last_made_at=NOON - INTRADAY.cooldown), INTRADAY), Signal)
 
 
 def test_a_story_told_by_many_counts_once() -> None:
     # Given one story, and the same with ten later tellings
     tellings = tuple(story(0.9, uid=f"t{count}", story_uid="s1", hours_ago=0.5) for count in range(10))
-    alone, many = judge(situation(), INTRADAY), judge(situation(stories=(story(), *tellings)), INTRADAY)
+    alone, many = apply_rule(situation(), INTRADAY), apply_rule(situation(stories=(story(), *tellings)), INTRADAY)
     # Then nothing but the first telling counts
     assert alone == many
 
 
 def test_a_date_in_the_future_makes_no_story_fresher() -> None:
     dated = story(published_at=NOON + timedelta(days=3), known_at=NOON - timedelta(hours=1))
-    found = judge(situation(stories=(dated,)), INTRADAY)
+    found = apply_rule(situation(stories=(dated,)), INTRADAY)
     assert isinstance(found, Signal)
     assert found.evidence.stories[0].weight == pytest.approx(2 ** (-1 / 6), abs=1e-6)
 
 
 def test_only_the_weightiest_stories_are_listed_but_all_count() -> None:
     many = tuple(story(0.9, uid=f"s{count}", hours_ago=count / 10) for count in range(80))
-    found = judge(situation(stories=many), INTRADAY)
+    found = apply_rule(situation(stories=many), INTRADAY)
     assert isinstance(found, Signal)
     assert found.evidence.stories_counted == 80
     assert [each.event_uid for each in found.evidence.stories] == [f"s{count}" for count in range(50)]
@@ -137,7 +137,7 @@ def test_each_parameter_makes_another_rule() -> None:
 
 def test_the_same_ticker_bar_and_rule_make_the_same_recommendation() -> None:
     # Given two looks at the same bar, two minutes apart
-    first, second = judge(situation(), INTRADAY), judge(situation(now=NOON + timedelta(minutes=2)), INTRADAY)
+    first, second = apply_rule(situation(), INTRADAY), apply_rule(situation(now=NOON + timedelta(minutes=2)), INTRADAY)
     assert isinstance(first, Signal)
     assert isinstance(second, Signal)
     assert first.recommendation_id == second.recommendation_id
@@ -167,7 +167,7 @@ def test_the_future_changes_nothing(
         "ACME", NOON, True, (*past_bars, *future_bars), (*[each for each in known if each.known_at <= NOON], *unknown)
     )
     # Then the rule says the same
-    assert judge(one, INTRADAY) == judge(other, INTRADAY)
+    assert apply_rule(one, INTRADAY) == apply_rule(other, INTRADAY)
 
 
 @given(series(), st.lists(stories(), max_size=15), st.randoms())
@@ -175,14 +175,14 @@ def test_the_order_of_stories_changes_nothing(bars: tuple[Bar, ...], known: list
     unique = list({each.event_uid: each for each in known}.values())
     shuffled = unique.copy()
     random.shuffle(shuffled)
-    first = judge(Situation("ACME", NOON, True, bars, tuple(unique)), INTRADAY)
-    assert first == judge(Situation("ACME", NOON, True, bars, tuple(shuffled)), INTRADAY)
+    first = apply_rule(Situation("ACME", NOON, True, bars, tuple(unique)), INTRADAY)
+    assert first == apply_rule(Situation("ACME", NOON, True, bars, tuple(shuffled)), INTRADAY)
 
 
 @given(series(), st.lists(stories(), max_size=15))
 def test_whatever_it_recommends_is_within_its_own_limits(bars: tuple[Bar, ...], known: list[Story]) -> None:
-    found = judge(Situation("ACME", NOON, True, bars, tuple(known)), INTRADAY)
-    if isinstance(found, Silence):
+    found = apply_rule(Situation("ACME", NOON, True, bars, tuple(known)), INTRADAY)
+    if isinstance(found, NoSignal):
         return
     evidence = found.evidence
     assert 0.2 <= abs(evidence.sentiment) <= 1
@@ -200,7 +200,7 @@ def test_mirrored_news_and_prices_give_the_mirrored_side(known: list[Story]) -> 
         bars=bars_until(closes=(*[100] * 19, 98)),
         stories=tuple(replace(each, sentiment=-each.sentiment) for each in known),
     )
-    up, down = judge(rising, INTRADAY), judge(falling, INTRADAY)
+    up, down = apply_rule(rising, INTRADAY), apply_rule(falling, INTRADAY)
     if isinstance(up, Signal):
         assert isinstance(down, Signal)
         assert {up.side, down.side} == {Side.BUY, Side.SELL}
@@ -210,5 +210,5 @@ def test_mirrored_news_and_prices_give_the_mirrored_side(known: list[Story]) -> 
 
 def test_an_instant_of_another_zone_is_the_same_instant() -> None:
     local = datetime.fromisoformat("2026-03-10T12:00:00-04:00")
-    first, second = judge(situation(), INTRADAY), judge(situation(now=local), INTRADAY)
+    first, second = apply_rule(situation(), INTRADAY), apply_rule(situation(now=local), INTRADAY)
     assert first == second

@@ -13,7 +13,7 @@ import pytest
 
 from bellwether.news.adapters.feed_http import HttpFeedFetcher, Limits
 from bellwether.news.domain.feeds import DueFeed
-from bellwether.news.ports.feeds import FeedAnswer
+from bellwether.news.ports.feed_access import FeedResponse
 from tests.feed_builders import due, rss
 from tests.integration.news.feeds.feed_server import FeedServer, Request, http
 
@@ -21,12 +21,12 @@ SMALL = Limits(at_once=32, total_seconds=30, connect_seconds=15, wire_bytes=20_0
 SHORT = replace(SMALL, total_seconds=2, connect_seconds=1)
 
 
-def ask(*feeds: DueFeed, limits: Limits = SMALL, seconds_left: float = 30) -> list[FeedAnswer]:
+def ask(*feeds: DueFeed, limits: Limits = SMALL, seconds_left: float = 30) -> list[FeedResponse]:
     fetcher = HttpFeedFetcher(allow_private=True, limits=limits)
     return list(fetcher.fetch(feeds, seconds_left=seconds_left))
 
 
-def ask_one(feed: DueFeed, *, limits: Limits = SMALL) -> FeedAnswer:
+def ask_one(feed: DueFeed, *, limits: Limits = SMALL) -> FeedResponse:
     (answer,) = ask(feed, limits=limits)
     return answer
 
@@ -291,7 +291,7 @@ def test_a_reader_that_is_left_ends_its_threads(feeds: FeedServer) -> None:
 # --- addresses ------------------------------------------------------------------------------------------------------
 
 
-def ask_in_public(feed: DueFeed, resolve: Mapping[str, Sequence[list[str]]] | None = None) -> FeedAnswer:
+def ask_in_public(feed: DueFeed, resolve: Mapping[str, Sequence[list[str]]] | None = None) -> FeedResponse:
     """As in the cloud; `resolve` holds the answers of the name server, one after the other."""
     told = {host: iter(answers) for host, answers in (resolve or {}).items()}
     fetcher = (

@@ -10,7 +10,7 @@ import pytest
 from bellwether.news.adapters.postgres_feeds import STORE, PostgresFeeds, story_columns
 from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult, ListedFeed, after
 from bellwether.news.domain.stories import as_batch, event_uid
-from bellwether.news.ports.feeds import Stored
+from bellwether.news.ports.feed_access import Stored
 from bellwether.shared.adapters.postgres import Database, connect
 from bellwether.shared.domain.database import DatabaseLogin
 from tests.feed_builders import NOON, entry, result
@@ -240,9 +240,9 @@ def test_other_words_are_asked_about_again(
     waiting = rows(
         database, "SELECT attempts FROM inbound_events_raw WHERE processed_at IS NULL AND set_aside_at IS NULL"
     )
-    assert (stored.asked_again, waiting) == ((2, [(0,), (0,)]) if again else (0, []))
+    assert (stored.requeued, waiting) == ((2, [(0,), (0,)]) if again else (0, []))
     # And the same text once more changes nothing
-    assert keep(store, told(feed, *edited, at=NOON + timedelta(hours=9))).asked_again == 0
+    assert keep(store, told(feed, *edited, at=NOON + timedelta(hours=9))).requeued == 0
 
 
 def test_an_edit_leaves_a_claim_alone(store: PostgresFeeds, database: Database, feed: DueFeed) -> None:
@@ -255,7 +255,7 @@ def test_an_edit_leaves_a_claim_alone(store: PostgresFeeds, database: Database, 
         """,
     )
     # When its text changes; Then it is still in those hands, and the attempt still counts
-    assert keep(store, told(feed, entry(title="Something else entirely happened"))).asked_again == 0
+    assert keep(store, told(feed, entry(title="Something else entirely happened"))).requeued == 0
     assert rows(database, "SELECT claim_token IS NOT NULL, attempts FROM inbound_events_raw") == [(True, 2)]
 
 
@@ -364,7 +364,7 @@ def test_what_no_feed_shows_any_more_is_forgotten_with_all_that_belongs_to_it(
     (again,) = claim(store, NOON + timedelta(days=200))
     keep(store, told(again, entry(2), at=NOON + timedelta(days=200)))
     # When what was not seen for 180 days is forgotten
-    assert store.forget(unseen_since=NOON + timedelta(days=20), limit=10) == 1
+    assert store.delete_unseen(unseen_since=NOON + timedelta(days=20), limit=10) == 1
     # Then it is gone with its versions, and the one that the feed still shows is there
     assert rows(database, "SELECT entry_id FROM inbound_events_raw") == [(entry(2).entry_id,)]
     assert rows(database, "SELECT count(*) FROM inbound_event_versions") == [(0,)]
@@ -372,7 +372,7 @@ def test_what_no_feed_shows_any_more_is_forgotten_with_all_that_belongs_to_it(
 
 def test_what_a_silent_feed_showed_last_is_kept(store: PostgresFeeds, feed: DueFeed) -> None:
     keep(store, told(feed, entry(1)))
-    assert store.forget(unseen_since=NOON + timedelta(days=1000), limit=10) == 0
+    assert store.delete_unseen(unseen_since=NOON + timedelta(days=1000), limit=10) == 0
 
 
 # --- plans ----------------------------------------------------------------------------------------------------------

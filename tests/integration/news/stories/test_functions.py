@@ -53,7 +53,7 @@ def functions_environment(
 def test_stories_go_from_their_claim_to_their_label(world: PostgresWorld) -> None:
     # Given two stories and a model that is in service
     world.add(STORIES)
-    endpoint_says({"predictions": [answer(StoryLine.of(each).question) for each in STORIES]})
+    endpoint_says({"predictions": [answer(StoryLine.of(each).instance) for each in STORIES]})
     # When the functions run as the process calls them, each with what the one before has answered
     claim = invoke("claim_stories", sample_event("claim_stories/by_schedule"))
     assert (claim["mode"], claim["stories"], claim["backlog"]) == ("endpoint", 2, 2)

@@ -1,4 +1,4 @@
-"""A desk that looks into the database that is dispatched from."""
+"""Dispatch stores over PostgreSQL, and queries that tests use to inspect the database."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from bellwether.trading.adapters.postgres_dispatch import (
 from bellwether.trading.domain.orders import Recommendation
 
 
-class PostgresDesk:
+class PostgresDispatchStores:
     """The three stores over one database, and a test's look into it."""
 
     def __init__(self, database: Database) -> None:
@@ -87,13 +87,13 @@ class PostgresDesk:
 
 
 @pytest.fixture
-def desk(database: Database) -> PostgresDesk:
-    return PostgresDesk(database)
+def stores(database: Database) -> PostgresDispatchStores:
+    return PostgresDispatchStores(database)
 
 
 @pytest.fixture
-def other_desk(migrated: DatabaseLogin) -> Iterator[PostgresDesk]:
+def other_stores(migrated: DatabaseLogin) -> Iterator[PostgresDispatchStores]:
     """Another function's."""
     kept = Database(lambda: migrated, sslmode="prefer")
-    yield PostgresDesk(kept)
+    yield PostgresDispatchStores(kept)
     kept.close()

@@ -12,7 +12,7 @@ from bellwether.trading.adapters.alpaca_data import AlpacaKey
 from bellwether.trading.domain.executions import ExecutionStatus
 from bellwether.trading.domain.orders import PAPER
 from bellwether.trading.usecases.execute_orders import execute_orders
-from tests.fakes.dispatch import HandClock
+from tests.fakes.dispatch import ManualClock
 from tests.fakes.dispatch_suite import a_claimed_order
 from tests.integration.trading.dispatch.alpaca_server import Account, serving
 
@@ -66,7 +66,7 @@ def test_a_duplicate_means_that_it_was_sent(broker: AlpacaPaperBroker, account: 
     broker.place(ORDER)
     account.answers = [(404, b"{}")]
     # When it is executed; Then the standing order is what is reported
-    (report,) = execute_orders([ORDER], brokers={PAPER: broker}, clock=HandClock(), seconds_left=lambda: 60)
+    (report,) = execute_orders([ORDER], brokers={PAPER: broker}, clock=ManualClock(), seconds_left=lambda: 60)
     assert (report.status, account.duplicates, len(account.accepted)) == (ExecutionStatus.FILLED, 1, 1)
 
 
@@ -81,7 +81,7 @@ def test_an_answer_about_another_order_is_none(broker: AlpacaPaperBroker, accoun
 
 def test_a_lost_answer_is_found_by_asking(broker: AlpacaPaperBroker, account: Account) -> None:
     account.lost_answers = 1.0
-    (report,) = execute_orders([ORDER], brokers={PAPER: broker}, clock=HandClock(), seconds_left=lambda: 60)
+    (report,) = execute_orders([ORDER], brokers={PAPER: broker}, clock=ManualClock(), seconds_left=lambda: 60)
     assert (report.status, len(account.accepted)) == (ExecutionStatus.FILLED, 1)
 
 

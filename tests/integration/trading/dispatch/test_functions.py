@@ -22,7 +22,7 @@ from tests.containers.run import Invocation, differences
 from tests.fakes.dispatch import a_recommendation
 from tests.fakes.lambda_context import InvocationContext
 from tests.integration.trading.dispatch.alpaca_server import Account, serving
-from tests.integration.trading.dispatch.conftest import PostgresDesk
+from tests.integration.trading.dispatch.conftest import PostgresDispatchStores
 from tests.places import sample_event
 
 LIMITS = {
@@ -69,38 +69,38 @@ def dispatch() -> dict[str, Any]:
     return call("settle_executions", call("execute_orders", claimed)) if claimed["count"] else claimed
 
 
-def recommend(desk: PostgresDesk, number: int = 1) -> None:
+def recommend(stores: PostgresDispatchStores, number: int = 1) -> None:
     """To buy AAPL, now, with a bar of two minutes ago."""
     now = datetime.now(UTC)
-    desk.add(
+    stores.add(
         a_recommendation(number, made_at=now - timedelta(minutes=1), expires_at=now + timedelta(minutes=10)),
     )
 
 
 @pytest.fixture(autouse=True)
-def market(desk: PostgresDesk) -> None:
-    desk.add_bar("AAPL", Decimal(200), datetime.now(UTC) - timedelta(minutes=2))
+def market(stores: PostgresDispatchStores) -> None:
+    stores.add_bar("AAPL", Decimal(200), datetime.now(UTC) - timedelta(minutes=2))
 
 
-def test_a_recommendation_is_dispatched_in_a_dry_run(desk: PostgresDesk) -> None:
-    recommend(desk)
+def test_a_recommendation_is_dispatched_in_a_dry_run(stores: PostgresDispatchStores) -> None:
+    recommend(stores)
     assert dispatch()["ends"] == {"FILLED": 1}
-    assert desk.status(a_recommendation()) == "EXECUTED"
+    assert stores.status(a_recommendation()) == "EXECUTED"
     # And spread and slippage are in the price
-    assert desk.column("SELECT fill_price FROM dispatch_executions") == [Decimal("200.14")]
+    assert stores.column("SELECT fill_price FROM dispatch_executions") == [Decimal("200.14")]
     assert dispatch()["count"] == 0
 
 
-def test_in_paper_mode_it_goes_to_alpaca(desk: PostgresDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_paper_mode_it_goes_to_alpaca(stores: PostgresDispatchStores, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given paper mode with a key, and a replay of the API on loopback
     account = Account()
     boto3.client("secretsmanager").create_secret(
-        Name=f"{desk._database._login().dbname}/alpaca", SecretString='{"key_id": "k", "secret_key": "s"}'
+        Name=f"{stores._database._login().dbname}/alpaca", SecretString='{"key_id": "k", "secret_key": "s"}'
     )
     with serving(account) as url:
         monkeypatch.setenv("TRADING_MODE", "paper")
         monkeypatch.setenv("MARKET_HOURS", "nyse")
-        monkeypatch.setenv("ALPACA_SECRET_ID", f"{desk._database._login().dbname}/alpaca")
+        monkeypatch.setenv("ALPACA_SECRET_ID", f"{stores._database._login().dbname}/alpaca")
         monkeypatch.setenv("ALPACA_TRADING_URL", url)
         order = sample_event("execute_orders/dry_run")["orders"][0]
         executed = call("execute_orders", {"orders": [order | {"broker": "alpaca-paper"}]})
@@ -125,19 +125,21 @@ def test_paper_mode_without_a_key_or_with_another_account_does_nothing(
         call("execute_orders", {"orders": []})
 
 
-def test_limits_that_contradict_each_other_stop_everything(desk: PostgresDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    recommend(desk)
+def test_limits_that_contradict_each_other_stop_everything(
+    stores: PostgresDispatchStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommend(stores)
     monkeypatch.setenv("TRADING_MODE", "paper")  # with any hour as trading hour
     with pytest.raises(InvalidInputError, match="market_hours"):
         call("claim_recommendations")
-    assert desk.status(a_recommendation()) == "PENDING"
+    assert stores.status(a_recommendation()) == "PENDING"
 
 
-def test_halted_is_told_once_and_over_when_it_is_over(desk: PostgresDesk, migrated: DatabaseLogin) -> None:
+def test_halted_is_told_once_and_over_when_it_is_over(stores: PostgresDispatchStores, migrated: DatabaseLogin) -> None:
     # Given somebody who halts
     halted = call("set_dispatch_control", sample_event("set_dispatch_control/halt"))
     assert (halted["halted"], halted["open_orders"]) == (True, 0)
-    recommend(desk)
+    recommend(stores)
     assert call("claim_recommendations")["refused"][0]["reasons"][0].startswith("manual_kill_switch: halted by arn:")
     # When the watchdog looks; Then it has something to tell, again and again until that is confirmed
     for _ in range(2):
@@ -149,7 +151,7 @@ def test_halted_is_told_once_and_over_when_it_is_over(desk: PostgresDesk, migrat
     assert call("check_freshness")["alerts"] == []
     # When it is resumed, and some time has passed
     call("set_dispatch_control", sample_event("set_dispatch_control/resume"))
-    with desk._database.transaction() as connection:
+    with stores._database.transaction() as connection:
         connection.execute("UPDATE incidents SET last_seen_at = last_seen_at - interval '10 minutes'")
     watched = call("check_freshness")
     assert [each["kind"] for each in watched["alerts"]] == ["closed"]
@@ -160,11 +162,11 @@ def test_halted_is_told_once_and_over_when_it_is_over(desk: PostgresDesk, migrat
     assert [each["kind"] for each in call("check_freshness")["alerts"]] == ["opened"]
 
 
-def test_the_watchdog_sees_what_lies_there(desk: PostgresDesk) -> None:
+def test_the_watchdog_sees_what_lies_there(stores: PostgresDispatchStores) -> None:
     # Given an old recommendation, a rejected order, a failing feed, a story that nobody classifies
     now = datetime.now(UTC)
-    desk.add(a_recommendation(1, made_at=now - timedelta(minutes=30), expires_at=now + timedelta(minutes=1)))
-    with desk._database.transaction() as connection:
+    stores.add(a_recommendation(1, made_at=now - timedelta(minutes=30), expires_at=now + timedelta(minutes=1)))
+    with stores._database.transaction() as connection:
         connection.execute(
             "INSERT INTO feed_state (feed_id, url, failures, last_success_at) VALUES ('f', 'https://f', 9, %s)",
             (now - timedelta(hours=1),),

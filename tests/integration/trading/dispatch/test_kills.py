@@ -24,7 +24,7 @@ from localcloud.postgres import SERVICE, Postgres
 from tests.fakes.dispatch import NOW, a_recommendation
 from tests.integration.conftest import apply_migrations, grant_rights
 from tests.integration.trading.dispatch.alpaca_server import Account, serving
-from tests.integration.trading.dispatch.conftest import PostgresDesk
+from tests.integration.trading.dispatch.conftest import PostgresDispatchStores
 
 DISPATCHERS = 16
 TRADES = 400
@@ -127,11 +127,11 @@ def broker_url(account: Account) -> Iterator[str]:
 
 def _prepare(login: DatabaseLogin) -> None:
     database = Database(lambda: login, sslmode="prefer")
-    desk = PostgresDesk(database)
+    stores = PostgresDispatchStores(database)
     tickers = ("AAPL", "MSFT", "XOM", "KO")
     for ticker in tickers:
-        desk.add_bar(ticker, Decimal(200), NOW)
-    desk.add(
+        stores.add_bar(ticker, Decimal(200), NOW)
+    stores.add(
         *(
             a_recommendation(n, ticker=tickers[n % len(tickers)], made_at=NOW - timedelta(milliseconds=n))
             for n in range(TRADES)
@@ -176,13 +176,13 @@ def test_every_trade_once_whoever_dies(
     # And none was done twice: by the broker's own books, and by ours
     assert len(account.accepted) == len(set(account.accepted)) == TRADES
     database = Database(lambda: login, sslmode="prefer")
-    desk = PostgresDesk(database)
+    stores = PostgresDispatchStores(database)
     try:
-        assert set(desk.column("SELECT client_order_id FROM dispatch_executions")) == set(account.accepted)
-        assert desk.column("SELECT sum(filled_quantity) FROM dispatch_executions") == [2 * TRADES]
-        assert Counter(desk.outcomes())["filled"] == TRADES
-        assert len(desk.decisions()) == TRADES
-        reclaimed = desk.column("SELECT count(*) FROM dispatch_recommendations WHERE attempts > 1")
+        assert set(stores.column("SELECT client_order_id FROM dispatch_executions")) == set(account.accepted)
+        assert stores.column("SELECT sum(filled_quantity) FROM dispatch_executions") == [2 * TRADES]
+        assert Counter(stores.outcomes())["filled"] == TRADES
+        assert len(stores.decisions()) == TRADES
+        reclaimed = stores.column("SELECT count(*) FROM dispatch_recommendations WHERE attempts > 1")
     finally:
         database.close()
     print(

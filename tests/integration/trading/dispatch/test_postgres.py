@@ -13,26 +13,26 @@ from bellwether.shared.domain.errors import ConflictError
 from bellwether.trading.domain.gate_evaluation import evaluate
 from bellwether.trading.domain.signals import Side
 from bellwether.trading.usecases.claim_recommendations import Claimed
-from tests.fakes.dispatch import NOW, OPENED, HandClock, MoodyBroker, a_recommendation, with_limits
+from tests.fakes.dispatch import NOW, OPENED, FakeBroker, ManualClock, a_recommendation, with_limits
 from tests.fakes.dispatch_suite import EASY, DispatchSuite, claim, dispatch
-from tests.integration.trading.dispatch.conftest import PostgresDesk
+from tests.integration.trading.dispatch.conftest import PostgresDispatchStores
 
 
-class TestPostgresDesk(DispatchSuite):
+class TestPostgresDispatchStores(DispatchSuite):
     """The adapter."""
 
 
 @pytest.fixture
-def market(desk: PostgresDesk) -> None:
-    desk.add_bar("AAPL", Decimal(199), OPENED - timedelta(days=3))
-    desk.add_bar("AAPL", Decimal(200), NOW - timedelta(minutes=2))
+def market(stores: PostgresDispatchStores) -> None:
+    stores.add_bar("AAPL", Decimal(199), OPENED - timedelta(days=3))
+    stores.add_bar("AAPL", Decimal(200), NOW - timedelta(minutes=2))
 
 
 @pytest.mark.usefixtures("market")
-def test_a_decision_says_what_each_gate_saw(desk: PostgresDesk) -> None:
-    desk.add(a_recommendation())
-    claim(desk, HandClock())
-    (gates,) = desk.column("SELECT gates FROM decisions")
+def test_a_decision_says_what_each_gate_saw(stores: PostgresDispatchStores) -> None:
+    stores.add(a_recommendation())
+    claim(stores, ManualClock())
+    (gates,) = stores.column("SELECT gates FROM decisions")
     assert isinstance(gates, list)
     assert {each["name"]: (each["observed"], each["limit"], each["passed"]) for each in gates} == {
         "manual_kill_switch": ("running", "running", True),
@@ -51,33 +51,35 @@ def test_a_decision_says_what_each_gate_saw(desk: PostgresDesk) -> None:
 
 
 @pytest.mark.usefixtures("market")
-def test_what_was_held_overnight_gains_and_loses_since_the_last_close(desk: PostgresDesk) -> None:
+def test_what_was_held_overnight_gains_and_loses_since_the_last_close(stores: PostgresDispatchStores) -> None:
     # Given two shares bought on Friday
-    friday = HandClock(NOW - timedelta(days=3))
-    desk.add_bar("AAPL", Decimal(199), friday.now() - timedelta(minutes=1))
-    desk.add(
+    friday = ManualClock(NOW - timedelta(days=3))
+    stores.add_bar("AAPL", Decimal(199), friday.now() - timedelta(minutes=1))
+    stores.add(
         a_recommendation(1, made_at=friday.now() - timedelta(minutes=1), expires_at=friday.now() + timedelta(hours=1))
     )
-    assert dispatch(desk, friday, MoodyBroker(), EASY)[1].settled == 1
+    assert dispatch(stores, friday, FakeBroker(), EASY)[1].settled == 1
     # When it is Monday and they stand 1 USD higher than at Friday's last bar
-    desk.add(a_recommendation(2, side=Side.SELL))
-    claim(desk, HandClock(), EASY)
+    stores.add(a_recommendation(2, side=Side.SELL))
+    claim(stores, ManualClock(), EASY)
     # Then 2 USD are won, none of Friday's trades is today's, and the shares may be sold
-    (gates,) = desk.column("SELECT gates FROM decisions ORDER BY made_at DESC LIMIT 1")
+    (gates,) = stores.column("SELECT gates FROM decisions ORDER BY made_at DESC LIMIT 1")
     assert isinstance(gates, list)
     seen = {each["name"]: each["observed"] for each in gates}
     assert (seen["daily_loss_usd"], seen["trades_per_day"], seen["shares_held"]) == ("-2", 1, "2")
 
 
 @pytest.mark.usefixtures("market")
-def test_a_dispatcher_waits_for_another_evaluation(desk: PostgresDesk, other_desk: PostgresDesk) -> None:
+def test_a_dispatcher_waits_for_another_evaluation(
+    stores: PostgresDispatchStores, other_stores: PostgresDispatchStores
+) -> None:
     """One trade a day: a second dispatcher sees the first one's order, though it claimed before that was committed."""
     # Given a dispatcher in the middle of its evaluation
-    desk.add(*(a_recommendation(n, made_at=NOW - timedelta(seconds=60 - n)) for n in (1, 2)))
+    stores.add(*(a_recommendation(n, made_at=NOW - timedelta(seconds=60 - n)) for n in (1, 2)))
     policy = with_limits(EASY, max_trades_per_day=1)
     results: list[Claimed] = []
-    second = Thread(target=lambda: results.append(claim(other_desk, HandClock(), policy)))
-    store = desk.recommendations
+    second = Thread(target=lambda: results.append(claim(other_stores, ManualClock(), policy)))
+    store = stores.recommendations
     with store.transaction():
         (waiting,) = store.lock_pending(1)
         book = store.book(["AAPL"], broker="dry-run", day_start=OPENED, failures_since=NOW)
@@ -94,11 +96,13 @@ def test_a_dispatcher_waits_for_another_evaluation(desk: PostgresDesk, other_des
 
 
 @pytest.mark.usefixtures("market")
-def test_halting_waits_for_evaluations_and_stops_the_next(desk: PostgresDesk, other_desk: PostgresDesk) -> None:
+def test_halting_waits_for_evaluations_and_stops_the_next(
+    stores: PostgresDispatchStores, other_stores: PostgresDispatchStores
+) -> None:
     # Given a dispatcher that holds the book
-    desk.add(a_recommendation())
-    halting = Thread(target=lambda: other_desk.controls.change(halted=True, actor="me", reason="stop"))
-    store = desk.recommendations
+    stores.add(a_recommendation())
+    halting = Thread(target=lambda: other_stores.controls.change(halted=True, actor="me", reason="stop"))
+    store = stores.recommendations
     with store.transaction():
         assert not store.book([], broker="dry-run", day_start=OPENED, failures_since=NOW).control.halted
         halting.start()
@@ -106,35 +110,35 @@ def test_halting_waits_for_evaluations_and_stops_the_next(desk: PostgresDesk, ot
         assert halting.is_alive()
     halting.join(10)
     # When it is through; Then nothing is approved any more
-    assert claim(desk, HandClock()).count == 0
+    assert claim(stores, ManualClock()).count == 0
 
 
 @pytest.mark.usefixtures("market")
-def test_nothing_is_decided_twice(desk: PostgresDesk) -> None:
+def test_nothing_is_decided_twice(stores: PostgresDispatchStores) -> None:
     # Given a recommendation that was decided, and somebody who puts it back by hand
-    desk.add(a_recommendation())
-    claim(desk, HandClock())
-    with desk._database.transaction() as connection:
+    stores.add(a_recommendation())
+    claim(stores, ManualClock())
+    with stores._database.transaction() as connection:
         connection.execute(
             "UPDATE dispatch_recommendations SET status = 'PENDING', claim_token = NULL, claimed_until = NULL"
         )
     # When it is claimed; Then the ledger refuses, and nothing changes
     with pytest.raises(ConflictError, match="already has a decision"):
-        claim(desk, HandClock(), token=uuid4())
-    assert desk.status(a_recommendation()) == "PENDING"
+        claim(stores, ManualClock(), token=uuid4())
+    assert stores.status(a_recommendation()) == "PENDING"
 
 
 @pytest.mark.usefixtures("market")
-def test_no_limit_is_overrun_by_many_at_once(desk: PostgresDesk, migrated: DatabaseLogin) -> None:
+def test_no_limit_is_overrun_by_many_at_once(stores: PostgresDispatchStores, migrated: DatabaseLogin) -> None:
     # Given sixty recommendations, room for seven trades, and eight dispatchers
-    desk.add(*(a_recommendation(n, quantity=Decimal("0.01")) for n in range(60)))
+    stores.add(*(a_recommendation(n, quantity=Decimal("0.01")) for n in range(60)))
     policy = with_limits(EASY, max_trades_per_day=7)
     databases = [Database(lambda: migrated, sslmode="prefer") for _ in range(8)]
     claimed: list[Claimed] = []
 
     def work(database: Database) -> None:
-        other = PostgresDesk(database)
-        while (one := claim(other, HandClock(), policy, limit=3)) and (one.orders or one.refused):
+        other = PostgresDispatchStores(database)
+        while (one := claim(other, ManualClock(), policy, limit=3)) and (one.orders or one.refused):
             claimed.append(one)
 
     # When all of them are at it
@@ -147,4 +151,4 @@ def test_no_limit_is_overrun_by_many_at_once(desk: PostgresDesk, migrated: Datab
         database.close()
     # Then seven were approved, and all others refused
     assert (sum(each.count for each in claimed), sum(len(each.refused) for each in claimed)) == (7, 53)
-    assert len(desk.decisions()) == 60
+    assert len(stores.decisions()) == 60

@@ -11,7 +11,7 @@ from bellwether.shared.adapters.postgres import Database
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.adapters.postgres_telemetry import PostgresBars, PostgresSignals
-from bellwether.trading.domain.signals import INTRADAY, Signal, Situation, judge
+from bellwether.trading.domain.signals import INTRADAY, Signal, Situation, apply_rule
 from tests.fakes.bar_store_suite import BarStoreSuite
 from tests.unit.trading.builders import FIVE_MINUTES, NOON, bar, bars_until, situation, story
 
@@ -56,7 +56,7 @@ def tell(
 
 def signal(**changes: object) -> Signal:
     """What the rule makes of a situation."""
-    found = judge(situation(**changes), INTRADAY)
+    found = apply_rule(situation(**changes), INTRADAY)
     assert isinstance(found, Signal)
     return found
 
@@ -135,9 +135,9 @@ def test_the_rule_says_the_same_of_rows_as_of_objects(database: Database) -> Non
     # Given the situation of the rule's own tests, in tables
     PostgresBars(database).store(bars_until(), (), "test")
     tell(database, "s1", ["ACME"])
-    (from_rows,) = (judge(each, INTRADAY) for each in situations(database).values())
+    (from_rows,) = (apply_rule(each, INTRADAY) for each in situations(database).values())
     uid = b"s1".hex().rjust(32, "0")
-    from_objects = judge(situation(stories=(story(uid=uid),)), INTRADAY)
+    from_objects = apply_rule(situation(stories=(story(uid=uid),)), INTRADAY)
     assert from_rows == from_objects
     assert isinstance(from_rows, Signal)
 

@@ -175,5 +175,5 @@ def test_a_real_split_silences_the_rule(tmp_path: Path) -> None:
         run("--bars", str(bars), "--stories", str(stories), "--json", "--out", str(tmp_path), "--hours", "always")
     )
     # Then it holds still as long as the jump is within its mean
-    assert 0 < report["silences"]["suspected_split"] <= 20
+    assert 0 < report["no_signal_reasons"]["suspected_split"] <= 20
     assert report["signals"] > 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.bars import Bar
 from bellwether.trading.domain.market_calendar import MarketHours
-from bellwether.trading.domain.signals import INTRADAY, Side, Signal, SignalRule, Situation, Story, judge
+from bellwether.trading.domain.signals import INTRADAY, Side, Signal, SignalRule, Situation, Story, apply_rule
 from cli.backtest.simulation import (
     BacktestReport,
     BacktestTerms,
@@ -120,7 +120,7 @@ def test_nothing_is_done_after_the_close() -> None:
     evening = datetime.fromisoformat("2026-03-10T21:00:00Z")
     history = History("ACME", line(UP_AND_DOWN, start=evening), (news(0.9, evening),))
     closed = backtest([history], RULE, FREE)
-    assert (closed.signals, closed.silences) == (0, {"market_closed": len(UP_AND_DOWN)})
+    assert (closed.signals, closed.no_signal_reasons) == (0, {"market_closed": len(UP_AND_DOWN)})
     always = BacktestTerms(FREE.capital_usd, Decimal(0), Decimal(0), hours=MarketHours.ALWAYS)
     assert backtest([history], RULE, always).signals > 0
 
@@ -185,7 +185,7 @@ def test_the_accounts_add_up(
     # Given all profits, after costs and slippage; Then they are what the equity has grown by
     profits = sum(trade.profit_usd for trade in report.trades)
     assert report.curve[-1].equity == pytest.approx(float(terms.capital_usd + profits), abs=0.01)
-    assert report.signals + sum(report.silences.values()) == report.bars
+    assert report.signals + sum(report.no_signal_reasons.values()) == report.bars
     assert len(report.trades) == report.closed_trades + report.open_trades
     assert 0 <= report.strategy.max_drawdown <= 1
 
@@ -202,7 +202,7 @@ def test_it_runs_the_live_rule(closes: list[int], told: list[tuple[int, float]])
     for place, each in enumerate(of.bars):
         now = each.start + FIVE_MINUTES
         stories = [story for story in of.stories if story.known_at <= now]
-        found = judge(Situation("ACME", now, True, of.bars[: place + 1], stories, made), rule)
+        found = apply_rule(Situation("ACME", now, True, of.bars[: place + 1], stories, made), rule)
         if isinstance(found, Signal):
             signals, made = signals + 1, now
     # Then both recommend as often

@@ -22,7 +22,7 @@ import feedparser  # type: ignore[import-untyped]
 
 from bellwether.news.adapters.html_text import plain_text, text_of_html
 from bellwether.news.domain.feeds import update_period_seconds
-from bellwether.news.ports.feeds import DocumentEntry, FeedDocument
+from bellwether.news.ports.feed_access import DocumentEntry, FeedDocument
 from bellwether.shared.domain.errors import InvalidInputError
 
 TITLE_CHARACTERS = 500

@@ -26,7 +26,7 @@ import h11
 
 from bellwether.news.domain.addresses import is_public
 from bellwether.news.domain.feeds import DueFeed
-from bellwether.news.ports.feeds import FeedAnswer
+from bellwether.news.ports.feed_access import FeedResponse
 
 PERMANENT, TEMPORARY = frozenset({301, 308}), frozenset({302, 303, 307})
 
@@ -96,13 +96,13 @@ class HttpFeedFetcher:
         # of its own: an event loop that ends waits for its default executor, and so for every name server that hangs
         self._resolvers = ThreadPoolExecutor(max_workers=self._limits.at_once, thread_name_prefix="resolve")
 
-    def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedAnswer]:
+    def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedResponse]:
         """One answer a feed, as they come in.
 
         The event loop runs in a thread beside the caller's, who reads documents meanwhile. No more answers than may
         be asked for at once wait to be taken: memory is bounded by `at_once` documents.
         """
-        round_ = _Round(self, feeds, monotonic() + seconds_left)
+        round_ = _FetchRun(self, feeds, monotonic() + seconds_left)
         thread = Thread(target=round_.run, name="fetch-feeds", daemon=True)
         thread.start()
         try:
@@ -113,12 +113,12 @@ class HttpFeedFetcher:
 
     # --- one feed ---------------------------------------------------------------------------------------------------
 
-    async def ask(self, feed: DueFeed, *, give_up_at: float) -> FeedAnswer:
+    async def ask(self, feed: DueFeed, *, give_up_at: float) -> FeedResponse:
         """The answer of one feed; whatever goes wrong is in it."""
         seconds = min(self._limits.total_seconds, give_up_at - monotonic())
         if seconds < min(self._limits.total_seconds, LEAST_SECONDS):  # a failure then would be ours
-            return FeedAnswer(feed, datetime.now(UTC), feed.url, tried=False)
-        answer = FeedAnswer(feed, datetime.now(UTC), feed.url)
+            return FeedResponse(feed, datetime.now(UTC), feed.url, tried=False)
+        answer = FeedResponse(feed, datetime.now(UTC), feed.url)
         try:
             async with asyncio.timeout(seconds):
                 return await self._follow(answer)
@@ -129,11 +129,11 @@ class HttpFeedFetcher:
         except UnreadableError as error:
             return replace(answer, http_status=200, content=error.content, unreadable=str(error))
         except (OSError, ssl.SSLError, h11.ProtocolError) as error:
-            return replace(answer, error=_in_words(error))
+            return replace(answer, error=_describe(error))
         except Exception as error:  # noqa: BLE001 - one feed's answer must not end the others'
             return replace(answer, error=f"{type(error).__name__}: {error}"[:500])
 
-    async def _follow(self, answer: FeedAnswer) -> FeedAnswer:
+    async def _follow(self, answer: FeedResponse) -> FeedResponse:
         """Follow redirects to the end; where they are permanent from the first on, remember how far they led."""
         url, permanent = answer.feed.url, True
         for _ in range(self._limits.redirects + 1):
@@ -215,20 +215,20 @@ class HttpFeedFetcher:
                     )
             except (OSError, TimeoutError) as error:
                 failure = error
-        raise FetchError(f"no connection to {target.host}: {_in_words(failure)}") from failure
+        raise FetchError(f"no connection to {target.host}: {_describe(failure)}") from failure
 
 
 # --- many feeds -----------------------------------------------------------------------------------------------------
 
 
-class _Round:
+class _FetchRun:
     """One run over many feeds: an event loop in a thread, answers through a queue, a slot free when one is taken."""
 
     def __init__(self, fetcher: HttpFeedFetcher, feeds: Sequence[DueFeed], give_up_at: float) -> None:
         self._fetcher = fetcher
         self._feeds = feeds
         self._give_up_at = give_up_at
-        self._queue: SimpleQueue[FeedAnswer | None] = SimpleQueue()
+        self._queue: SimpleQueue[FeedResponse | None] = SimpleQueue()
         self._loop = asyncio.new_event_loop()
         self._slots = asyncio.Semaphore(fetcher._limits.at_once)
         self._all: asyncio.Task[None] | None = None
@@ -241,7 +241,7 @@ class _Round:
         finally:
             self._queue.put(None)
 
-    def answers(self) -> Iterator[FeedAnswer]:
+    def answers(self) -> Iterator[FeedResponse]:
         """In the caller's thread; a slot is free again when the caller comes back for the next answer."""
         while (answer := self._queue.get()) is not None:
             yield answer
@@ -337,7 +337,7 @@ def _joined(url: str, location: str) -> str:
 # --- responses ------------------------------------------------------------------------------------------------------
 
 
-def _as_answer(answer: FeedAnswer, status: int, headers: dict[str, str], body: bytes, limits: Limits) -> FeedAnswer:
+def _as_answer(answer: FeedResponse, status: int, headers: dict[str, str], body: bytes, limits: Limits) -> FeedResponse:
     control = headers.get("cache-control", "")
     max_age = None if _UNUSABLE.search(control) else _MAX_AGE.search(control)
     answer = replace(
@@ -414,7 +414,7 @@ def _limited(text: str | None, characters: int) -> str | None:
     return text if text and len(text) <= characters else None
 
 
-def _in_words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is refused: {error.verify_message}"
     return (str(error) or type(error).__name__)[:300]

@@ -1,4 +1,4 @@
-"""Text out of HTML: what a reader would read, in one pass whose time grows with the markup's length, not its square."""
+"""Extract the visible text from HTML in one pass, in linear time."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ _BLOCKS = _set("""
     address article aside blockquote br dd div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li main nav ol
     p pre section table tbody td tfoot th thead tr ul
 """)
-_SILENT = _set("""
+_NON_TEXT = _set("""
     applet audio canvas head iframe math noembed noscript object script style svg template video
 """)
 _TAG = re.compile(r"</?([a-zA-Z][^\s<>/\"']*)(?:[^<>\"']|\"[^\"]*+\"|'[^']*+')*+>")
@@ -27,13 +27,13 @@ _UNWANTED = re.compile(
 
 
 def text_of_html(markup: str, *, characters: int) -> str:
-    """The text of a piece of HTML in one line, at most so many characters; scripts and styles say nothing."""
+    """Visible text of HTML in one line, at most `characters` long, without scripts and styles."""
     text = "".join(_pieces(markup)) if "<" in markup else markup
     return plain_text(unescape(text) if "&" in text else text, characters=characters)
 
 
 def plain_text(text: str, *, characters: int) -> str:
-    """Text in one line, composed (NFC), without what can't be seen or stored."""
+    """Text in one line, normalised (NFC), without invisible and control characters."""
     text = " ".join(text.split())
     if not text.isprintable():
         text = " ".join(_UNWANTED.sub("", text).split())
@@ -41,17 +41,17 @@ def plain_text(text: str, *, characters: int) -> str:
 
 
 def _pieces(markup: str) -> Iterator[str]:
-    """What stands between tags, as it is written; a space where a block begins or ends."""
+    """Text between tags, with a space at the boundaries of blocks."""
     position = 0
     while (at := markup.find("<", position)) >= 0:
         yield markup[position:at]
-        position, piece = _behind(markup, at)
+        position, piece = _skip_tag(markup, at)
         yield piece
     yield markup[position:]
 
 
-def _behind(markup: str, at: int) -> tuple[int, str]:
-    """Where to go on behind what begins with the `<` at a place, and what it is for a reader."""
+def _skip_tag(markup: str, at: int) -> tuple[int, str]:
+    """Position after the markup that starts with `<` at `at`, and its replacement text."""
     following = markup[at + 1 : at + 2]
     if following in ("!", "?"):
         ending = "-->" if markup.startswith("<!--", at) else "]]>" if markup.startswith("<![CDATA[", at) else ">"
@@ -62,13 +62,13 @@ def _behind(markup: str, at: int) -> tuple[int, str]:
     if tag is None:
         return _end(markup, ">", at), ""
     name = tag[1].lower()
-    if name in _SILENT and following != "/" and not tag[0].endswith("/>"):
+    if name in _NON_TEXT and following != "/" and not tag[0].endswith("/>"):
         last = re.compile(rf"</{name}(?=[\s/>])", re.I).search(markup, tag.end())
         return (_end(markup, ">", last.start()) if last else len(markup)), ""
     return tag.end(), " " if name in _BLOCKS else ""
 
 
 def _end(markup: str, ending: str, start: int) -> int:
-    """Behind the next ending; where there is none, all the rest belongs to what was begun."""
+    """Position after the next `ending`, or the end of the markup."""
     found = markup.find(ending, start)
     return found + len(ending) if found >= 0 else len(markup)

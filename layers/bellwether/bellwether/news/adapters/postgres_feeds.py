@@ -6,7 +6,7 @@ from typing import Any
 
 from bellwether.news.domain.feeds import DueFeed, FeedUpdate, ListedFeed
 from bellwether.news.domain.stories import ALIKE_BESIDE, ALIKE_WITHIN, CANDIDATES, STORY_DAYS, SUMMARY_LOOKED_AT, Batch
-from bellwether.news.ports.feeds import Stored
+from bellwether.news.ports.feed_access import Stored
 from bellwether.shared.adapters.postgres import Database
 
 SEEN_AGAIN = timedelta(hours=6)
@@ -84,12 +84,12 @@ matched AS (
     CROSS JOIN LATERAL (
         SELECT shared.terms::float8 / nullif(cardinality(f.terms) + cardinality(r.title_terms) - shared.terms, 0)
             AS jaccard
-    ) AS likeness
-    WHERE likeness.jaccard >= CASE
+    ) AS similarity
+    WHERE similarity.jaccard >= CASE
         WHEN shared.terms = least(cardinality(f.terms), cardinality(r.title_terms)) THEN %(alike_within)s
         ELSE %(alike_beside)s
     END
-    ORDER BY n.event_uid, likeness.jaccard DESC, r.first_seen_at, r.event_uid
+    ORDER BY n.event_uid, similarity.jaccard DESC, r.first_seen_at, r.event_uid
 ),
 stored AS (
     INSERT INTO inbound_events_raw (
@@ -138,14 +138,14 @@ edited AS (
     WHERE r.event_uid = i.event_uid AND (
         r.content_sha256 <> i.content_sha256 OR r.last_seen_at < i.seen_at - %(seen_again)s::interval
     )
-    RETURNING other.words AND k.done AS asked_again
+    RETURNING other.words AND k.done AS requeued
 )
 SELECT
     (SELECT count(*) FROM stored),
     (SELECT count(*) FROM incoming) - (SELECT count(*) FROM stored),
     (SELECT count(*) FROM kept),
     (SELECT count(*) FROM stored WHERE story_uid <> event_uid),
-    (SELECT count(*) FROM edited WHERE asked_again)
+    (SELECT count(*) FROM edited WHERE requeued)
 """
 
 _OTHER_TEXTS = """
@@ -248,10 +248,10 @@ class PostgresFeeds:
                 texts = connection.execute(_OTHER_TEXTS, {**_columns(batch.other_texts, _TEXT_COLUMNS), "now": now})
                 states = connection.execute(_STATES, _columns(updates, _UPDATE_COLUMNS))
                 connection.execute(_FORGET_KEYS, {"before": now - timedelta(days=STORY_DAYS)})
-            (new, known, versions, linked, asked_again) = stored.fetchone() or (0, 0, 0, 0, 0)
-            return Stored(new, known, versions + texts.rowcount, linked, states.rowcount, asked_again)
+            (new, known, versions, linked, requeued) = stored.fetchone() or (0, 0, 0, 0, 0)
+            return Stored(new, known, versions + texts.rowcount, linked, states.rowcount, requeued)
 
-    def forget(self, *, unseen_since: datetime, limit: int) -> int:
+    def delete_unseen(self, *, unseen_since: datetime, limit: int) -> int:
         """Delete some of the events that no feed has shown since then, longest unseen first; how many they were."""
         with self._database.transaction() as connection:
             return connection.execute(_FORGET, {"before": unseen_since, "limit": limit}).rowcount

@@ -1,4 +1,4 @@
-"""Stories that wait for their label, in PostgreSQL (tables `inbound_events_raw` and `inbound_events_classified`)."""
+"""The queue of stories to classify, in PostgreSQL (tables `inbound_events_raw` and `inbound_events_classified`)."""
 
 from uuid import UUID
 
@@ -13,13 +13,13 @@ STORE_ROWS = 2_000  # labels in one statement
 
 
 class PostgresStories:
-    """StoryQueue over one database; needs the rights of the application's role only. The clock is the database's."""
+    """StoryQueue in one database, with the rights of the application role. Uses the clock of the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def backlog(self, doubtful_after: int) -> Backlog:
-        """Stories that nobody holds; doubtful are those with so many attempts or more."""
+        """Count unclaimed stories; doubtful ones have at least `doubtful_after` attempts."""
         with self._database.transaction() as connection:
             row = connection.execute(
                 """
@@ -33,7 +33,7 @@ class PostgresStories:
         return Backlog(*row) if row else Backlog(0, 0)
 
     def held(self, token: UUID) -> tuple[Story, ...]:
-        """What this token has claimed and still holds, oldest first."""
+        """Return stories with an unexpired claim of this token, oldest first."""
         with self._database.transaction() as connection, connection.cursor(row_factory=class_row(Story)) as cursor:
             cursor.execute(
                 """
@@ -46,7 +46,7 @@ class PostgresStories:
             return tuple(cursor.fetchall())
 
     def claim(self, token: UUID, *, limit: int, lease_seconds: int, attempts_below: int) -> tuple[Story, ...]:
-        """Claim the oldest that nobody holds and that were tried less often; counts an attempt each."""
+        """Claim the oldest unclaimed stories with fewer attempts than `attempts_below`; count an attempt for each."""
         with self._database.transaction() as connection, connection.cursor(row_factory=class_row(Story)) as cursor:
             cursor.execute(
                 """
@@ -76,9 +76,9 @@ class PostgresStories:
             return tuple(cursor.fetchall())
 
     def settle(self, results: Results, *, attempts_most: int) -> Settled:
-        """Store labels of stories that are still this claim's and still the same text; the others are free again.
+        """Store labels of stories that the claim still holds and whose text is unchanged; release the others.
 
-        A lease that has run out does no harm as long as nobody else has claimed the story since.
+        An expired lease is accepted if no other claim has taken the story.
         """
         with self._database.transaction() as connection:
             stored = sum(_store(connection, results, start) for start in range(0, len(results.classified), STORE_ROWS))
@@ -88,12 +88,12 @@ class PostgresStories:
         return Settled(stored=stored, released=released, set_aside=set_aside, late=max(late, 0))
 
     def release(self, token: UUID, *, counted: bool) -> int:
-        """Free what the token holds; not counted, the attempt never was. Returns how many they were."""
+        """Release the stories of a claim; uncounted, the attempt is undone. Return the number."""
         with self._database.transaction() as connection:
             return _release(connection, token, counted=counted)
 
     def give_up(self, attempts_most: int) -> int:
-        """Set aside what nobody holds and was tried so often without an answer; returns how many they were."""
+        """Set aside unclaimed stories that have used up their attempts; return the number."""
         with self._database.transaction() as connection:
             return connection.execute(
                 """
@@ -113,10 +113,10 @@ class PostgresStories:
 
 
 def _store(connection: Connection[TupleRow], results: Results, start: int) -> int:
-    """Some of a claim's labels: mark the stories, and write the labels of exactly those that could be marked.
+    """Store a portion of the labels: mark stories as processed and insert labels of exactly those.
 
-    `IS NOT DISTINCT FROM` keeps the index of claims out of it: no statistics tell that one claim holds thousands, and
-    going through all of them for each label took a thousand times as long.
+    `IS NOT DISTINCT FROM` keeps the planner from the index on claims: it cannot estimate that one claim holds thousands
+    of rows, and scanning them for each label took a thousand times as long.
     """
     some = results.classified[start : start + STORE_ROWS]
     return connection.execute(
@@ -136,7 +136,7 @@ def _store(connection: Connection[TupleRow], results: Results, start: int) -> in
         INSERT INTO inbound_events_classified (event_uid, label, scores, model_version, tickers, classified_at)
         SELECT event_uid, label, scores, model_version, tickers, clock_timestamp()
         FROM given JOIN processed USING (event_uid)
-        ON CONFLICT (event_uid) DO UPDATE SET -- whoever resets a story has it asked about again
+        ON CONFLICT (event_uid) DO UPDATE SET -- a reset story is classified again
             label = excluded.label, scores = excluded.scores, model_version = excluded.model_version,
             tickers = excluded.tickers, classified_at = excluded.classified_at
         """,
@@ -145,7 +145,7 @@ def _store(connection: Connection[TupleRow], results: Results, start: int) -> in
 
 
 def _set_aside(connection: Connection[TupleRow], token: UUID, failed: tuple[Failure, ...], attempts_most: int) -> int:
-    """Those of the failed stories that have used up their attempts, each with its reason."""
+    """Set aside the failed stories that have used up their attempts, each with its reason."""
     if not failed:
         return 0
     return connection.execute(

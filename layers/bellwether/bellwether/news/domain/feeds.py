@@ -1,4 +1,4 @@
-"""Feeds: what is asked of them, what they answered, and when to ask again."""
+"""Feeds: requests, results, and the schedule of the next attempt."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,13 +9,13 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 MIN_INTERVAL_SECONDS = 60
-"""What a publisher who says nothing is asked at; nobody is asked more often."""
+"""Default and shortest polling interval."""
 MAX_INTERVAL_SECONDS = 3600
-"""A publisher's wish is followed up to here: news of an hour ago are none, and a conditional request is cheap."""
+"""Longest polling interval, even if a publisher asks for more: older news has no value here."""
 MAX_BACKOFF_SECONDS = 6 * 3600
-"""A feed that fails is asked again after no more than this (and a quarter): no feed is dead for ever."""
+"""Longest backoff of a failing feed, before jitter of a quarter; a feed is never given up."""
 FAILURES_OF_A_MOVE = 5
-"""After so many failures in a row at an address that a redirect led to, the configured one is asked again."""
+"""After this many consecutive failures at a redirected address, the configured address is used again."""
 MAX_RETRY_AFTER_SECONDS = 24 * 3600
 
 FeedId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
@@ -28,14 +28,14 @@ class _Fact(BaseModel):
 
 
 class ListedFeed(_Fact):
-    """A feed as configured. The id is a slug that stays when the address changes: stories are known by it."""
+    """A configured feed. The id is part of the identity of stories and must not change with the address."""
 
     feed_id: FeedId
     url: FeedUrl
 
 
 class DueFeed(_Fact):
-    """A feed that is claimed to be asked now, with what the server wants to hear again."""
+    """A claimed feed that is due, with the validators of a conditional request."""
 
     feed_id: FeedId
     url: FeedUrl
@@ -48,7 +48,7 @@ class DueFeed(_Fact):
 
 
 class Entry(_Fact):
-    """One entry as text. `entry_id` is what it is known by in its feed, see `identity`."""
+    """One entry as text. `entry_id` is its identity in the feed, see `identity`."""
 
     entry_id: str
     url: str | None
@@ -58,10 +58,10 @@ class Entry(_Fact):
 
 
 class FetchResult(_Fact):
-    """What asking a feed came to.
+    """Result of fetching a feed.
 
-    changed: a document with entries; unchanged: 304, or the same bytes as last time; gone: 410; untried: there was no
-    time left. `quarantine_key`: where a document lies that nobody could read.
+    changed: a document with entries; unchanged: 304, or the same bytes as last time; gone: 410; untried: no time was
+    left. `quarantine_key`: key of an unreadable document.
     """
 
     feed_id: FeedId
@@ -84,7 +84,7 @@ class FetchResult(_Fact):
 
 @dataclass(frozen=True, slots=True)
 class FeedUpdate:
-    """What a result makes of a feed's state. `etag` to `body_sha256` are kept as they were where `keep_validators`."""
+    """New state of a feed. With `keep_validators`, `etag` to `body_sha256` stay unchanged."""
 
     feed_id: str
     claim_token: UUID
@@ -107,13 +107,13 @@ class FeedUpdate:
 
 
 def interval_seconds(*hints_seconds: int | None) -> int:
-    """How long to wait between attempts, from what the publisher says by ttl, updatePeriod and Cache-Control."""
-    wished = max((hint for hint in hints_seconds if hint is not None), default=MIN_INTERVAL_SECONDS)
-    return min(max(wished, MIN_INTERVAL_SECONDS), MAX_INTERVAL_SECONDS)
+    """Polling interval from the publisher's ttl, updatePeriod and Cache-Control."""
+    requested = max((hint for hint in hints_seconds if hint is not None), default=MIN_INTERVAL_SECONDS)
+    return min(max(requested, MIN_INTERVAL_SECONDS), MAX_INTERVAL_SECONDS)
 
 
 def update_period_seconds(period: str | None, frequency: str | None) -> int | None:
-    """The syndication module's `updatePeriod` divided by `updateFrequency`; None for what it does not know."""
+    """The syndication module's `updatePeriod` divided by `updateFrequency`; None for an unknown period."""
     periods = {"hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
     length = periods.get((period or "").strip().lower())
     if length is None:
@@ -123,16 +123,16 @@ def update_period_seconds(period: str | None, frequency: str | None) -> int | No
 
 
 def backoff_seconds(feed_id: str, failures: int, interval: int) -> float:
-    """How long to wait after so many failures in a row: doubling from the feed's interval, spread by a quarter.
+    """Backoff after consecutive failures: doubles from the feed's interval, with jitter of a quarter.
 
-    The spread derives from feed and count, so that feeds of one broken host come back one by one.
+    The jitter derives from feed and count, so that feeds of one failing host are retried at different times.
     """
     spread = int.from_bytes(sha256(f"{feed_id}:{failures}".encode()).digest()[:4]) / 2**32
     return min(interval * 2.0 ** min(failures, 30), MAX_BACKOFF_SECONDS) * (0.75 + 0.5 * spread)
 
 
 def after(result: FetchResult) -> FeedUpdate:
-    """The state that a result leaves a feed in. Only 410 retires; an attempt for which time was short costs nothing."""
+    """New state of a feed after a result. Only 410 retires a feed; an untried feed has no failure."""
     succeeded = result.status in {"changed", "unchanged"}
     failures = result.failures + 1 if result.status == "failed" else 0 if succeeded else result.failures
     if result.status == "untried":
@@ -141,7 +141,7 @@ def after(result: FetchResult) -> FeedUpdate:
         wait = backoff_seconds(result.feed_id, failures, result.interval_seconds)
     else:
         wait = float(result.interval_seconds)
-    if result.retry_after_seconds and not succeeded:  # whoever answers well is not busy
+    if result.retry_after_seconds and not succeeded:  # Retry-After counts only with a failure
         wait = max(wait, min(result.retry_after_seconds, MAX_RETRY_AFTER_SECONDS))
     return FeedUpdate(
         feed_id=result.feed_id,

@@ -1,4 +1,4 @@
-"""Stories and their tone: what is asked of a model, what it answers, and which way a backlog goes to it."""
+"""Sentiment of stories: model input and output, and the policy that chooses endpoint or batch."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 MODEL = "sentiment"
 BATCHES = "news/batches/"
-LISTINGS_KEY = "news/tickers.csv"  # a list of companies that takes the place of the one that ships with the code
-SUMMARY_CHARACTERS = 600  # as far as a summary is looked at
-CONTROL_TEXT = "The company will publish its interim report on Friday"  # what every model can answer
+LISTINGS_KEY = "news/tickers.csv"  # replaces the packaged list of companies
+SUMMARY_CHARACTERS = 600  # characters of a summary that are used
+PROBE_TEXT = "The company will publish its interim report on Friday"  # every model can classify it
 
 EventUid = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -20,16 +20,16 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Mode(StrEnum):
-    """How claimed stories get to the model."""
+    """How claimed stories are classified."""
 
-    NONE = "none"  # there are none
+    NONE = "none"  # no stories
     ENDPOINT = "endpoint"
     BATCH = "batch"
 
 
 @dataclass(frozen=True)
 class Story:
-    """A story as it is now; `content_sha256` tells whether it is still the same when its label comes back."""
+    """A story's current text; `content_sha256` detects a change before its label is stored."""
 
     event_uid: str
     title: str
@@ -39,23 +39,23 @@ class Story:
 
 @dataclass(frozen=True)
 class Backlog:
-    """Stories that wait. `doubtful` ones have come back without an answer more than once."""
+    """Numbers of waiting stories. `doubtful` ones have failed more than once."""
 
     fresh: int
     doubtful: int
 
     @property
     def waiting(self) -> int:
-        """All of them."""
+        """Total."""
         return self.fresh + self.doubtful
 
 
 @dataclass(frozen=True)
 class ClaimPolicy:
-    """How many stories go which way, how long a claim holds, and when a story is given up.
+    """Claim sizes, leases and attempts.
 
-    A batch job answers for all of its stories or for none: doubtful ones go to the endpoint only, where a bad one can
-    be told from the others. A lease outlasts the process that holds it: what it covers is not worked on twice.
+    A batch job succeeds or fails as a whole, so doubtful stories go to the endpoint only, where a failing story can be
+    isolated. A lease is longer than the process that holds it, so no story is processed twice at a time.
     """
 
     endpoint_most: int = 300
@@ -66,23 +66,23 @@ class ClaimPolicy:
     attempts_most: int = 5
 
     def mode(self, backlog: Backlog) -> Mode:
-        """The way of the next claim: few to the endpoint, many into a batch."""
+        """Mode of the next claim: endpoint for few stories, batch for many."""
         if backlog.fresh > self.endpoint_most:
             return Mode.BATCH
         return Mode.ENDPOINT if backlog.waiting else Mode.NONE
 
     def mode_of(self, claimed: int) -> Mode:
-        """The way that so many claimed stories go."""
+        """Mode of a claim of this size."""
         if claimed > self.endpoint_most:
             return Mode.BATCH
         return Mode.ENDPOINT if claimed else Mode.NONE
 
     def most(self, mode: Mode) -> int:
-        """How many stories one claim takes."""
+        """Maximum size of a claim."""
         return self.batch_most if mode is Mode.BATCH else self.endpoint_most
 
     def lease_seconds(self, mode: Mode) -> int:
-        """How long a claim holds."""
+        """Lease of a claim."""
         return self.batch_lease_seconds if mode is Mode.BATCH else self.endpoint_lease_seconds
 
 
@@ -94,9 +94,9 @@ class _Record(BaseModel):
 
 
 class StoryLine(_Record):
-    """A line of a batch's input; a model reads `id` and `text`, the rest comes back to us.
+    """A line of batch input. The model reads `id` and `text`; the other fields are for us.
 
-    The tone is that of the title: there it was measured. A summary stands in where there is no title.
+    `text` is the title, because the model was evaluated on titles; the summary replaces a missing title.
     """
 
     id: EventUid
@@ -106,7 +106,7 @@ class StoryLine(_Record):
 
     @classmethod
     def of(cls, story: Story) -> Self:
-        """The line of a story."""
+        """Make the line of a story."""
         summary = story.summary.strip()[:SUMMARY_CHARACTERS]
         return cls(
             id=story.event_uid,
@@ -116,13 +116,13 @@ class StoryLine(_Record):
         )
 
     @property
-    def question(self) -> dict[str, str]:
-        """What an endpoint is asked."""
+    def instance(self) -> dict[str, str]:
+        """The instance in a request to the endpoint."""
         return {"id": self.id, "text": self.text}
 
 
 class Scores(_Record):
-    """Probability of each label; they add up to 1, but for rounding."""
+    """Probability of each label; the sum is 1 except for rounding."""
 
     positive: Share
     neutral: Share
@@ -136,7 +136,7 @@ class Scores(_Record):
 
 
 class Answer(_Record):
-    """What a model says of one text."""
+    """Prediction of a model for one text."""
 
     id: EventUid
     label: Label
@@ -145,7 +145,7 @@ class Answer(_Record):
 
 
 class Classification(_Record):
-    """A story's label, and the companies that it speaks of."""
+    """Label of a story and the companies that it mentions."""
 
     event_uid: EventUid
     content_sha256: Sha256
@@ -156,14 +156,14 @@ class Classification(_Record):
 
 
 class Failure(_Record):
-    """A story without an answer, and why."""
+    """A story without a prediction, and the reason."""
 
     event_uid: EventUid
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Results(_Record):
-    """What came of a claim; handed over through S3."""
+    """Results of a claim, passed on through S3."""
 
     claim_token: UUID
     classified: tuple[Classification, ...]
@@ -172,7 +172,7 @@ class Results(_Record):
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of a claim's stories. `late`: another claim or a new text had overtaken them."""
+    """Number of stories by outcome. `late`: claimed again or changed meanwhile."""
 
     stored: int = 0
     released: int = 0
@@ -181,9 +181,9 @@ class Settled:
 
 
 def read_answer(line: StoryLine, content: Any) -> Answer | Failure:
-    """A model's answer about one story; one that can't be used is that story's failure and nobody else's."""
+    """Parse the model's answer for one story; an unusable answer is a failure of this story only."""
     if content is None:
-        return failure(line, "the model gave no answer")
+        return failure(line, "the model returned no answer")
     if isinstance(content, dict) and isinstance(error := content.get("error"), dict):
         return failure(line, f"the model refused it: {error.get('field')}: {error.get('reason')}")
     try:
@@ -191,24 +191,24 @@ def read_answer(line: StoryLine, content: Any) -> Answer | Failure:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         return failure(line, f"unusable answer: {'.'.join(map(str, first['loc']))}: {first['msg']}")
-    return answer if answer.id == line.id else failure(line, f"the answer is about {answer.id}")
+    return answer if answer.id == line.id else failure(line, f"the answer has the id {answer.id}")
 
 
 def failure(line: StoryLine, reason: str) -> Failure:
-    """A story's failure, its reason cut to what is kept."""
+    """Make a failure with a reason of at most 500 characters."""
     return Failure(event_uid=line.id, reason=reason[:500])
 
 
 def batch_key(claim_token: UUID) -> str:
-    """Where a claim's stories lie in the data bucket, one line each."""
+    """Key of the model input of a claim, JSON lines."""
     return f"{BATCHES}{claim_token}/input.jsonl"
 
 
 def answers_key(claim_token: UUID) -> str:
-    """Where a batch transform leaves its answers."""
+    """Key of the output of the batch transform."""
     return f"{batch_key(claim_token)}.out"
 
 
 def results_key(claim_token: UUID) -> str:
-    """Where a claim's results lie."""
+    """Key of the results of a claim."""
     return f"{BATCHES}{claim_token}/results.json"

@@ -1,7 +1,7 @@
-"""Stories: by what an entry is known, when its text changed, and which entries tell the same story.
+"""Stories: identity of entries, versions of their text, and detection of near-duplicates.
 
-An entry is known by its id; where it has none, by its link; where it has neither, by its day and title. Texts play no
-part as long as there is an id or a link, so that edits, repetitions and another order change nothing.
+The identity of an entry is its id; without an id, its link; without both, its day and title. The text is not part of
+the identity if there is an id or a link, so edits, repetitions and reordering make no new entries.
 
 Titles of the same story are found by MinHash: the set of a title's words is hashed by eight functions, the least values
 are joined two by two into four keys, and titles that share a key are compared word by word: Jaccard at least 0.7 where
@@ -28,14 +28,14 @@ from bellwether.news.domain.feeds import Entry
 ALIKE_WITHIN, ALIKE_BESIDE = 0.7, 0.85
 """Least Jaccard similarity of two titles of one story: one within the other, or each with words of its own."""
 FEWEST_TERMS = 4
-"""Shorter titles ("Market wrap") are never called alike."""
+"""Shorter titles ("Market wrap") are never near-duplicates."""
 CANDIDATES = 8
-"""So many of the latest titles under a key are compared."""
+"""Number of the latest titles with the same key that are compared."""
 STORY_DAYS = 3
-"""Tellings further apart are two stories."""
+"""Entries further apart are different stories."""
 
 SUMMARY_LOOKED_AT = 600
-"""Characters of a summary that are classified: where only later ones change, the label still holds."""
+"""Characters of a summary that are classified: a change after them does not invalidate the label."""
 
 _BANDS, _ROWS = 4, 2
 _MOST_TERMS = 40
@@ -74,9 +74,9 @@ _DIRECTIONS = _set("""
 def identity(
     *, entry_id: str, url: str, title: str, summary: str, published_at: datetime | None, feed_names: Iterable[str] = ()
 ) -> str | None:
-    """By what an entry is known in its feed; None for one that says nothing at all.
+    """Identity of an entry in its feed; None for an empty entry.
 
-    `feed_names` are the feed's own id and links: an entry that bears one of these is not named by it.
+    `feed_names` are the feed's own id and links, which do not identify an entry.
     """
     taken = {_canonical(name) for name in feed_names if name}
     for name in (entry_id, url):
@@ -90,17 +90,17 @@ def identity(
 
 
 def event_uid(feed_id: str, entry_id: str) -> str:
-    """The name of an entry in the whole house: 32 hexadecimal digits from feed and identity."""
+    """Global id of an entry: 32 hexadecimal digits from feed and identity."""
     return sha256(f"{feed_id}\n{entry_id}".encode()).hexdigest()[:32]
 
 
 def content_sha256(title: str, summary: str) -> str:
-    """Hash of what a reader reads; another one is another version."""
+    """Hash of title and summary; a different hash is a new version."""
     return sha256(f"{title}\n{summary}".encode()).hexdigest()
 
 
 def _canonical(name: str) -> str:
-    """An id or link without what publishers change at will: scheme, case of the host, tracking parameters, spaces."""
+    """An id or link without variable parts: scheme, case of the host, tracking parameters, spaces."""
     name = name.strip()
     if not name.lower().startswith(("http://", "https://")):
         return name
@@ -113,19 +113,19 @@ def _canonical(name: str) -> str:
     return urlunsplit(("", host, parts.path or "/", query, parts.fragment))
 
 
-# --- likeness -------------------------------------------------------------------------------------------------------
+# --- similarity -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A title's words as hashes (32 bits, signed, sorted), and the keys (64 bits, signed) to look for its like by."""
+    """Hashes of a title's words (32 bits, signed, sorted), and keys (64 bits, signed) to find near-duplicates."""
 
     terms: tuple[int, ...]
     keys: tuple[int, ...]
 
 
 def signature(title: str) -> Signature:
-    """What a title is compared by; without keys when it is too short to be compared."""
+    """Signature of a title; without keys when the title is too short."""
     words = _words(title)
     terms = tuple(sorted({_signed(crc32(word.casefold().encode()), 32) for word in words}))[:_MOST_TERMS]
     if len(terms) < FEWEST_TERMS:
@@ -140,8 +140,8 @@ def signature(title: str) -> Signature:
     return Signature(terms, tuple(keys))
 
 
-def likeness(one: Sequence[int], other: Sequence[int]) -> float:
-    """Jaccard similarity of two sets of terms when they tell the same story, else 0."""
+def similarity(one: Sequence[int], other: Sequence[int]) -> float:
+    """Jaccard similarity of two sets of terms if they are the same story, else 0."""
     first, second = set(one), set(other)
     shared = len(first & second)
     jaccard = shared / len(first | second) if first or second else 0.0
@@ -150,13 +150,13 @@ def likeness(one: Sequence[int], other: Sequence[int]) -> float:
 
 
 def leaders(signatures: Mapping[str, Signature]) -> dict[str, str]:
-    """For each event of a batch the first one of the batch that tells the same story; itself when none does."""
+    """Map each event of a batch to the first event of the same story, or to itself."""
     latest: dict[int, list[str]] = {}
     found: dict[str, str] = {}
     for uid, each in signatures.items():
         near = {other for key in each.keys for other in latest.get(key, ())}
         best = max(
-            ((likeness(each.terms, signatures[other].terms), other) for other in sorted(near)),
+            ((similarity(each.terms, signatures[other].terms), other) for other in sorted(near)),
             key=lambda pair: pair[0],
             default=(0.0, uid),
         )
@@ -167,7 +167,7 @@ def leaders(signatures: Mapping[str, Signature]) -> dict[str, str]:
 
 
 def _words(title: str) -> list[str]:
-    """The words that count, as they are written, in their order; without wire marks and the publisher's name."""
+    """Words of a title in order, without stop words, wire prefixes and the publisher's name."""
     text = title
     if not title.isascii():
         text = "".join(char for char in unicodedata.normalize("NFKD", title) if not unicodedata.combining(char))
@@ -192,7 +192,7 @@ def _decisive(words: Sequence[str]) -> str:
 
 @lru_cache(maxsize=20_000)
 def _hashes(word: str) -> tuple[int, ...]:
-    """A word by eight hash functions, the same everywhere and for ever: keys are kept in the database."""
+    """Eight hashes of a word. They must never change: keys are stored in the database."""
     return struct.unpack(f"<{_BANDS * _ROWS}I", blake2b(word.encode(), digest_size=4 * _BANDS * _ROWS).digest())
 
 
@@ -200,12 +200,12 @@ def _signed(number: int, bits: int) -> int:
     return number - (1 << bits) if number >= 1 << (bits - 1) else number
 
 
-# --- what is stored -------------------------------------------------------------------------------------------------
+# --- storage -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class StoryText:
-    """A text that an entry has or had."""
+    """A version of the text of an entry."""
 
     event_uid: str
     content_sha256: str
@@ -215,7 +215,7 @@ class StoryText:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """An entry ready to be stored; `leader_uid` is the first of its batch that tells the same story."""
+    """An entry to store; `leader_uid` is the first entry of the same story in its batch."""
 
     event_uid: str
     feed_id: str
@@ -232,7 +232,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Each event once, with its first text, and the other texts that came under the same identity."""
+    """Each event once with its first text, and the other texts with the same identity."""
 
     stories: tuple[Story, ...]
     other_texts: tuple[StoryText, ...]

@@ -1,16 +1,16 @@
-"""Take stories that wait, and lay them out for the model."""
+"""Claim stories to classify and write them as model input."""
 
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.news.domain.sentiment import POLICY, Backlog, ClaimPolicy, Mode, Story, StoryLine, batch_key
-from bellwether.news.ports.stories import StoryQueue
+from bellwether.news.ports.story_queue import StoryQueue
 from bellwether.shared.ports.objects import ObjectStore
 
 
 class ClaimRequest(BaseModel):
-    """In whose name stories are claimed: the same token claims once, however often it asks."""
+    """Token of the claim; repeating a request with the same token gives the same claim."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -18,7 +18,7 @@ class ClaimRequest(BaseModel):
 
 
 class Claim(BaseModel):
-    """Stories of one claim, laid out under `batch_key`, and the way that they go. `backlog`: those that waited."""
+    """A claim: its stories are in the object `batch_key`. `backlog`: number of stories that were waiting."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,9 +33,9 @@ class Claim(BaseModel):
 def claim_stories(
     request: ClaimRequest, *, queue: StoryQueue, objects: ObjectStore, policy: ClaimPolicy = POLICY
 ) -> Claim:
-    """Give up stories that got no answer too often, claim the oldest of the others, and write them down as JSON lines.
+    """Set aside stories without attempts left, claim the oldest others, and write them as JSON lines.
 
-    Stories of a claim that ended without a word are free again when its lease runs out.
+    The stories of an abandoned claim are released when its lease expires.
     """
     given_up = queue.give_up(policy.attempts_most)
     backlog = queue.backlog(policy.doubtful_after)

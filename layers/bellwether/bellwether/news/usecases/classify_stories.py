@@ -1,4 +1,4 @@
-"""Ask the model about claimed stories, and find the companies that they speak of."""
+"""Classify the sentiment of claimed stories and find the companies that they mention."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.ports.predictor import Predictor
 from bellwether.news.domain.sentiment import (
-    CONTROL_TEXT,
     LISTINGS_KEY,
     MODEL,
+    PROBE_TEXT,
     Answer,
     Classification,
     Failure,
@@ -32,12 +32,12 @@ from bellwether.news.domain.tickers import TickerFinder, parse_listings
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, UpstreamError
 from bellwether.shared.ports.objects import ObjectStore
 
-QUESTIONS_AT_ONCE = 64
-_CONTROL = StoryLine(id="0" * 32, text=CONTROL_TEXT, content_sha256="0" * 64)
+INSTANCES_PER_REQUEST = 64
+_PROBE = StoryLine(id="0" * 32, text=PROBE_TEXT, content_sha256="0" * 64)
 
 
 class ClassificationRequest(BaseModel):
-    """A claim, and the way its stories go; a batch's job has run by now."""
+    """A claim and its mode; in batch mode the transform job has finished."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -46,7 +46,7 @@ class ClassificationRequest(BaseModel):
 
 
 class ClassificationReport(BaseModel):
-    """How many answers there are, and where they lie. `listings` says which list of companies was looked through."""
+    """Counts and location of the results. `listings`: the list of companies that was used."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,16 +61,16 @@ class ClassificationReport(BaseModel):
 def classify_stories(
     request: ClassificationRequest, *, objects: ObjectStore, predictor: Predictor, packaged_listings: str
 ) -> ClassificationReport:
-    """Collect an answer for each story of the claim, or the reason why there is none.
+    """Collect a prediction for each story of the claim, or the reason why there is none.
 
-    A story whose text the model can't take fails alone. Raises TransientUpstreamError and UpstreamError when the model
-    itself is at fault, NotFoundError when it is not deployed or the claim was never laid out.
+    A story that the model refuses does not affect the others. Raises TransientUpstreamError and UpstreamError when the
+    model itself fails, NotFoundError when it is not deployed or the claim has no input object.
     """
     lines = _lines(objects, batch_key(request.claim_token))
     if request.mode is Mode.BATCH:
         outcomes = _from_batch(lines, objects.get(answers_key(request.claim_token)).content)
     else:
-        outcomes = _Questioner(predictor, model_spec(MODEL).endpoint_name).ask(lines)
+        outcomes = _EndpointClassifier(predictor, model_spec(MODEL).endpoint_name).classify(lines)
     finder, listings = _companies(objects, packaged_listings)
     results = _results(request.claim_token, lines, outcomes, finder)
     key = results_key(request.claim_token)
@@ -90,7 +90,7 @@ def _lines(objects: ObjectStore, key: str) -> list[StoryLine]:
     try:
         return [StoryLine.model_validate_json(line) for line in content.split("\n") if line]
     except ValidationError as error:
-        raise InvalidInputError("holds a line that is no story", field=key) from error
+        raise InvalidInputError("contains a line that is not a story", field=key) from error
 
 
 def _results(
@@ -119,27 +119,29 @@ def _results(
 
 
 @dataclass
-class _Questioner:
-    """Asks an endpoint about many stories at once; where that fails, about half of them, down to the one at fault."""
+class _EndpointClassifier:
+    """Sends many stories per request; if a request fails, splits it in halves until the failing story is found."""
 
     predictor: Predictor
     endpoint_name: str
-    controlled: bool = field(default=False, init=False)
+    probed: bool = field(default=False, init=False)
 
-    def ask(self, lines: Sequence[StoryLine]) -> list[Answer | Failure]:
-        """One outcome a story, in their order. Where no answer can be used, the model itself is asked about."""
-        outcomes = [each for some in batched(lines, QUESTIONS_AT_ONCE, strict=False) for each in self._outcomes(some)]
+    def classify(self, lines: Sequence[StoryLine]) -> list[Answer | Failure]:
+        """Return one outcome for each story, in order. Without any usable answer, probe the endpoint."""
+        outcomes = [
+            each for some in batched(lines, INSTANCES_PER_REQUEST, strict=False) for each in self._outcomes(some)
+        ]
         if outcomes and not any(isinstance(each, Answer) for each in outcomes):
-            self._control()
+            self._probe_endpoint()
         return outcomes
 
     def _outcomes(self, lines: Sequence[StoryLine]) -> Iterator[Answer | Failure]:
         try:
-            answers = self._answers([line.question for line in lines])
+            answers = self._answers([line.instance for line in lines])
         except NotFoundError:
             raise
         except (InvalidInputError, UpstreamError) as error:
-            self._control()
+            self._probe_endpoint()
             if len(lines) == 1:
                 yield failure(lines[0], str(error) or type(error).__name__)
                 return
@@ -150,29 +152,31 @@ class _Questioner:
             by_id = {str(each.get("id")): each for each in answers if isinstance(each, dict)}
             yield from (read_answer(line, by_id.get(line.id)) for line in lines)
 
-    def _answers(self, questions: Sequence[dict[str, str]]) -> list[Any]:
-        body = json.dumps({"instances": questions}).encode()
+    def _answers(self, instances: Sequence[dict[str, str]]) -> list[Any]:
+        body = json.dumps({"instances": instances}).encode()
         answer = self.predictor.invoke(self.endpoint_name, body)
         try:
             content = json.loads(answer.body)
         except ValueError as error:
-            raise UpstreamError(f"endpoint {self.endpoint_name} answered without JSON") from error
+            raise UpstreamError(f"endpoint {self.endpoint_name} did not return JSON") from error
         answers = content.get("predictions") if isinstance(content, dict) else None
-        if not isinstance(answers, list) or len(answers) != len(questions):
-            raise UpstreamError(f"endpoint {self.endpoint_name} gave no {len(questions)} answers")
+        if not isinstance(answers, list) or len(answers) != len(instances):
+            raise UpstreamError(f"endpoint {self.endpoint_name} did not return {len(instances)} predictions")
         return answers
 
-    def _control(self) -> None:
-        """Once: a model that can't answer a plain sentence is at fault itself, and no story is to blame."""
-        if not self.controlled:
-            self.controlled = True
+    def _probe_endpoint(self) -> None:
+        """Send a plain sentence, once: if it fails, the model is at fault and not a story."""
+        if not self.probed:
+            self.probed = True
             try:
-                (content,) = self._answers([_CONTROL.question])
+                (content,) = self._answers([_PROBE.instance])
             except InvalidInputError as error:
                 raise UpstreamError(f"endpoint {self.endpoint_name} refuses a plain sentence: {error}") from error
-            answer = read_answer(_CONTROL, content)
+            answer = read_answer(_PROBE, content)
             if isinstance(answer, Failure):
-                raise UpstreamError(f"endpoint {self.endpoint_name} has no use for a plain sentence: {answer.reason}")
+                raise UpstreamError(
+                    f"endpoint {self.endpoint_name} gives no prediction for a plain sentence: {answer.reason}"
+                )
 
 
 # --- from a batch ----------------------------------------------------------------------------------------------------
@@ -188,7 +192,7 @@ def _objects(content: bytes) -> Iterator[dict[str, Any]]:
         try:
             value = json.loads(line)
         except ValueError:
-            continue  # its story is missed below
+            continue  # the story without an answer is a failure
         if isinstance(value, dict):
             yield value
 

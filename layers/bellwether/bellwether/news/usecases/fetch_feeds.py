@@ -1,4 +1,4 @@
-"""Ask feeds for what is new, read their documents, and set aside what can't be read."""
+"""Fetch feeds, parse their documents, and quarantine unreadable ones."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, m
 from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult, interval_seconds
 from bellwether.news.domain.news_layout import FETCHED, fetched_key, quarantine_key, reason_key
 from bellwether.news.domain.stories import identity
-from bellwether.news.ports.feeds import DocumentEntry, FeedAnswer, FeedDocument, FeedFetcher, FeedParser
+from bellwether.news.ports.feed_access import DocumentEntry, FeedDocument, FeedFetcher, FeedParser, FeedResponse
 from bellwether.shared.domain.errors import BellwetherError, ConflictError, InvalidInputError
 from bellwether.shared.ports.objects import ObjectStore
 
@@ -23,8 +23,8 @@ INLINE_BYTES = 100 * 1024
 RESULTS = TypeAdapter(tuple[FetchResult, ...])
 
 
-class Handover(BaseModel):
-    """Results as they go to the next step: themselves, or where they lie. One of the two is there."""
+class FetchPayload(BaseModel):
+    """Results for the next step: inline, or the key of an object with them (claim check)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,7 +39,7 @@ class Handover(BaseModel):
 
 
 class QuarantineReason(BaseModel):
-    """What lies beside a quarantined document."""
+    """Metadata stored beside a quarantined document."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,35 +60,35 @@ def fetch_feeds(
     *,
     seconds_left: Callable[[], float],
 ) -> Iterator[FetchResult]:
-    """One result a feed, as they come in; a feed that fails leaves the others alone.
+    """Yield one result for each feed as it arrives; a failed feed does not affect the others.
 
-    Documents that take long to read use up the time of others: what can't be read any more counts as not asked.
+    A response that there is no time left to parse counts as untried.
     """
     for answer in fetcher.fetch(feeds, seconds_left=seconds_left()):
         yield _result(answer if seconds_left() > 0 else replace(answer, tried=False), parser, store)
 
 
-def hand_over(store: ObjectStore, results: Sequence[FetchResult]) -> Handover:
-    """Results themselves while they are small, else their key."""
+def pack_results(store: ObjectStore, results: Sequence[FetchResult]) -> FetchPayload:
+    """Return the results inline if small, else store them and return the key."""
     content = RESULTS.dump_json(tuple(results), exclude_defaults=True)
     if len(content) <= INLINE_BYTES:
-        return Handover(results=tuple(results))
+        return FetchPayload(results=tuple(results))
     key = fetched_key(uuid4())
     store.put(key, content, content_type="application/json")
-    return Handover(results_key=key)
+    return FetchPayload(results_key=key)
 
 
-def take_over(store: ObjectStore, handover: Handover) -> tuple[FetchResult, ...]:
-    """What was handed over; raises NotFoundError when it is no longer there."""
-    if handover.results_key is None:
-        return handover.results or ()
-    return RESULTS.validate_json(store.get(handover.results_key).content)
+def unpack_results(store: ObjectStore, payload: FetchPayload) -> tuple[FetchResult, ...]:
+    """Return the results of a payload. Raises NotFoundError when the object no longer exists."""
+    if payload.results_key is None:
+        return payload.results or ()
+    return RESULTS.validate_json(store.get(payload.results_key).content)
 
 
 # --- one answer -----------------------------------------------------------------------------------------------------
 
 
-def _result(answer: FeedAnswer, parser: FeedParser, store: ObjectStore) -> FetchResult:
+def _result(answer: FeedResponse, parser: FeedParser, store: ObjectStore) -> FetchResult:
     facts: dict[str, Any] = {
         "feed_id": answer.feed.feed_id,
         "claim_token": answer.feed.claim_token,
@@ -103,33 +103,33 @@ def _result(answer: FeedAnswer, parser: FeedParser, store: ObjectStore) -> Fetch
     if answer.error is None and answer.unreadable is None:
         if answer.http_status == 410:
             return FetchResult(status="gone", error="HTTP 410: gone for good", **facts)
-        if answer.http_status == 304 and _asked_conditionally(answer.feed):
+        if answer.http_status == 304 and _is_conditional(answer.feed):
             return FetchResult(status="unchanged", **facts, **_validators(answer, answer.feed.body_sha256))
         if answer.http_status == 200:
             return _read(answer, parser, store, facts)
     if answer.unreadable is not None:
-        return _set_aside(answer, store, facts, "document", answer.unreadable)
-    return FetchResult(status="failed", error=_told(answer.error or f"HTTP {answer.http_status}"), **facts)
+        return _quarantine(answer, store, facts, "document", answer.unreadable)
+    return FetchResult(status="failed", error=_printable(answer.error or f"HTTP {answer.http_status}"), **facts)
 
 
-def _told(reason: str) -> str:
-    """A reason as it can be kept: it may quote what a stranger sent."""
+def _printable(reason: str) -> str:
+    """A reason without control characters, cut to 1000: it may quote untrusted content."""
     return "".join(letter if letter.isprintable() else " " for letter in reason)[:1000]
 
 
-def _asked_conditionally(feed: DueFeed) -> bool:
-    """Whether "not modified" can be an answer: to who has nothing yet, it is none."""
+def _is_conditional(feed: DueFeed) -> bool:
+    """Whether the request was conditional; only then can 304 be a valid response."""
     return feed.etag is not None or feed.last_modified is not None
 
 
-def _read(answer: FeedAnswer, parser: FeedParser, store: ObjectStore, facts: dict[str, Any]) -> FetchResult:
+def _read(answer: FeedResponse, parser: FeedParser, store: ObjectStore, facts: dict[str, Any]) -> FetchResult:
     sha256 = hashlib.sha256(answer.content).hexdigest()
     if sha256 == answer.feed.body_sha256:
         return FetchResult(status="unchanged", **facts, **_validators(answer, sha256))
     try:
         document = parser.parse(answer.content, url=answer.url, content_type=answer.content_type)
     except InvalidInputError as error:
-        return _set_aside(answer, store, facts, error.field or "document", error.reason)
+        return _quarantine(answer, store, facts, error.field or "document", error.reason)
     entries = tuple(each for entry in document.entries if (each := _entry(entry, document, answer)))
     facts["interval_seconds"] = interval_seconds(
         document.ttl_seconds, document.update_period_seconds, answer.max_age_seconds
@@ -143,20 +143,20 @@ def _read(answer: FeedAnswer, parser: FeedParser, store: ObjectStore, facts: dic
     )
 
 
-def _validators(answer: FeedAnswer, sha256: str | None) -> dict[str, str | None]:
-    """What to send next time. A 304 need not repeat them."""
-    told_nothing = answer.http_status == 304
+def _validators(answer: FeedResponse, sha256: str | None) -> dict[str, str | None]:
+    """Validators for the next request. A 304 response may omit them."""
+    not_modified = answer.http_status == 304
     return {
-        "etag": answer.etag or (answer.feed.etag if told_nothing else None),
-        "last_modified": answer.last_modified or (answer.feed.last_modified if told_nothing else None),
+        "etag": answer.etag or (answer.feed.etag if not_modified else None),
+        "last_modified": answer.last_modified or (answer.feed.last_modified if not_modified else None),
         "body_sha256": sha256,
         "moved_to": answer.moved_to,
     }
 
 
-def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedAnswer) -> Entry | None:
-    """The entry under its identity; a date in the future is no date."""
-    known_by = identity(
+def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedResponse) -> Entry | None:
+    """The entry with its identity; a date in the future is dropped."""
+    identity_ = identity(
         entry_id=entry.entry_id,
         url=entry.url,
         title=entry.title,
@@ -164,7 +164,7 @@ def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedAnswer) -> 
         published_at=entry.published_at,
         feed_names=document.names,
     )
-    if known_by is None:
+    if identity_ is None:
         return None
     published_at = entry.published_at or entry.updated_at
     if published_at and not 1990 <= published_at.year < 2200:
@@ -172,7 +172,7 @@ def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedAnswer) -> 
     if published_at and published_at > answer.fetched_at + timedelta(days=1):
         published_at = None
     return Entry(
-        entry_id=known_by,
+        entry_id=identity_,
         url=entry.url or None,
         title=entry.title,
         summary=entry.summary,
@@ -180,13 +180,15 @@ def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedAnswer) -> 
     )
 
 
-def _set_aside(answer: FeedAnswer, store: ObjectStore, facts: dict[str, Any], field: str, reason: str) -> FetchResult:
-    """Keep a document that nobody could read, once a day, with its reason beside it."""
-    reason = _told(reason)
+def _quarantine(
+    answer: FeedResponse, store: ObjectStore, facts: dict[str, Any], field: str, reason: str
+) -> FetchResult:
+    """Store an unreadable document, once a day, with its reason."""
+    reason = _printable(reason)
     sha256 = hashlib.sha256(answer.content).hexdigest()
     feed_id = answer.feed.feed_id
     key = quarantine_key(feed_id, sha256, answer.fetched_at.date())
-    told = QuarantineReason(
+    document_reason = QuarantineReason(
         file=feed_id,
         field=field,
         reason=reason,
@@ -197,9 +199,11 @@ def _set_aside(answer: FeedAnswer, store: ObjectStore, facts: dict[str, Any], fi
     )
     failed = FetchResult(status="failed", error=f"{field}: {reason}", **facts)
     try:
-        with suppress(ConflictError):  # it came before today
+        with suppress(ConflictError):  # stored before today
             store.put(key, answer.content, only_if_absent=True)
-            store.put(reason_key(key), told.model_dump_json(indent=2).encode(), content_type="application/json")
-    except BellwetherError as error:  # the feed's own trouble is told even when it can't be kept
-        return failed.model_copy(update={"error": f"{failed.error} (not kept: {error})"})
+            store.put(
+                reason_key(key), document_reason.model_dump_json(indent=2).encode(), content_type="application/json"
+            )
+    except BellwetherError as error:  # report the feed's failure even if quarantine fails
+        return failed.model_copy(update={"error": f"{failed.error} (not quarantined: {error})"})
     return failed.model_copy(update={"quarantine_key": key})

@@ -1,16 +1,16 @@
-"""Bring the configured feeds into the database, and claim those that are due."""
+"""Synchronise the configured feeds with the database and claim the due ones."""
 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
 from bellwether.news.domain.feeds import DueFeed, ListedFeed
-from bellwether.news.ports.feeds import FeedStore
+from bellwether.news.ports.feed_access import FeedStore
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.ports.clock import Clock
 
 EARLY_SECONDS = 15
-"""A feed that comes due before the next tick is asked in this one: ticks are a minute apart, but not to the second."""
+"""Feeds due within this time are fetched now: scheduled runs are about a minute apart, not to the second."""
 
 
 def list_due_feeds(
@@ -22,9 +22,9 @@ def list_due_feeds(
     """
     now = clock.now()
     if feeds is not None:
-        doubled = [feed_id for feed_id, count in Counter(each.feed_id for each in feeds).items() if count > 1]
-        if doubled:
-            raise InvalidInputError(f"two feeds are called {doubled[0]}", field="feeds")
+        duplicates = [feed_id for feed_id, count in Counter(each.feed_id for each in feeds).items() if count > 1]
+        if duplicates:
+            raise InvalidInputError(f"two feeds have the id {duplicates[0]}", field="feeds")
         store.list_feeds(feeds, now=now)
     return store.claim_due(
         now=now,

@@ -1,11 +1,11 @@
-"""Keep what came of a claim, or give its stories back."""
+"""Store the results of a claim, or release its stories."""
 
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.news.domain.sentiment import POLICY, ClaimPolicy, Results, Settled
-from bellwether.news.ports.stories import StoryQueue
+from bellwether.news.ports.story_queue import StoryQueue
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.domain.json_documents import parse_document
 from bellwether.shared.ports.objects import ObjectStore
@@ -21,7 +21,7 @@ class StoreRequest(BaseModel):
 
 
 class ReleaseRequest(BaseModel):
-    """A claim that came to nothing. `counted`: its stories may be the reason, so the attempt counts."""
+    """A failed claim. `counted`: the attempt counts because its stories may be the cause."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,7 +30,7 @@ class ReleaseRequest(BaseModel):
 
 
 class ClaimOutcome(BaseModel):
-    """How many stories were stored, given back, set aside for good, or had been overtaken."""
+    """Number of stories stored, released, set aside for good, or late (claimed again or changed meanwhile)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,16 +41,16 @@ class ClaimOutcome(BaseModel):
 
     @classmethod
     def of(cls, settled: Settled) -> "ClaimOutcome":
-        """The same, for the outside."""
+        """The counts as output of the function."""
         return cls(stored=settled.stored, released=settled.released, set_aside=settled.set_aside, late=settled.late)
 
 
 def store_classifications(
     request: StoreRequest, *, queue: StoryQueue, objects: ObjectStore, policy: ClaimPolicy = POLICY
 ) -> ClaimOutcome:
-    """Store labels, set aside what has failed too often, give back the rest. A second time changes nothing.
+    """Store labels, set aside stories without attempts left, release the others. Idempotent.
 
-    Raises NotFoundError for results that are not there, InvalidInputError for those of another claim.
+    Raises NotFoundError for missing results, InvalidInputError for results of another claim.
     """
     results = parse_document(Results, objects.get(request.results_key).content, request.results_key)
     if results.claim_token != request.claim_token:
@@ -59,5 +59,5 @@ def store_classifications(
 
 
 def release_stories(request: ReleaseRequest, *, queue: StoryQueue) -> ClaimOutcome:
-    """Give a claim's stories back at once."""
+    """Release the stories of a claim at once."""
     return ClaimOutcome.of(Settled(released=queue.release(request.claim_token, counted=request.counted)))

@@ -1,4 +1,4 @@
-"""Store what feeds told: each entry once, its edits as versions, and the state of each feed."""
+"""Store fetched entries: each entry once, its edits as versions, and the state of each feed."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -7,16 +7,16 @@ from pydantic import BaseModel, ConfigDict
 
 from bellwether.news.domain.feeds import FetchResult, after
 from bellwether.news.domain.stories import as_batch
-from bellwether.news.ports.feeds import FeedStore, Stored
+from bellwether.news.ports.feed_access import FeedStore, Stored
 from bellwether.shared.ports.clock import Clock
 
-FORGOTTEN_AT_ONCE = 500
+DELETED_AT_ONCE = 500
 ENTRIES_AT_ONCE = 5_000
-"""About so many are stored in one transaction: a publisher who floods takes no other feed's state along."""
+"""Approximate number of entries in one transaction, so that one large feed does not roll back the others."""
 
 
 class FailedFeed(BaseModel):
-    """A feed that gave nothing, and when it is asked again."""
+    """A failed feed and its next attempt."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,8 +28,8 @@ class FailedFeed(BaseModel):
 
 
 class StoredEntries(BaseModel):
-    """What a run stored. `known`: entries that were there already; `linked`: new ones of a story told before;
-    `asked_again`: those whose words have changed since they were classified."""
+    """Counts of a run. `known`: entries stored before; `linked`: new entries of an older story; `requeued`: entries
+    whose text has changed since they were classified."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,8 +37,8 @@ class StoredEntries(BaseModel):
     known: int
     versions: int
     linked: int
-    asked_again: int
-    forgotten: int
+    requeued: int
+    deleted: int
     feeds: int
     unchanged_feeds: int
     retired_feeds: tuple[str, ...]
@@ -48,14 +48,14 @@ class StoredEntries(BaseModel):
 def store_entries(
     store: FeedStore, clock: Clock, results: Sequence[FetchResult], *, retention_days: int
 ) -> StoredEntries:
-    """Store a round's results, each feed's in one transaction, then forget some of what none has shown for so long."""
+    """Store the results, each feed in one transaction, then delete some entries past the retention period."""
     updates = [after(each) for each in results]
     now = clock.now()
     done = Stored()
     for some in _portions(results):
         batch = as_batch((each.feed_id, each.fetched_at, each.entries) for each in some)
         done += store.store(batch, [after(each) for each in some], now=now)
-    forgotten = store.forget(unseen_since=now - timedelta(days=retention_days), limit=FORGOTTEN_AT_ONCE)
+    deleted = store.delete_unseen(unseen_since=now - timedelta(days=retention_days), limit=DELETED_AT_ONCE)
     failed = tuple(
         FailedFeed(
             feed_id=result.feed_id,
@@ -72,8 +72,8 @@ def store_entries(
         known=done.known,
         versions=done.versions,
         linked=done.linked,
-        asked_again=done.asked_again,
-        forgotten=forgotten,
+        requeued=done.requeued,
+        deleted=deleted,
         feeds=done.feeds,
         unchanged_feeds=sum(each.status == "unchanged" for each in results),
         retired_feeds=tuple(each.feed_id for each in results if each.status == "gone"),
@@ -82,7 +82,7 @@ def store_entries(
 
 
 def _portions(results: Sequence[FetchResult]) -> Iterator[list[FetchResult]]:
-    """The results in their order, as many at once as come to `ENTRIES_AT_ONCE` entries, and one at least."""
+    """Split the results, in order, into portions of at most `ENTRIES_AT_ONCE` entries, at least one result each."""
     portion: list[FetchResult] = []
     entries = 0
     for result in results:

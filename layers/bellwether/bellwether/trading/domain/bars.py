@@ -1,8 +1,8 @@
-"""Price bars: what makes one, which are missing, and what looks like a split.
+"""Price bars: validation, planning of requests, gaps, and suspected splits.
 
-A bar is known by ticker, timeframe and its START in UTC. A later one under the same key is a correction and replaces
-it. The source is asked for the newest bars again each time (late and corrected ones), and for a whole session once more
-when it is well over: what lacks after that never was, as nobody traded.
+The key of a bar is ticker, timeframe and START in UTC. A later bar with the same key is a correction and replaces it.
+Each run requests the newest bars again (late and corrected ones), and a whole session once more well after its close:
+a bar that is still missing then does not exist, because nobody traded.
 """
 
 import re
@@ -35,13 +35,13 @@ class Timeframe(StrEnum):
 
     @property
     def length(self) -> timedelta:
-        """From a bar's start to its end; of a day, the longest it can be until it is known."""
+        """From start to end of a bar; for a day, the longest time until it is known."""
         return timedelta(minutes=5) if self is Timeframe.FIVE_MINUTES else timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What was traded in [start, start + timeframe): prices in USD, volume in shares."""
+    """Trades in [start, start + timeframe): prices in USD, volume in shares."""
 
     ticker: str
     start: datetime
@@ -53,7 +53,7 @@ class Bar:
 
 
 def checked(bar: Bar, timeframe: Timeframe = Timeframe.FIVE_MINUTES) -> Bar:
-    """The bar itself; raises InvalidInputError that says what can't be true of it."""
+    """Return the bar. Raises InvalidInputError if it is invalid."""
     problem = _problem(bar, timeframe)
     if problem:
         raise InvalidInputError(problem, field=f"{bar.ticker[:20]} {bar.start.isoformat()}")
@@ -63,29 +63,29 @@ def checked(bar: Bar, timeframe: Timeframe = Timeframe.FIVE_MINUTES) -> Bar:
 def _problem(bar: Bar, timeframe: Timeframe) -> str | None:
     prices = (bar.open, bar.high, bar.low, bar.close)
     if not re.fullmatch(TICKER_PATTERN, bar.ticker):
-        return "no ticker"
+        return "invalid ticker"
     if bar.start.utcoffset() is None:
         return "no time zone"
     if not all(price.is_finite() and 0 < price <= MAX_PRICE for price in prices):
-        return "a price that none is"
+        return "invalid price"
     if bar.high < max(prices):
         return f"high {bar.high} is not the highest"
     if bar.low > min(prices):
         return f"low {bar.low} is not the lowest"
     if not 0 <= bar.volume <= MAX_VOLUME:
-        return "a volume that none is"
+        return "invalid volume"
     if timeframe is Timeframe.FIVE_MINUTES and bar.start != floored(bar.start, timeframe):
         return "does not start on a multiple of five minutes"
     return None
 
 
 def floored(instant: datetime, timeframe: Timeframe) -> datetime:
-    """The start of the slot that this instant lies in."""
+    """Start of the slot that contains this instant."""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return instant - (instant - epoch) % timeframe.length
 
 
-# --- which bars to ask for ------------------------------------------------------------------------------------------
+# --- planning of requests -------------------------------------------------------------------------------------------
 
 
 class BarRequest(BaseModel):
@@ -102,7 +102,7 @@ class BarRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How far a ticker's session was asked for."""
+    """Until when a ticker's session was requested."""
 
     checked_until: datetime
     settled: bool
@@ -110,15 +110,15 @@ class Coverage:
 
 @dataclass(frozen=True)
 class TelemetryPolicy:
-    """How bars are asked for. `delay`: a source's own, before a finished bar can be had."""
+    """Parameters of requests. `delay`: time until the source has a finished bar."""
 
     timeframe: Timeframe = Timeframe.FIVE_MINUTES
     sessions: int = 5  # how far back a new ticker or a long outage is filled
-    overlap: timedelta = timedelta(minutes=30)  # asked again each time: late and corrected bars
+    overlap: timedelta = timedelta(minutes=30)  # requested again each time, for late and corrected bars
     delay: timedelta = timedelta(seconds=20)
     settle_after: timedelta = timedelta(minutes=45)  # after the close
     batch: int = 100  # tickers in one request
-    max_bars: int = 60_000  # of one run; what is left over is for the next
+    max_bars: int = 60_000  # of one run; the rest is for the next run
 
 
 def plan_requests(
@@ -128,7 +128,7 @@ def plan_requests(
     now: datetime,
     policy: TelemetryPolicy,
 ) -> tuple[BarRequest, ...]:
-    """What to ask the source for, the newest session first; tickers with the same window share a request."""
+    """Plan requests, newest session first; tickers with the same window share a request."""
     ordered = sorted(set(tickers))
     newest_first = sorted(sessions, key=lambda each: each.opens_at, reverse=True)
     requests = (request for session in newest_first for request in _of_session(session, ordered, coverage, now, policy))
@@ -142,7 +142,7 @@ def _of_session(
     now: datetime,
     policy: TelemetryPolicy,
 ) -> Iterator[BarRequest]:
-    """Those that lag the most come first: what a run has no budget for is not left over again by the next."""
+    """Requests of a session, the oldest windows first, so that no ticker is postponed again and again."""
     windows: dict[tuple[datetime, datetime, bool], list[str]] = {}
     for ticker in tickers:
         window = _window(session, coverage.get((session.day, ticker)), now, policy)
@@ -166,7 +166,7 @@ def _within_budget(requests: Iterable[BarRequest], policy: TelemetryPolicy) -> I
 def _window(
     session: Session, covered: Coverage | None, now: datetime, policy: TelemetryPolicy
 ) -> tuple[datetime, datetime, bool] | None:
-    """From where to where a session has to be asked for; None when nothing is due."""
+    """Window of a session to request; None when nothing is due."""
     if covered and covered.settled:
         return None
     if now >= session.closes_at + policy.settle_after:
@@ -183,7 +183,7 @@ def _window(
 def missing_ranges(
     expected: Iterable[datetime], present: Iterable[datetime], timeframe: Timeframe
 ) -> tuple[tuple[datetime, datetime], ...]:
-    """Runs of expected starts that are not there, each as [first start, last end)."""
+    """Ranges of missing bars, each as [first start, last end)."""
     there = set(present)
     ranges: list[tuple[datetime, datetime]] = []
     for start in expected:
@@ -197,7 +197,7 @@ def missing_ranges(
 
 
 def bar_starts(session: Session, timeframe: Timeframe = Timeframe.FIVE_MINUTES) -> tuple[datetime, ...]:
-    """When the bars of a session start."""
+    """Starts of the bars of a session."""
     count = -(-(session.closes_at - session.opens_at) // timeframe.length)
     return tuple(session.opens_at + place * timeframe.length for place in range(count))
 
@@ -208,18 +208,18 @@ FORWARD_SPLITS = tuple(
     map(Fraction, ("3/2", "2", "5/2", "3", "4", "5", "6", "7", "8", "10", "12", "15", "20", "25", "30"))
 )
 SPLITS = tuple(ratio for forward in FORWARD_SPLITS for ratio in (forward, 1 / forward))
-SPLIT_TOLERANCE = Decimal("0.05")  # a night's own move beside that of the split
+SPLIT_TOLERANCE = Decimal("0.05")  # allows for the price move overnight
 SMALLEST_JUMP = Decimal("0.29")  # a reverse split of 2 for 3, less the tolerance
 
 
 def suspected_split(before: Decimal, after: Decimal) -> Fraction | None:
     """New shares for each old one when a price jumps from `before` to `after` as a split would make it; else None.
 
-    A suspicion: a company may halve for its own reasons. Who hears of it holds still until the jump is out of sight.
+    Only a suspicion: a price may halve for other reasons. Signals pause until the jump is out of the window.
     """
     observed = before / after
     if abs(observed - 1) < SMALLEST_JUMP:
-        return None  # nearly always
+        return None  # the usual case
     by_distance = [(abs(observed * ratio.denominator / ratio.numerator - 1), ratio) for ratio in SPLITS]
     distance, ratio = min(by_distance)
     return ratio if distance <= SPLIT_TOLERANCE else None

@@ -1,7 +1,7 @@
-"""THE rule: decayed sentiment of a ticker's stories, where its price agrees with it, makes a recommendation.
+"""The signal rule: recommend a trade when the decayed sentiment of a ticker's stories agrees with its price trend.
 
-A pure function, the same live and in the backtest. It looks at nothing that was not known at the situation's `now`:
-bars that had not ended and stories that had not been seen are left out before anything is computed.
+A pure function, used live and in the backtest. It uses only data known at `now` of the situation: bars that have not
+ended and stories that are not yet known are dropped first.
 """
 
 from bisect import bisect_right
@@ -21,18 +21,18 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from bellwether.trading.domain.bars import Bar, Timeframe, suspected_splits
 
 RULE_NAME = "sentiment-sma"
-RULE_REVISION = 1  # of the code below; the version below holds the parameters too
+RULE_REVISION = 1  # of the code below; `version` also includes the parameters
 
 
 class Side(StrEnum):
-    """What to do."""
+    """Side of a trade."""
 
     BUY = "BUY"
     SELL = "SELL"
 
 
-class Silence(StrEnum):
-    """Why nothing is recommended."""
+class NoSignal(StrEnum):
+    """Reason for no recommendation."""
 
     MARKET_CLOSED = "market_closed"
     NO_STORIES = "no_stories"
@@ -50,21 +50,21 @@ class SignalRule:
     """Every parameter of the rule."""
 
     timeframe: Timeframe = Timeframe.FIVE_MINUTES
-    window: timedelta = timedelta(hours=24)  # how far back stories count
-    half_life: timedelta = timedelta(hours=6)  # after which a story counts half
-    prior_weight: float = 0.5  # of a neutral story that is always there: one weak story moves little
+    window: timedelta = timedelta(hours=24)  # maximum age of stories
+    half_life: timedelta = timedelta(hours=6)  # of the weight of a story
+    prior_weight: float = 0.5  # weight of a constant neutral story, which damps a single weak story
     threshold: float = 0.2  # of the decayed sentiment, between -1 and 1
     sma_bars: int = 20
-    band: Decimal = Decimal("0.001")  # how far from the SMA, relative, the price has to be
-    cooldown: timedelta = timedelta(hours=4)  # for a ticker, whatever became of its last recommendation
+    band: Decimal = Decimal("0.001")  # minimum relative distance of the price from the SMA
+    cooldown: timedelta = timedelta(hours=4)  # of a ticker after any recommendation
     max_bar_age: timedelta = timedelta(minutes=15)  # from the last bar's end
     budget_usd: Decimal = Decimal(900)  # of one recommendation, in whole shares
-    lifetime: timedelta = timedelta(minutes=15)  # after which a recommendation is not to be acted on
-    max_evidence: int = 50  # stories listed, the weightiest ones; all of them count
+    lifetime: timedelta = timedelta(minutes=15)  # after which a recommendation expires
+    max_evidence: int = 50  # maximum number of listed stories, largest weight first; all are counted
 
     @cached_property
     def version(self) -> str:
-        """Name, revision of the code, and a hash of the parameters: what differs in one of them is another rule."""
+        """Name, revision of the code, and hash of the parameters."""
         digest = sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:8]
         return f"{RULE_NAME}/{RULE_REVISION}-{digest}"
 
@@ -82,9 +82,9 @@ DAILY = SignalRule(
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A classified story; `sentiment` is the probability of positive less that of negative.
+    """A classified story; `sentiment` is the probability of positive minus that of negative.
 
-    `known_at`: since when we have it with its label. Tellings of one story share `story_uid` and count once.
+    `known_at`: when its label became available. Near-duplicates share `story_uid` and count once.
     """
 
     event_uid: str
@@ -96,7 +96,7 @@ class Story:
 
 @dataclass(frozen=True)
 class Situation:
-    """All that the rule may look at. Bars are of one ticker, oldest first."""
+    """Input of the rule. Bars are of one ticker, oldest first."""
 
     ticker: str
     now: datetime
@@ -106,11 +106,11 @@ class Situation:
     last_made_at: datetime | None = None  # the ticker's last recommendation
 
 
-# --- what comes out -------------------------------------------------------------------------------------------------
+# --- output ---------------------------------------------------------------------------------------------------------
 
 
 class StoryEvidence(BaseModel):
-    """A story as it counted."""
+    """A story with its weight."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -121,7 +121,7 @@ class StoryEvidence(BaseModel):
 
 
 class Evidence(BaseModel):
-    """On what a recommendation stands: enough to compute it again."""
+    """Evidence of a recommendation, sufficient to recompute it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -137,7 +137,7 @@ class Evidence(BaseModel):
 
 
 class Signal(BaseModel):
-    """What the rule would do with a ticker; its id derives from ticker, last bar and rule version."""
+    """A recommended trade; its id derives from ticker, last bar and rule version."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -153,7 +153,7 @@ class Signal(BaseModel):
 
 
 def recommendation_id(ticker: str, bar_start: datetime, rule_version: str) -> UUID:
-    """The same ticker, bar and rule: the same recommendation, however often it is made."""
+    """Id of a recommendation: the same for the same ticker, bar and rule version."""
     instant = bar_start.astimezone(UTC).isoformat()
     return uuid5(NAMESPACE_URL, f"bellwether:recommendation:{ticker}:{instant}:{rule_version}")
 
@@ -161,32 +161,32 @@ def recommendation_id(ticker: str, bar_start: datetime, rule_version: str) -> UU
 # --- the rule -------------------------------------------------------------------------------------------------------
 
 
-def judge(situation: Situation, rule: SignalRule) -> Signal | Silence:
-    """Recommend, or say why not."""
+def apply_rule(situation: Situation, rule: SignalRule) -> Signal | NoSignal:
+    """Return a recommendation, or the reason for none."""
     now = situation.now
     if not situation.market_open:
-        return Silence.MARKET_CLOSED
-    counted = _weigh(situation.stories, now, rule)
+        return NoSignal.MARKET_CLOSED
+    counted = _weighted(situation.stories, now, rule)
     if not counted:
-        return Silence.NO_STORIES
+        return NoSignal.NO_STORIES
     if situation.last_made_at is not None and now < situation.last_made_at + rule.cooldown:
-        return Silence.COOLDOWN
+        return NoSignal.COOLDOWN
     bars = _known_bars(situation.bars, now, rule)
     if len(bars) < rule.sma_bars:
-        return Silence.TOO_FEW_BARS
+        return NoSignal.TOO_FEW_BARS
     last = bars[-1]
     if now - (last.start + rule.timeframe.length) > rule.max_bar_age:
-        return Silence.STALE_BARS
+        return NoSignal.STALE_BARS
     if suspected_splits(bars):
-        return Silence.SUSPECTED_SPLIT
+        return NoSignal.SUSPECTED_SPLIT
     sentiment = _decayed(counted, rule)
     sma = sum((bar.close for bar in bars), Decimal(0)) / len(bars)
     side = _side(sentiment, last.close, sma, rule)
-    if isinstance(side, Silence):
+    if isinstance(side, NoSignal):
         return side
     quantity = int(rule.budget_usd // last.close)
     if quantity < 1:
-        return Silence.PRICE_ABOVE_BUDGET
+        return NoSignal.PRICE_ABOVE_BUDGET
     return Signal(
         recommendation_id=recommendation_id(situation.ticker, last.start, rule.version),
         ticker=situation.ticker,
@@ -201,17 +201,17 @@ def judge(situation: Situation, rule: SignalRule) -> Signal | Silence:
 
 
 def sentiment_at(stories: Iterable[Story], now: datetime, rule: SignalRule) -> float | None:
-    """What the rule makes of the tone of one ticker's stories, between -1 and 1; None without a story."""
-    counted = _weigh(stories, now, rule)
+    """Decayed sentiment of one ticker's stories, between -1 and 1; None without a story."""
+    counted = _weighted(stories, now, rule)
     return _decayed(counted, rule) if counted else None
 
 
-def _side(sentiment: float, close: Decimal, sma: Decimal, rule: SignalRule) -> Side | Silence:
+def _side(sentiment: float, close: Decimal, sma: Decimal, rule: SignalRule) -> Side | NoSignal:
     if sentiment >= rule.threshold:
-        return Side.BUY if close > sma * (1 + rule.band) else Silence.AGAINST_TREND
+        return Side.BUY if close > sma * (1 + rule.band) else NoSignal.AGAINST_TREND
     if sentiment <= -rule.threshold:
-        return Side.SELL if close < sma * (1 - rule.band) else Silence.AGAINST_TREND
-    return Silence.WEAK_SENTIMENT  # what is no number, too
+        return Side.SELL if close < sma * (1 - rule.band) else NoSignal.AGAINST_TREND
+    return NoSignal.WEAK_SENTIMENT  # also for NaN
 
 
 def _known_bars(bars: Sequence[Bar], now: datetime, rule: SignalRule) -> Sequence[Bar]:
@@ -221,15 +221,15 @@ def _known_bars(bars: Sequence[Bar], now: datetime, rule: SignalRule) -> Sequenc
 
 
 @dataclass(frozen=True, slots=True)
-class _Weighed:
+class _WeightedStory:
     story: Story
     weight: float
 
 
-def _weigh(stories: Iterable[Story], now: datetime, rule: SignalRule) -> tuple[_Weighed, ...]:
-    """Known stories of the window, each told once, the weightiest first.
+def _weighted(stories: Iterable[Story], now: datetime, rule: SignalRule) -> tuple[_WeightedStory, ...]:
+    """Known stories of the window without near-duplicates, largest weight first.
 
-    A story is as old as the earlier of publication and arrival: a date in the future makes none fresher.
+    The age counts from the earlier of publication and arrival, so a date in the future has no advantage.
     """
     first: dict[str, tuple[datetime, str, Story]] = {}
     for story in stories:
@@ -238,22 +238,22 @@ def _weigh(stories: Iterable[Story], now: datetime, rule: SignalRule) -> tuple[_
         since = min(story.published_at, story.known_at)
         if now - since >= rule.window:
             continue
-        told = (since, story.event_uid, story)
-        if story.story_uid not in first or told[:2] < first[story.story_uid][:2]:
-            first[story.story_uid] = told
+        candidate = (since, story.event_uid, story)
+        if story.story_uid not in first or candidate[:2] < first[story.story_uid][:2]:
+            first[story.story_uid] = candidate
     rate = log(2) / rule.half_life.total_seconds()
-    weighed = (_Weighed(story, exp(-rate * (now - since).total_seconds())) for since, _, story in first.values())
-    return tuple(sorted(weighed, key=lambda each: (-each.weight, each.story.event_uid)))
+    weighted = (_WeightedStory(story, exp(-rate * (now - since).total_seconds())) for since, _, story in first.values())
+    return tuple(sorted(weighted, key=lambda each: (-each.weight, each.story.event_uid)))
 
 
-def _decayed(counted: Iterable[_Weighed], rule: SignalRule) -> float:
-    """Weighted mean of the stories and a neutral one of `prior_weight`: between -1 and 1."""
+def _decayed(counted: Iterable[_WeightedStory], rule: SignalRule) -> float:
+    """Weighted mean of the stories and a neutral one of `prior_weight`; between -1 and 1."""
     total = fsum(each.weight for each in counted) + rule.prior_weight
     return fsum(each.weight * each.story.sentiment for each in counted) / total
 
 
 def _evidence(
-    counted: Sequence[_Weighed], sentiment: float, bars: Sequence[Bar], sma: Decimal, rule: SignalRule
+    counted: Sequence[_WeightedStory], sentiment: float, bars: Sequence[Bar], sma: Decimal, rule: SignalRule
 ) -> Evidence:
     return Evidence(
         sentiment=round(sentiment, 6),

@@ -12,7 +12,7 @@ from bellwether.trading.domain.signals import Signal, SignalRule, Situation
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A bar or a ticker that could not be used, and why."""
+    """A refused bar or ticker and the reason."""
 
     ticker: str
     reason: str
@@ -20,22 +20,22 @@ class Refused:
 
 @dataclass(frozen=True)
 class BarAnswer:
-    """What a source gave for a request, bars that can't be true and tickers that it does not know aside."""
+    """Response to a request; `refused` holds invalid bars and unknown tickers."""
 
     bars: tuple[Bar, ...]
     refused: tuple[Refused, ...] = ()
 
 
 class MarketData(Protocol):
-    """Where bars come from."""
+    """Source of bars."""
 
     def bars(self, request: BarRequest) -> BarAnswer:
-        """All bars of a request. Raises TransientUpstreamError after some attempts, UpstreamError for a refusal."""
+        """Return all bars of a request. Raises TransientUpstreamError after retries, UpstreamError for a refusal."""
 
 
 @dataclass(frozen=True)
 class StoredBars:
-    """What became of bars: new, corrections, and of the new ones those older than their ticker's newest.
+    """Number of new bars, corrected bars, and new bars older than the newest bar of their ticker.
 
     `jumps` holds the pairs of neighbours around each large jump into a new bar.
     """
@@ -47,23 +47,23 @@ class StoredBars:
 
 
 class BarStore(Protocol):
-    """Bars that are kept (table `lane_telemetry`), and which of them were asked for."""
+    """Stored bars (table `lane_telemetry`), and which of them were requested."""
 
     def coverage(self, tickers: Sequence[str], first_day: date) -> Mapping[tuple[date, str], Coverage]:
-        """How far each session since `first_day` was asked for, by day and ticker."""
+        """Return until when each session since `first_day` was requested, by day and ticker."""
 
     def present(self, tickers: Sequence[str], start: datetime, end: datetime) -> Mapping[str, Sequence[datetime]]:
-        """Starts of the kept bars in [start, end), in order, by ticker."""
+        """Return the starts of stored bars in [start, end), in order, by ticker."""
 
     def store(self, bars: Sequence[Bar], answered: Sequence[BarRequest], source: str) -> StoredBars:
-        """Keep bars and note the requests that they answer, both or neither. A bar that is there is corrected."""
+        """Store bars and the requests that they complete, in one transaction. An existing bar is corrected."""
 
 
 class SignalStore(Protocol):
-    """What the rule looks at, and where its recommendations go."""
+    """Input of the signal rule, and its recommendations."""
 
     def situations(self, now: datetime, rule: SignalRule) -> Iterator[Situation]:
-        """One for each ticker with a classified story in the rule's window; `market_open` is taken as given."""
+        """Yield one for each ticker with a classified story in the window, with `market_open` true."""
 
     def add(self, signals: Sequence[Signal], cooldown: timedelta) -> tuple[UUID, ...]:
-        """Insert as PENDING; ids of those that were new and whose ticker had none within the cooldown."""
+        """Insert as PENDING; return the ids of new ones whose ticker had none within the cooldown."""

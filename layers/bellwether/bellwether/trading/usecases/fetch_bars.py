@@ -1,4 +1,4 @@
-"""Ask the market-data source for bars, as many as there is time for, and hand them on: inline, or through S3."""
+"""Fetch bars from the market-data source while there is time, and pass them on inline or through S3."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,13 +13,13 @@ from bellwether.shared.ports.objects import ObjectStore
 from bellwether.trading.domain.bars import Bar, BarRequest
 from bellwether.trading.ports.telemetry import MarketData, Refused
 
-INLINE_BYTES = 100 * 1024  # what Step Functions hands on; more goes through S3
-RESERVE_SECONDS = 25.0  # for the last request with its pauses, and for handing on
+INLINE_BYTES = 100 * 1024  # passed on through Step Functions; more goes through S3
+RESERVE_SECONDS = 25.0  # for the last request with its retries, and for passing on the bars
 PREFIX = "news/bars/"
 
 
 class BarOrder(BaseModel):
-    """What to fetch."""
+    """Requests to fetch."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -27,7 +27,7 @@ class BarOrder(BaseModel):
 
 
 class FetchedBars(BaseModel):
-    """Bars, and the requests that they answer completely."""
+    """Bars, and the requests that they complete."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -36,7 +36,7 @@ class FetchedBars(BaseModel):
 
 
 class Delivery(BaseModel):
-    """Where the bars are: here, or in the object `results_key`. `postponed` requests are for the next run."""
+    """Bars inline or in the object `results_key` (claim check). `postponed` requests are for the next run."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -45,15 +45,15 @@ class Delivery(BaseModel):
     bars: int = 0
     postponed: int = 0
     refused: tuple[Refused, ...] = ()
-    trouble: str | None = None  # why requests were postponed, unless it was for want of time
+    trouble: str | None = None  # why requests were postponed, if not for lack of time
 
 
 def fetch_bars(
     order: BarOrder, *, source: MarketData, objects: ObjectStore, clock: Clock, seconds_left: Callable[[], float]
 ) -> Delivery:
-    """Fetch request by request, and keep what came: a refused request leaves the others alone, a busy source ends it.
+    """Fetch one request after the other. A refused request is skipped; a transient failure ends the run.
 
-    Raises what the source raises when nothing came at all: then a repetition is worth its while, or a person is needed.
+    If nothing was fetched, the error of the source is raised.
     """
     bars: list[Bar] = []
     answered: list[BarRequest] = []
@@ -89,6 +89,6 @@ def _deliver(fetched: FetchedBars, delivery: Delivery, objects: ObjectStore, clo
     if len(content) <= INLINE_BYTES:
         return delivery.model_copy(update={"fetched": fetched})
     key = f"{PREFIX}{clock.now():%Y-%m-%d}/{sha256(content).hexdigest()}.json"
-    with suppress(ConflictError):  # the same bars, handed on before
+    with suppress(ConflictError):  # the same bars, stored before
         objects.put(key, content, content_type="application/json", only_if_absent=True)
     return delivery.model_copy(update={"results_key": key})

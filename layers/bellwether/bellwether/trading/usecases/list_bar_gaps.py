@@ -1,4 +1,4 @@
-"""Find out which bars have to be asked for, and which are missing of those that were."""
+"""Plan requests for bars, and report missing bars."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -28,7 +28,7 @@ _TICKERS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Tickers)
 
 
 class TickerFile(BaseModel):
-    """Where a list lies that is too long for a parameter: a JSON list in the data bucket."""
+    """Key of a JSON list in the data bucket, for lists too long for a parameter."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +36,7 @@ class TickerFile(BaseModel):
 
 
 class TickerList(BaseModel):
-    """Whose bars are wanted, themselves or by the place of their list; told anew each time, without a deployment."""
+    """Tickers to fetch, inline or by the key of their list; read on each run, so a change needs no deployment."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -45,15 +45,15 @@ class TickerList(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _elsewhere(cls, given: Any) -> Any:
-        """What the parameter holds comes as `tickers`, whichever of the two it is."""
+    def _accept_file(cls, given: Any) -> Any:
+        """The value of the parameter arrives as `tickers`, a list or a file."""
         if isinstance(given, dict) and isinstance(given.get("tickers"), dict):
             return {"tickers": (), "file": given["tickers"]}
         return given
 
 
 def read_tickers(file: TickerFile, *, objects: ObjectStore) -> tuple[str, ...]:
-    """The tickers of a list. Raises NotFoundError where there is none, InvalidInputError for what is none."""
+    """Read the list. Raises NotFoundError if it is missing, InvalidInputError if it is invalid."""
     try:
         return _TICKERS.validate_json(objects.get(file.s3_key).content)
     except ValidationError as error:
@@ -63,7 +63,7 @@ def read_tickers(file: TickerFile, *, objects: ObjectStore) -> tuple[str, ...]:
 
 
 class Gap(BaseModel):
-    """Bars that were asked for and did not come: untraded, or still to come."""
+    """Requested bars that are missing: not traded, or late."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -73,7 +73,7 @@ class Gap(BaseModel):
 
 
 class BarPlan(BaseModel):
-    """What to fetch. `bars_missing`: of the newest session, asked for but not there; `gaps` shows the first of them."""
+    """Requests to fetch. `bars_missing`: requested bars missing in the newest session; `gaps`: the first of them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -86,7 +86,7 @@ class BarPlan(BaseModel):
 def list_bar_gaps(
     wanted: Sequence[str], *, store: BarStore, clock: Clock, hours: MarketHours, policy: TelemetryPolicy
 ) -> BarPlan:
-    """Plan the requests of this run. Raises InvalidInputError when the market calendar has come to its end."""
+    """Plan the requests of this run. Raises InvalidInputError beyond the end of the market calendar."""
     now = clock.now()
     sessions = hours.last_sessions(now, policy.sessions)
     tickers = tuple(sorted(set(wanted)))

@@ -1,4 +1,4 @@
-"""Hold the rule against every ticker that is in the news, and keep what it recommends."""
+"""Apply the signal rule to every ticker in the news and store its recommendations."""
 
 from collections import Counter
 from uuid import UUID
@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict
 
 from bellwether.shared.ports.clock import Clock
 from bellwether.trading.domain.market_calendar import MarketHours
-from bellwether.trading.domain.signals import Signal, SignalRule, judge
+from bellwether.trading.domain.signals import Signal, SignalRule, apply_rule
 from bellwether.trading.ports.telemetry import SignalStore
 
 
 class Recommended(BaseModel):
-    """What came of a run. `skipped`: tickers by the rule's reason; `known`: recommended before, or lately."""
+    """Counts of a run. `skipped`: tickers by reason; `known`: recommended before or within the cooldown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,12 +26,12 @@ class Recommended(BaseModel):
 
 
 def make_recommendations(*, store: SignalStore, clock: Clock, hours: MarketHours, rule: SignalRule) -> Recommended:
-    """Judge every situation as it is now. Stateless: repeated, it finds its own recommendations and makes no others.
+    """Apply the rule to every current situation. Idempotent: a repetition makes no new recommendations.
 
-    Raises InvalidInputError when the market calendar has come to its end.
+    Raises InvalidInputError beyond the end of the market calendar.
     """
     now = clock.now()
-    if hours.session_at(now) is None:  # the rule would say so of each ticker
+    if hours.session_at(now) is None:  # the rule would give this reason for each ticker
         return Recommended(
             market_open=False,
             rule_version=rule.version,
@@ -46,7 +46,7 @@ def make_recommendations(*, store: SignalStore, clock: Clock, hours: MarketHours
     skipped: Counter[str] = Counter()
     for situation in store.situations(now, rule):
         considered += 1
-        found = judge(situation, rule)
+        found = apply_rule(situation, rule)
         if isinstance(found, Signal):
             signals.append(found)
         else:

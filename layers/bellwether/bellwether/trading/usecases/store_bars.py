@@ -1,4 +1,4 @@
-"""Keep fetched bars, each once, and say which jumps look like splits."""
+"""Store fetched bars, each once, and report suspected splits."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -13,7 +13,7 @@ from bellwether.trading.usecases.fetch_bars import PREFIX, Delivery, FetchedBars
 
 
 class Split(BaseModel):
-    """A jump that a split would explain: `ratio` new shares for an old one. Signals pause until it is out of sight."""
+    """A suspected split: `ratio` new shares for an old one. Signals pause until it is out of the window."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,7 +25,7 @@ class Split(BaseModel):
 
 
 class StoreResult(BaseModel):
-    """New bars, corrected ones, and of the new ones those that came after a newer one."""
+    """Number of new and corrected bars, and of new bars that are older than a stored one."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,7 +43,7 @@ def store_bars(
     source: str,
     timeframe: Timeframe = Timeframe.FIVE_MINUTES,
 ) -> StoreResult:
-    """Store what a delivery holds. Raises InvalidInputError for bars that can't be true: fetching lets none pass."""
+    """Store the bars of a delivery. Raises InvalidInputError for invalid bars, which fetching never passes on."""
     fetched = _open(delivery, objects)
     bars = tuple(_unique(checked(bar, timeframe) for bar in fetched.bars))
     written = store.store(bars, fetched.answered, source)
@@ -65,11 +65,11 @@ def _open(delivery: Delivery, objects: ObjectStore) -> FetchedBars:
     if delivery.results_key is None:
         raise InvalidInputError("neither bars nor the key of an object with them", field="results_key")
     if not delivery.results_key.startswith(PREFIX):
-        raise InvalidInputError(f"does not lie under {PREFIX}", field="results_key")
+        raise InvalidInputError(f"does not start with {PREFIX}", field="results_key")
     try:
         return FetchedBars.model_validate_json(objects.get(delivery.results_key).content)
     except ValidationError as error:
-        raise InvalidInputError("holds no bars", field=delivery.results_key) from error
+        raise InvalidInputError("contains no bars", field=delivery.results_key) from error
 
 
 def _unique(bars: Iterable[Bar]) -> Iterable[Bar]:

@@ -1,4 +1,4 @@
-"""Feeds on the network and what is kept of them."""
+"""Ports of feeds: fetcher, parser and store."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from bellwether.news.domain.stories import Batch
 
 
 @dataclass(frozen=True, slots=True)
-class FeedAnswer:
-    """What a feed's server said.
+class FeedResponse:
+    """Response of a feed's server.
 
-    `error`: why there is no answer at all; `unreadable`: why its bytes (`content`, as they came) are no document.
-    `tried` is false when there was no time left to ask.
+    `error`: why there is no response; `unreadable`: why the received bytes (`content`) are not a document.
+    `tried` is false when there was no time left for the request.
     """
 
     feed: DueFeed
@@ -34,15 +34,15 @@ class FeedAnswer:
 
 
 class FeedFetcher(Protocol):
-    """Feeds' servers."""
+    """Fetches feeds over the network."""
 
-    def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedAnswer]:
-        """One answer a feed, as they come in, within the time given; of a feed that fails the answer says so."""
+    def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedResponse]:
+        """Yield one response for each feed as it arrives, within the given time; a failure is a response too."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentEntry:
-    """An entry as its document has it; texts without markup."""
+    """An entry of a feed document; texts without markup."""
 
     entry_id: str
     url: str
@@ -54,7 +54,7 @@ class DocumentEntry:
 
 @dataclass(frozen=True, slots=True)
 class FeedDocument:
-    """A feed's document: its entries, its own names, and how often its publisher wants to be asked."""
+    """A parsed feed: its entries, its own ids and links, and the polling interval that its publisher requests."""
 
     entries: tuple[DocumentEntry, ...]
     names: tuple[str, ...]
@@ -63,17 +63,17 @@ class FeedDocument:
 
 
 class FeedParser(Protocol):
-    """Who reads RSS and Atom in all their states."""
+    """Parses RSS and Atom."""
 
     def parse(self, content: bytes, *, url: str, content_type: str | None) -> FeedDocument:
-        """Raises InvalidInputError for what is no feed, is out to harm, or takes too long to read."""
+        """Parse a document. Raises InvalidInputError if it is not a feed, is malicious, or takes too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What came of storing: new events, known ones, texts kept beside, new ones linked to an older story, states.
+    """Counts of stored items: new and known events, versions of texts, events linked to an older story, feed states.
 
-    `asked_again`: events that had a label, and have other words now.
+    `requeued`: classified events whose text has changed, so that they are classified again.
     """
 
     stored: int = 0
@@ -81,23 +81,23 @@ class Stored:
     versions: int = 0
     linked: int = 0
     feeds: int = 0
-    asked_again: int = 0
+    requeued: int = 0
 
     def __add__(self, other: "Stored") -> "Stored":
         return Stored(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
 class FeedStore(Protocol):
-    """The state of the feeds, and the events that came from them."""
+    """The state of feeds, and their events."""
 
     def list_feeds(self, feeds: Sequence[ListedFeed], *, now: datetime) -> None:
-        """Make these the configured feeds: new ones are due at once, others rest, a new address starts afresh."""
+        """Set the configured feeds: new ones are due at once, missing ones pause, a changed address resets state."""
 
     def claim_due(self, *, now: datetime, due_by: datetime, claimed_until: datetime, limit: int) -> tuple[DueFeed, ...]:
-        """Claim feeds that are due by then and that nobody else holds, longest due first."""
+        """Claim unclaimed feeds due by `due_by`, the longest overdue first."""
 
     def store(self, batch: Batch, updates: Sequence[FeedUpdate], *, now: datetime) -> Stored:
-        """Events and states, all or none. Repeated, nothing happens; a state is written by who holds the claim only."""
+        """Store events and states in one transaction. Idempotent; only the holder of the claim updates a state."""
 
-    def forget(self, *, unseen_since: datetime, limit: int) -> int:
-        """Delete some of the events that no feed has shown since then, longest unseen first; how many they were."""
+    def delete_unseen(self, *, unseen_since: datetime, limit: int) -> int:
+        """Delete up to `limit` events not seen in a feed since then, oldest first; return the number."""
