@@ -9,8 +9,7 @@ UV := .venvs/uv/bin/uv
 BIN := .venv/bin
 SAM := PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 .venvs/sam/bin/sam
 LOCK := uv.lock pyproject.toml
-TEMPLATES := template.yaml stacks/foundation.yaml stacks/operations.yaml stacks/models.yaml stacks/serving.yaml \
-	stacks/news.yaml stacks/monitoring.yaml
+DEVELOPMENT_TESTS := $(addprefix tests/model/test_, bench.py housing_bench.py recession.py) # need more than the container has
 
 # --- for everyone ----------------------------------------------------------------------------------------------------
 
@@ -33,12 +32,21 @@ reset: cloud ## stop the embedded cloud and forget its state
 # --- for developers --------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint test-jobs ## lint and run every test, the end-to-end tests on the embedded cloud included
-	$(BIN)/python -m pytest
+test: ## lint and run every test, the end-to-end tests on the embedded cloud included
+	$(MAKE) --jobs=2 --keep-going --output-sync=line test-cloud lint test-jobs test-parts
 
 .PHONY: test-fast
-test-fast: dev ## run the tests that need no embedded cloud
-	$(BIN)/python -m pytest -m "not aws"
+test-fast: dev ## run what needs neither servers nor seconds: the tests to run after each edit
+	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -m "not aws and not processes and not slow" --ignore=tests/model
+
+.PHONY: test-cloud
+test-cloud: ## run the tests on the embedded cloud
+	$(BIN)/python -m pytest -m aws tests/e2e tests/integration/localcloud
+
+.PHONY: test-parts
+test-parts: ## run the tests without the embedded cloud; of the jobs' tests those that `test-jobs` skips
+	$(BIN)/python -m pytest -m "not aws" --ignore=tests/model
+	$(BIN)/python -m pytest $(DEVELOPMENT_TESTS)
 
 .PHONY: test-jobs
 test-jobs: sagemaker ## run the training job's tests with the SageMaker container's library versions
@@ -54,7 +62,7 @@ lint: dev sam ## ruff, mypy strict, import rules, template validation
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	for template in $(TEMPLATES); do $(SAM) validate --lint --region us-east-1 --template $$template; done
+	$(SAM) validate --lint --region us-east-1 # the nested stacks: tests/contract/test_templates.py, with more rules
 
 .PHONY: format
 format: dev ## format the code
@@ -122,7 +130,7 @@ cloud: .venvs/cli.stamp .venvs/runtime.stamp .venvs/sagemaker.stamp .venvs/sam.s
 dev: .venvs/dev.stamp
 sagemaker: .venvs/sagemaker.stamp
 sam: .venvs/sam.stamp
-test test-fast: cloud dev
+test test-fast test-cloud test-parts: cloud dev
 
 $(UV):
 	python3 -m venv .venvs/uv

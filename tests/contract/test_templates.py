@@ -37,6 +37,7 @@ def _nested(name: str) -> dict[str, Any]:
     return properties
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", [root(), *map(stack, STACKS)], ids=lambda each: each.name)
 def test_cfn_lint_has_nothing_to_say(each: Stack) -> None:
     # Given its hints as well: they hold a policy's resources against its actions

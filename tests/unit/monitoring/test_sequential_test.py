@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwether.models.domain.specs import ExperimentPolicy
@@ -75,6 +75,7 @@ def test_without_pairs_nothing_is_known() -> None:
 # --- what is promised ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likeness", [0.0, 0.8])
 def test_looking_after_every_point_finds_no_better_challenger_where_there_is_none(likeness: float) -> None:
     # Given 300 experiments between versions that are equally good, each looked at after each of 300 points
@@ -85,6 +86,7 @@ def test_looking_after_every_point_finds_no_better_challenger_where_there_is_non
     assert sum(found) <= 300 * (0.05 + 2.33 * math.sqrt(0.05 * 0.95 / 300))
 
 
+@pytest.mark.slow
 def test_the_limits_hold_the_improvement_at_all_times() -> None:
     # Given 60 experiments with a challenger that is a tenth better
     missed = 0
@@ -96,7 +98,6 @@ def test_the_limits_hold_the_improvement_at_all_times() -> None:
 
 
 @given(pairs)
-@settings(deadline=None, max_examples=60)
 def test_the_limits_only_ever_close_in(given_pairs: tuple[Pair, ...]) -> None:
     path = Comparison(given_pairs, POLICY).path
     assert path[-1].pairs == len(given_pairs)
@@ -107,7 +108,6 @@ def test_the_limits_only_ever_close_in(given_pairs: tuple[Pair, ...]) -> None:
 
 
 @given(pairs, st.lists(st.builds(Pair, losses, losses), max_size=10).map(tuple))
-@settings(deadline=None, max_examples=60)
 def test_what_was_found_stays_found(before: tuple[Pair, ...], after: tuple[Pair, ...]) -> None:
     finding, count = Comparison(before, POLICY).finding
     if finding is not Finding.UNDECIDED:
@@ -115,7 +115,6 @@ def test_what_was_found_stays_found(before: tuple[Pair, ...], after: tuple[Pair,
 
 
 @given(pairs, st.sampled_from([0.125, 0.5, 8.0, 1024.0]))
-@settings(deadline=None, max_examples=60)
 def test_the_unit_of_the_losses_does_not_matter(given_pairs: tuple[Pair, ...], unit: float) -> None:
     scaled = tuple(Pair(each.champion * unit, each.challenger * unit) for each in given_pairs)
     assert Comparison(scaled, POLICY).finding == Comparison(given_pairs, POLICY).finding

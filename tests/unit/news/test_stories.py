@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwether.news.domain.feeds import Entry
@@ -174,7 +174,6 @@ def test_keys_are_the_same_for_ever() -> None:
 
 
 @given(st.lists(st.sampled_from(["Acme", "opens", "plant", "Ohio", "battery", "two", "unions", "protest"]), max_size=9))
-@settings(max_examples=200)
 def test_a_title_is_like_itself_and_likeness_is_mutual(words: list[str]) -> None:
     title = " ".join(words)
     mine, fixed = signature(title), signature("Acme opens battery plant in Ohio as two unions protest")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwether.shared.domain.errors import InvalidInputError
@@ -152,7 +152,6 @@ def history(ticker: str, closes: list[int], told: list[tuple[int, float]]) -> Hi
     return History(ticker, line(closes, ticker), stories)
 
 
-@settings(max_examples=60, deadline=None)
 @given(walks, tellings, walks, tellings, st.integers(6, 40))
 def test_the_past_of_a_run_does_not_depend_on_its_future(
     closes: list[int], told: list[tuple[int, float]], other: list[int], other_told: list[tuple[int, float]], cut: int
@@ -175,7 +174,6 @@ def _until(report: BacktestReport, until: datetime) -> tuple[object, ...]:
     return curve, opened, closed
 
 
-@settings(max_examples=60, deadline=None)
 @given(walks, tellings, walks, tellings, st.booleans())
 def test_the_accounts_add_up(
     closes: list[int], told: list[tuple[int, float]], other: list[int], other_told: list[tuple[int, float]], short: bool
@@ -190,7 +188,6 @@ def test_the_accounts_add_up(
     assert 0 <= report.strategy.max_drawdown <= 1
 
 
-@settings(max_examples=40, deadline=None)
 @given(walks, tellings)
 def test_it_runs_the_live_rule(closes: list[int], told: list[tuple[int, float]]) -> None:
     # Given a run, and the live rule asked at each bar's end with nothing but what there was then
