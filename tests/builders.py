@@ -362,7 +362,7 @@ def deployment_plan(version: int = 3, **changes: Any) -> dict[str, Any]:
         "model_package_arn": package_arn(version),
         "action": "deploy",
         "deploy": True,
-        "reason": "every hash is as approved",
+        "reason": "all hashes match the approved bundle",
         "bundle_sha256": bundle_sha256,
         "model_name": name,
         "endpoint_config_name": name,

@@ -338,7 +338,7 @@ MODELS = (
     Case("monitoring/start_experiment/plan", {"champion_version": 2, "mode": "shadow"}, given=champion_serves),
     Case("monitoring/judge_experiments/by_hand"),  # and nothing is started: the sample only looks
     Case("monitoring/withdraw_challenger/clear", {"experiment_id": EXPERIMENT_ID, "endpoint_deleted": False}),
-    Case("monitoring/withdraw_challenger/delete", {"experiment_id": None, "reason": "no challenger was there"}),
+    Case("monitoring/withdraw_challenger/delete", {"experiment_id": None, "reason": "there was no challenger"}),
     Case("monitoring/judge_experiments/schedule", {"rulings": []}),
     Case("models/promote_version/plan", {"version": 3}),
     Case("models/predict/current_figures", {"statusCode": 200}, given=some_answer),

@@ -68,8 +68,8 @@ def test_a_dated_folder_says_when_the_figures_were_known(store: InMemoryObjectSt
 @pytest.mark.parametrize(
     ("folder", "reason"),
     [
-        ("2015-02-01", "said to be of 2015-02-01, but has a figure of 2015-03-01; the time of arrival counts"),
-        ("2027-01-01", "said to be of 2027-01-01, which is still to come; the time of arrival counts"),
+        ("2015-02-01", "dated 2015-02-01, but has a value for 2015-03-01; the time of arrival is used instead"),
+        ("2027-01-01", "dated 2027-01-01, which is in the future; the time of arrival is used instead"),
     ],
 )
 def test_a_dated_folder_that_cannot_be_true_is_not_believed(
@@ -327,7 +327,7 @@ def test_one_series_that_fails_leaves_the_others_alone(store: InMemoryObjectStor
     assert [(each.series, each.reason) for each in result.failed] == [
         ("HOUST", "busy"),
         ("PAYEMS", "PAYEMS: no such series"),
-        ("TCU", "the download has no figures of it"),
+        ("TCU", "the download has no values for this series"),
     ]
     assert [part.reason for part in result.quarantined] == ["a web page or XML; CSV is expected"]
 

@@ -174,8 +174,8 @@ def test_an_unknown_series_may_reach_some_years_ahead_but_not_to_the_end_of_time
             Rejection(1, "header", "the first column is 'Series;Wert'; DATE or observation_date is expected"),
         ),
         (b"DATE\n2020-01-01\n", Rejection(1, "header", "no series column beside the date")),
-        (b"DATE,UNRATE\n", Rejection(None, "UNRATE", "not a single value")),
-        (b"DATE,UNRATE\n2020-01-01,.\n2020-02-01,\n", Rejection(None, "UNRATE", "not a single value")),
+        (b"DATE,UNRATE\n", Rejection(None, "UNRATE", "no values")),
+        (b"DATE,UNRATE\n2020-01-01,.\n2020-02-01,\n", Rejection(None, "UNRATE", "no values")),
         (b'"DATE,UNRATE\n2020-01-01,1\n', Rejection(1, "row", "quotes don't match")),
         (
             b"DATE,ANNUAL\n2019-01-01,1\n2020-01-01,2\n2021-01-01,3\n",

@@ -134,11 +134,11 @@ def plan(
     ("case", "reason"),
     [
         (context([version(1), version(8), version(9)], current=current(1)), "it serves"),
-        (context([version(1), version(8), version(9)], current=current(9, previous=1)), "a rollback goes back to"),
-        (context([version(1), version(8), version(9)], experiment=experiment(9, 1)), "on trial"),
+        (context([version(1), version(8), version(9)], current=current(9, previous=1)), "the rollback target"),
+        (context([version(1), version(8), version(9)], experiment=experiment(9, 1)), "part of an experiment"),
         (
             context([version(1), version(8), version(9)], configs_in_use=frozenset({name(1)})),
-            "an endpoint is made from",
+            "an endpoint uses it",
         ),
         (context([version(1, Approval.PENDING), version(8), version(9)]), "waits for approval"),
         (context([version(1), version(9)]), "among the newest 2"),
@@ -297,7 +297,7 @@ def test_a_version_that_somebody_went_back_to_meanwhile_is_left_alone(place: str
     act = plan([version(n) for n in range(1, 5)]).acts[0]
     shelves = Shelves()
     # Then nothing of it is taken away, and the next run decides
-    with pytest.raises(ConflictError, match="by now"):
+    with pytest.raises(ConflictError, match="now uses"):
         carry_out(act, shelves, **{place: state})
     assert shelves.done == []
     # And another version at that endpoint is no reason to keep it

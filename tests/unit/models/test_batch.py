@@ -241,7 +241,7 @@ def test_lines_changed_meanwhile_are_told() -> None:
     objects = laid_out()
     order = prepare(objects)
     objects.put(f"{FOLDER}input.jsonl", LINES + b"\n{}")
-    with pytest.raises(InvalidInputError, match="was changed while it was answered"):
+    with pytest.raises(InvalidInputError, match="was changed during the batch"):
         finish(objects, order)
 
 

@@ -138,7 +138,7 @@ def test_the_same_event_twice_starts_one_process() -> None:
     assert started(processes).started
     again = started(processes)
     assert (again.started, again.execution_arn) == (False, None)
-    assert "acted upon before" in again.reason
+    assert "already processed" in again.reason
     assert len(processes.started) == 1
 
 
@@ -458,7 +458,7 @@ def test_promoting_twice_is_promoting_once() -> None:
 
 def test_a_newer_version_promoted_meanwhile_stays() -> None:
     promotions = InMemoryPromotions(current(4))
-    with pytest.raises(ConflictError, match="version 4 was promoted meanwhile"):
+    with pytest.raises(ConflictError, match="version 4 was promoted in the meantime"):
         promoted(promotions, plan())
     assert promotions.current["macro"].version == 4
 

@@ -27,7 +27,7 @@ def retraining(*, accepted: bool, tell: bool = False) -> dict[str, Any]:
         "accepted": accepted,
         "tell": tell,
         "decision": DECISION,
-        "subject_line": "macro is not trained anew",
+        "subject_line": "macro is not retrained",
         "message": "it rests",
     }
 
@@ -73,7 +73,7 @@ def test_a_refusal_of_a_cry_for_help_is_told() -> None:
     )
     assert (ending.status, ending.state) == ("SUCCEEDED", "Retraining Refused")
     assert ending.given["Tell No Retraining"] == [
-        {"TopicArn": "approvals", "Subject": "macro is not trained anew", "Message": "it rests"}
+        {"TopicArn": "approvals", "Subject": "macro is not retrained", "Message": "it rests"}
     ]
     assert ending.output == {"outcome": "not_retrained", "message": "it rests"}
 

@@ -67,12 +67,12 @@ def test_a_valuation_that_beats_its_baseline_passes_every_gate() -> None:
             "mape_ratio.median_by_place",
             "error is 0.921 of median by place's, has to be below 0.900",
         ),
-        ({"bias": -0.0501}, "bias", "values are -5.0% off on average, at most 5.0% either way are tolerated"),
-        ({"bias": 0.06}, "bias", "values are +6.0% off on average, at most 5.0% either way are tolerated"),
+        ({"bias": -0.0501}, "bias", "mean relative error (bias) is -5.0%, the limit is 5.0% in either direction"),
+        ({"bias": 0.06}, "bias", "mean relative error (bias) is +6.0%, the limit is 5.0% in either direction"),
         (
             {"intervals": [{"level": 0.8, "coverage": 0.69, "mean_width": 1.0}]},
             "interval_coverage",
-            "the 80% interval held 69.0% of what came, tolerated are 70.0% to 90.0%",
+            "the 80% interval covers 69.0% of the actual values, allowed are 70.0% to 90.0%",
         ),
         (
             {"intervals": [{"level": 0.95, "coverage": 0.95, "mean_width": 1.0}]},

@@ -135,11 +135,11 @@ def test_only_an_approved_version_may_answer_callers(approval: str, mode: str, a
 @pytest.mark.parametrize(
     ("world", "reason"),
     [
-        (Registered(promotions=InMemoryPromotions()), "no version serves that it could be compared with"),
+        (Registered(promotions=InMemoryPromotions()), "no version is in service to compare it with"),
         (Registered(promotions=InMemoryPromotions(champion(3))), "version 3 is current"),
         (
             Registered(promotions=InMemoryPromotions(champion(bundle_sha256=bundle().sha256))),
-            "version 3 is the same bundle as version 2, which is current",
+            "version 3 has the same bundle as the current version 2",
         ),
         (
             Registered(experiments=InMemoryExperiments(running("other", challenger_version=4))),
@@ -192,7 +192,7 @@ def test_of_two_challenges_at_once_the_later_one_takes_nobody_s_endpoint(phase: 
     theirs = {ENDPOINT: EndpointState(phase, "macro-v4-0badcafe")}
     endpoints = InMemoryEndpoints(theirs)
     # When this one is staged; Then it has to wait
-    with pytest.raises(ConflictError, match="macro-v4-0badcafe's"):
+    with pytest.raises(ConflictError, match="serves macro-v4-0badcafe"):
         stage_endpoint(plan(), models=InMemoryServingModels(), endpoints=endpoints)
     assert (endpoints.orders, endpoints.states) == ([], theirs)
 
@@ -266,7 +266,7 @@ def test_first_nobody_is_sent_to_it_any_more_then_its_endpoint_goes() -> None:
     second = withdraw(experiments, endpoints, experiment_id="macro-v3-6a7e8feb")
     assert (second.experiment_id, second.endpoint_deleted, endpoints.states) == (None, True, {})
     # And once more changes nothing
-    assert withdraw(experiments, endpoints).reason == "no challenger was there"
+    assert withdraw(experiments, endpoints).reason == "there was no challenger"
     assert endpoints.orders == [("delete",)]
 
 

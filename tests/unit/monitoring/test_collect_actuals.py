@@ -123,8 +123,8 @@ def test_a_file_of_the_second_in_which_somebody_asked_is_later_than_the_question
         (b"", "an empty file"),
         (b"\x00\x01", "a binary file"),
         (b"<html></html>", "a web page"),
-        (b"key,value\n1,2\n", "there is no column join_key"),
-        (b"join_key,value,value\n", "a column comes twice"),
+        (b"key,value\n1,2\n", "column join_key is missing"),
+        (b"join_key,value,value\n", "a column appears twice"),
     ],
 )
 def test_a_file_that_can_t_be_read_is_set_aside_whole(content: bytes, reason: str) -> None:

@@ -200,7 +200,7 @@ def test_a_loser_is_stopped_by_whoever_decides_or_by_the_end(decider: Decider, d
 
 def test_without_a_verdict_the_end_stops_it() -> None:
     found = standing([], now=experiment().ends_at)
-    assert (found.step, found.reason) == (Step.STOP, "no verdict by 2026-03-15 12:00 UTC")
+    assert (found.step, found.reason) == (Step.STOP, "undecided at its end on 2026-03-15 12:00 UTC")
 
 
 def test_a_winner_waits_for_its_person_beyond_the_end() -> None:
@@ -231,7 +231,7 @@ def test_the_champion_s_own_trouble_stops_nobody() -> None:
 def test_without_the_champion_there_is_nothing_to_compare_with(champion: Any) -> None:
     found = standing(*shadowed(150, champion=10, challenger=4), current=champion)
     assert found.step is Step.STOP
-    assert "serves no longer" in found.reason
+    assert "no longer in service" in found.reason
 
 
 def test_what_belongs_to_somebody_else_does_not_count() -> None:

@@ -14,7 +14,7 @@ PLAN: dict[str, Any] = {
     "version": 3,
     "action": "challenge",
     "deploy": True,
-    "reason": "every hash is as registered",
+    "reason": "all hashes match the registered bundle",
     "bundle_sha256": "b" * 64,
     "endpoint_name": "Fred-Serverless-Endpoint-Challenger",
     "endpoint_config_name": "macro-v3-bbbbbbbb",
@@ -207,7 +207,7 @@ def test_a_challenger_is_stopped() -> None:
 
 
 def test_stopping_what_is_not_there_is_no_failure_and_takes_no_time() -> None:
-    nothing = WITHDRAWN | {"experiment_id": None, "endpoint_deleted": False, "reason": "no challenger was there"}
+    nothing = WITHDRAWN | {"experiment_id": None, "endpoint_deleted": False, "reason": "there was no challenger"}
     ending = stop(**{"Clear Experiment": nothing, "Delete Challenger": nothing})
     assert (ending.status, ending.output["outcome"]) == ("SUCCEEDED", "nothing_to_stop")
     assert "Wait For Routers" not in ending.path
@@ -233,7 +233,7 @@ def test_an_end_that_fails_is_told_with_the_command_for_it(state: str, record: F
 
 # --- the judge -------------------------------------------------------------------------------------------------------
 
-MAIL = {"subject": "Bellwether: challenger of macro is stopped", "message": "It broke a limit."}
+MAIL = {"subject": "Bellwether: challenger of macro is stopped", "message": "It exceeded a limit."}
 ORDER = {"name": "FredRecessionModels-v3-stop_challenge-d", "input": {"model": "macro", "action": "stop_challenge"}}
 STARTED = {"Start Deployment": {"ExecutionArn": "arn:aws:states:us-east-1:000000000000:execution:deploy:d"}}
 

@@ -180,7 +180,7 @@ def test_a_version_that_fails_on_probation_is_rolled_back_once() -> None:
     order = started["deployment"]["input"]
     assert (order["action"], order["version"], order["model_package_arn"]) == ("rollback", 2, package_arn(2))
     assert started["decision"]["kind"] == "judge_probation"
-    assert "goes back to version 2" in started["mail"]["subject"]
+    assert "is rolled back to version 2" in started["mail"]["subject"]
 
 
 def test_a_version_that_does_well_on_probation_is_not_spoken_of() -> None:

@@ -144,17 +144,17 @@ def test_drift_is_told_and_a_training_asked_for() -> None:
     assert look.decision.verdict is Verdict.REFUSED
     assert look.subject_line == "Bellwether: housing - 2 columns drifted"
     assert "sqft: distribution differs from training data" in look.message
-    assert "trigger drift" in look.message
+    assert "trigger: drift" in look.message
     assert look.page_key in look.message
     # And that nothing has come true yet is said as such
-    assert "prediction: 0 truths so far, 12 more are needed" in report.remarks
+    assert "prediction: 0 actuals so far, 12 more are needed" in report.remarks
 
 
 def test_errors_above_what_was_promised_weigh_more_than_drift() -> None:
     records = houses(300, error=12.0)
     look, report = World(records, sold(records)).look()
     assert (look.trigger, report.is_inaccurate) == ("accuracy", True)
-    assert "less accurate than promised" in look.subject_line
+    assert "less accurate than in the backtest" in look.subject_line
     assert report.accuracy[0].rmse_ratio == pytest.approx(2.4)
 
 
@@ -162,7 +162,7 @@ def test_too_little_is_said_as_such_with_how_much_is_missing() -> None:
     look, report = World(houses(30)).look()
     assert (look.found, look.trigger) == (False, None)
     assert report.drift.state is DriftState.NOT_ENOUGH_DATA
-    assert any("3 of 3 columns have not enough rows: at least 20 more are needed" in each for each in report.remarks)
+    assert any("3 of 3 columns have too few rows: at least 20 more are needed" in each for each in report.remarks)
     assert look.decision is not None
     assert look.decision.gates == ()
 
@@ -247,8 +247,8 @@ def test_a_bundle_without_reference_is_said_to_have_none() -> None:
     whole = housing(drift_reference={}, metrics={})
     _, report = World(houses(60), whole=whole).look()
     assert report.drift.state is DriftState.NOT_MEASURED
-    assert "drift is not measured: the bundle holds no reference" in report.remarks
-    assert "accuracy is not measured: nothing that this model says comes true under a key" in report.remarks
+    assert "drift is not measured: the bundle has no drift reference" in report.remarks
+    assert "accuracy is not measured: this model's predictions have no join key for actuals" in report.remarks
 
 
 # --- report and page --------------------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def test_report_and_page_are_kept_by_day() -> None:
 def test_the_page_says_when_there_is_nothing_to_say() -> None:
     for records in ((), houses(5)):
         look, _ = (world := World(records)).look()
-        assert b"Not enough data to say anything yet" in world.objects.get(look.page_key).content
+        assert b"Not enough data yet" in world.objects.get(look.page_key).content
 
 
 def test_what_callers_sent_is_no_markup() -> None:

@@ -78,20 +78,20 @@ def test_the_first_training_of_all_needs_no_past() -> None:
 def test_a_model_that_was_given_no_data_yet_waits_without_a_word() -> None:
     answer = ask(trigger="schedule", model="housing")
     assert (answer.accepted, answer.tell) == (False, False)
-    assert answer.decision.reasons == ("nothing was ingested for it yet",)
+    assert answer.decision.reasons == ("no dataset has been ingested for this model",)
 
 
 def test_one_at_a_time() -> None:
     answer = ask(trained(0.01, status="InProgress"))
     assert not answer.accepted
-    assert any("under way: one at a time" in reason for reason in answer.decision.reasons)
+    assert any("only one training runs at a time" in reason for reason in answer.decision.reasons)
     # And nobody is told: what was asked for is being done
     assert not answer.tell
 
 
 def test_it_rests_after_a_training_whoever_ordered_that() -> None:
     answer = ask(trained(6.5))
-    assert answer.decision.reasons == ("the last training ended 6.5 days ago; by itself the model rests 7",)
+    assert answer.decision.reasons == ("the last training ended 6.5 days ago; automatic training waits 7 days",)
 
 
 def test_a_failed_training_asks_for_no_rest() -> None:
@@ -102,7 +102,7 @@ def test_the_month_s_budget_counts_failed_trainings_and_the_one_to_come_at_its_l
     # Given 5 USD a month, and trainings of this month that took 4.89 USD; a whole hour costs 0.115
     jobs = [trained(0.3, attempt=n, status="Failed") for n in range(1, 4)]
     answer = ask(*jobs, seconds=4.89 / 3 / 0.115 * 3600)
-    assert "with this training at its longest the month would cost 5.0051 USD" in answer.decision.reasons[0]
+    assert "with this training at its maximum duration the month would cost 5.0051 USD" in answer.decision.reasons[0]
     assert ask(*jobs, seconds=4.88 / 3 / 0.115 * 3600).accepted
 
 
@@ -113,12 +113,12 @@ def test_last_month_s_trainings_cost_this_month_nothing() -> None:
 
 def test_without_a_price_there_is_no_budget_to_keep() -> None:
     (reason,) = ask(instance_type="ml.p5.48xlarge").decision.reasons
-    assert reason == "what ml.p5.48xlarge costs is not known here, so no budget can be kept"
+    assert reason == "no price is known for ml.p5.48xlarge, so the budget can't be checked"
 
 
 def test_a_schedule_does_not_train_the_same_again() -> None:
     answer = ask(trained(30, recipe=RECIPE), trigger="schedule")
-    assert "only newer data make another model" in answer.decision.reasons[0]
+    assert "only new data change the model" in answer.decision.reasons[0]
     # And nobody is told: what serves is as good as before
     assert (answer.accepted, answer.tell) == (False, False)
 
@@ -127,7 +127,7 @@ def test_a_cry_for_help_may_confirm_the_model_once_and_is_answered_with_a_word_a
     assert ask(trained(30, recipe=RECIPE), trigger="drift").accepted
     answer = ask(trained(30, recipe=RECIPE), trained(8, recipe=RECIPE, attempt=2), trigger="drift")
     assert (answer.accepted, answer.tell) == (False, True)
-    assert answer.subject_line == "Bellwether: macro is not trained anew"
+    assert answer.subject_line == "Bellwether: macro is not retrained"
     assert "bellwether train macro" in answer.message
 
 

@@ -174,7 +174,7 @@ def test_a_refused_candidate_is_told_and_counted(aws: Aws, capsys: pytest.Captur
     finish_job(aws, horizons=[horizon(m, model=0.2) for m in (1, 3, 6, 12)])
     assessed = invoke("assess_candidate", sample_event("assess_candidate/finished_job"))
     assert assessed["accepted"] is False
-    assert "Why it stays out:" in assessed["message"]
+    assert "Reasons:" in assessed["message"]
     with pytest.raises(InvalidInputError, match="refused"):
         invoke("register_candidate", assessed)
     (measured,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CandidateAssessed" in line]

@@ -80,7 +80,7 @@ class FredApi:
             try:
                 found = _Page.model_validate_json(answer)
             except ValidationError as error:
-                raise UpstreamError(f"FRED's answer for {series} is not what its API promises") from error
+                raise UpstreamError(f"FRED's response for {series} does not match its API") from error
             yield from found.observations
             if offset + PAGE_ROWS >= found.count:
                 return

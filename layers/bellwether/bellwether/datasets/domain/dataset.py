@@ -82,7 +82,7 @@ def build_dataset(merged: Iterable[Merged], *, inputs_sha256: str, as_of: dateti
     merged = sorted(merged, key=lambda each: each.series)
     columns = [each.column for each in merged if each.column]
     if not columns:
-        raise InvalidInputError("no series has a single month", field="series")
+        raise InvalidInputError("no series has a complete month", field="series")
     content, first, last = _render(columns)
     manifest = MergedManifest(
         schema_version=SCHEMA_VERSION,

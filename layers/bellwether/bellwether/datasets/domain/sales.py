@@ -83,7 +83,7 @@ def read_sales(content: bytes, *, layouts: Sequence[SalesLayout], received_on: d
     except UnreadableError as problem:
         return SalesReading(rejections=(problem.rejection,))
     if not (sales or findings.rejections):
-        findings.add(None, "file", "not a single sale")
+        findings.add(None, "file", "no sales")
     unused = tuple(name for place, name in enumerate(header) if name and place not in places)
     return SalesReading(layout, tuple(sales), unused, findings.kept(), findings.left_out)
 

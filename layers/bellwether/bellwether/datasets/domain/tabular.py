@@ -152,7 +152,7 @@ def _tables(columns: Sequence[_Column], findings: Findings) -> Iterator[SeriesTa
         observations = tuple(observation for _, (_, observation) in sorted(column.observations.items()))
         days = [each.day for each in observations if each.value is not None]
         if not days:
-            findings.add(None, series, "not a single value")
+            findings.add(None, series, "no values")
         elif frequency_of(column.spec, days) is None:
             findings.add(None, series, "neither daily, weekly, monthly nor quarterly, by its dates")
         else:

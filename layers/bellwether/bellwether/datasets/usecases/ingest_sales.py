@@ -253,7 +253,7 @@ def _merge_into_dataset(
         except ConflictError:
             continue
         return told
-    raise TransientUpstreamError(f"others kept replacing {spec.dataset.data_key}")
+    raise TransientUpstreamError(f"concurrent writers kept replacing {spec.dataset.data_key}")
 
 
 def _merge_part(drop: _Drop, part: PackFile, schema: PackFile | None, spec: ValuationSpec) -> None:
@@ -271,7 +271,7 @@ def _merge_part(drop: _Drop, part: PackFile, schema: PackFile | None, spec: Valu
     if drop.layout is not None and not reading.layout.is_like(drop.layout):
         reason = (
             f"is laid out as {reading.layout.name}, the dataset of {spec.name} as {drop.layout.name}: "
-            "one dataset has one layout; 'start_over' puts the present one out of the way"
+            "one dataset has one layout; 'start_over' moves the existing one away"
         )
         drop.reject(part, [Rejection(None, "header", reason)])
         return

@@ -153,7 +153,9 @@ def _ingest_one(store: ObjectStore, source: SeriesSource, clock: Clock, series: 
         _keep(store, original_key(ORIGINALS, part.name, part.content), part.content)
         total += _ingest_reading(store, part, reading, received_at, download.known_on)
         if spec_of(series).series not in {table.series for table in reading.tables}:
-            total += Ingestion(failed=(FailedSeries(series=series, reason="the download has no figures of it"),))
+            total += Ingestion(
+                failed=(FailedSeries(series=series, reason="the download has no values for this series"),)
+            )
     return total
 
 
@@ -169,7 +171,7 @@ def _ingest_reading(
         known_on = table.known_on or stated
         objection = _objection(table, known_on, received_at)
         if objection:
-            rejections.append(Rejection(None, table.series, f"{objection}; the time of arrival counts"))
+            rejections.append(Rejection(None, table.series, f"{objection}; the time of arrival is used instead"))
             known_on = None
         ingested.append(_keep_vintage(store, table, part.name, start_of(known_on) if known_on else None, received_at))
     quarantined = set_aside(store, QUARANTINE, part, rejections, reading.left_out, received_at) if rejections else ()
@@ -182,8 +184,8 @@ def _objection(table: SeriesTable, known_on: date | None, received_at: datetime)
         return ""
     last = max(each.day for each in table.observations if each.value is not None)
     if last > known_on:
-        return f"said to be of {known_on.isoformat()}, but has a figure of {last.isoformat()}"
-    return f"said to be of {known_on.isoformat()}, which is still to come" if known_on > received_at.date() else ""
+        return f"dated {known_on.isoformat()}, but has a value for {last.isoformat()}"
+    return f"dated {known_on.isoformat()}, which is in the future" if known_on > received_at.date() else ""
 
 
 def _keep_vintage(

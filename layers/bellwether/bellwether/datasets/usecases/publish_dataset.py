@@ -71,7 +71,7 @@ def publish_dataset(
         except ConflictError:
             continue
         return Published(MERGED_CSV, dataset.manifest, _count(names), changed)
-    raise TransientUpstreamError(f"others kept replacing {MERGED_CSV}")
+    raise TransientUpstreamError(f"concurrent writers kept replacing {MERGED_CSV}")
 
 
 def dataset_as_of(store: ObjectStore, as_of: datetime, *, series: Collection[str] | None = None) -> Dataset:

@@ -83,11 +83,11 @@ def why_kept(version: RegisteredVersion, context: ArchiveContext) -> str | None:
     if current is not None and version.version == current.version:
         return "it serves"
     if current is not None and version.version == current.previous_version:
-        return "it is what a rollback goes back to"
+        return "it is the rollback target"
     if experiment is not None and version.version in {experiment.challenger_version, experiment.champion_version}:
-        return "it is on trial"
+        return "it is part of an experiment"
     if _artifact_name(version, context.spec) in context.configs_in_use:
-        return "an endpoint is made from it"
+        return "an endpoint uses it"
     if version.approval == Approval.PENDING:
         return "it waits for approval"
     if version.version in newest:

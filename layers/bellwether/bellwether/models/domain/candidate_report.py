@@ -41,7 +41,7 @@ def assessment_message(model: str, summary: list[str], decision: Decision, *, jo
 
 def _verdict_lines(decision: Decision, evidence_uri: str) -> list[str]:
     if decision.reasons:
-        reasons = ["Why it stays out:", *(f"  - {reason}" for reason in decision.reasons)]
+        reasons = ["Reasons:", *(f"  - {reason}" for reason in decision.reasons)]
     else:
         reasons = [f"It passed all {len(decision.gates)} checks."]
     return [*reasons, "", f"Evidence: {evidence_uri}", f"Decision: {decision.decision_id}", ""]
@@ -50,7 +50,8 @@ def _verdict_lines(decision: Decision, evidence_uri: str) -> list[str]:
 def forecast_summary(report: EvaluationReport) -> list[str]:
     """The errors of the backtest under a line that says what they are."""
     return [
-        f"Root mean squared error of {report.target} in {report.unit}, backtest; in brackets the model's share of it:",
+        f"Root mean squared error of {report.target} in {report.unit}, backtest;",
+        "in brackets the model's error divided by the baseline's:",
         "",
         *error_table(report),
         *_recession_lines(report.recession),
@@ -62,7 +63,7 @@ def _recession_lines(found: RecessionEvaluation | HeadLeftOut | None) -> list[st
     if found is None:
         return []
     if isinstance(found, HeadLeftOut):
-        return ["", *wrap(f"No chance of a recession is given: {found.left_out}.", WIDTH)]
+        return ["", *wrap(f"No recession probability is given: {found.left_out}.", WIDTH)]
     rows = [
         [label, _beside(figures.get("model"), figures.get("probit")), _figure(figures.get("model"))]
         for label, figures in (("Brier score", found.brier), ("log loss", found.log_loss))
@@ -71,7 +72,7 @@ def _recession_lines(found: RecessionEvaluation | HeadLeftOut | None) -> list[st
     span = f"{found.n} origins {found.first_origin}..{found.last_origin}, {found.recessions} recessions"
     return [
         "",
-        f"Chance of a recession within {found.within_months} months, {span}:",
+        f"Probability of a recession within {found.within_months} months, {span}:",
         "",
         *table(["", "probit", "model"], [*rows, area]),
     ]
@@ -92,8 +93,8 @@ def valuation_summary(report: ValuationReport) -> list[str]:
     baselines = [name for name in report.holdout.mape if name != "model"]
     header = ["sales", "model", *(name.replace("_", " ") for name in baselines), "bias", "held/level %", "n"]
     return [
-        f"Mean absolute error in percent of the {report.target}, sales later than all that was learned from;",
-        "in brackets the model's share of it:",
+        f"Mean absolute error in percent of the {report.target}, sales after the training period;",
+        "in brackets the model's error divided by the baseline's:",
         "",
         *table(header, [_valuation_row(name, metrics, baselines) for name, metrics in present.items()]),
     ]
@@ -146,7 +147,7 @@ def approval_message(model: str, version: int, model_package_arn: str, assessmen
     """What approvers read: what was assessed, and the commands to approve or reject it."""
     return "\n".join(
         [
-            f"{model} version {version} waits for a person's approval; nothing is deployed until then.",
+            f"{model} version {version} waits for approval; it is not deployed before.",
             "",
             assessment.rstrip(),
             "",
@@ -155,7 +156,7 @@ def approval_message(model: str, version: int, model_package_arn: str, assessmen
             "or",
             *_registry_command(model_package_arn, "Approved"),
             "",
-            "To turn it down:",
+            "To reject it:",
             f"  bellwether reject {model} --version {version}",
             "or",
             *_registry_command(model_package_arn, "Rejected"),

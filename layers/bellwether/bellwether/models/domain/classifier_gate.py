@@ -38,7 +38,7 @@ def summary(report: AgreementReport) -> list[str]:
         for each in report.sets
     ]
     return [
-        f"Agreement of {report.engine} with people's labels; in brackets a model that always says neutral:",
+        f"Agreement of {report.engine} with people's labels; in brackets a baseline that always predicts neutral:",
         "",
         *table(["texts from", "texts", "accuracy", "macro-F1"], rows),
     ]

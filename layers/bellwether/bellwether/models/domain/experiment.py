@@ -91,11 +91,11 @@ def why_not_challenge(
 ) -> str | None:
     """Why a verified version can't compete; None when it can."""
     if current is None:
-        return "no version serves that it could be compared with"
+        return "no version is in service to compare it with"
     if running is not None:
         return f"experiment {running.experiment_id} with version {running.challenger_version} is under way"
     if current.version == version:
         return f"version {version} is current"
     if current.bundle_sha256 == bundle_sha256:
-        return f"version {version} is the same bundle as version {current.version}, which is current"
+        return f"version {version} has the same bundle as the current version {current.version}"
     return None

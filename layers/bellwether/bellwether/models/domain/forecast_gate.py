@@ -72,7 +72,7 @@ def check_bundle(report: EvaluationReport, bundle: BundleManifest) -> None:
         raise InvalidInputError(f"horizons {missing} are in the bundle and not evaluated", field="evaluation.json")
     with_head = bundle.recession is not None and "left_out" not in bundle.recession
     if with_head != isinstance(report.recession, RecessionEvaluation):
-        raise InvalidInputError("report and bundle disagree about a recession head", field="evaluation.json recession")
+        raise InvalidInputError("report and bundle differ about the recession head", field="evaluation.json recession")
 
 
 def _check_ratios(evaluation: HorizonEvaluation) -> None:
@@ -122,7 +122,7 @@ def _skill(evaluation: HorizonEvaluation, limit: SkillLimit) -> Iterator[Gate]:
     yield gate_of(f"rmse_ratio.{place}", ratio, below, ratio < below, reason)
     if limit.p_value_max is not None:
         p_value, most = comparison.p_value, limit.p_value_max
-        reason = f"{ahead}: the gain over {baseline} may be luck (p = {p_value:.3f}, at most {most:.3f} is tolerated)"
+        reason = f"{ahead}: the improvement over {baseline} is not significant (p = {p_value:.3f}, limit {most:.3f})"
         yield gate_of(f"p_value.{place}", p_value, most, p_value <= most, reason)
 
 
@@ -149,7 +149,9 @@ def coverage_gate(
     held = next((i.coverage for i in intervals if math.isclose(i.level, level)), None)
     if held is None:
         return gate_of(name, None, limit, False, f"{where}the report has no {level:.0%} interval")
-    reason = f"{where}the {level:.0%} interval held {held:.1%} of what came, tolerated are {least:.1%} to {most:.1%}"
+    reason = (
+        f"{where}the {level:.0%} interval covers {held:.1%} of the actual values, allowed are {least:.1%} to {most:.1%}"
+    )
     return gate_of(name, held, limit, least - 1e-9 <= held <= most + 1e-9, reason)
 
 

@@ -187,7 +187,7 @@ def read_request(body: bytes, spec: ModelSpec) -> PredictionRequest:
         return PredictionRequest((_read_row(kind, content, spec),), many=False)
     common = {name: value for name, value in content.items() if name != INSTANCES}
     if DATA in common:
-        raise InvalidInputError("belongs into each of the instances", field=DATA)
+        raise InvalidInputError("must be given in each instance", field=DATA)
     instances = content[INSTANCES]
     if not isinstance(instances, list) or not 0 < len(instances) <= INSTANCES_LIMIT:
         raise InvalidInputError(f"has to be a list of 1 to {INSTANCES_LIMIT} objects", field=INSTANCES)

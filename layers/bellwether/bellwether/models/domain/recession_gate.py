@@ -15,7 +15,7 @@ RATIO_TOLERANCE = 0.005  # between the report's ratio and that of its scores, bo
 def recession_gates(found: RecessionEvaluation | HeadLeftOut | None, policy: RecessionPolicy) -> Iterator[Gate]:
     """Every check of the head; a candidate that says why it has none passes, one that says nothing does not."""
     if found is None:
-        reason = "the report says nothing about recessions, not even why there is no head"
+        reason = "the report has no recession section and no reason for its absence"
         yield Gate(name="recession_head", observed=None, limit="evaluated or left out", passed=False, reason=reason)
     elif isinstance(found, HeadLeftOut):
         reason = f"no recession head: {found.left_out}"
@@ -45,15 +45,15 @@ def bias_limit(found: RecessionEvaluation, policy: RecessionPolicy) -> float:
 
 def _of_head(found: RecessionEvaluation, policy: RecessionPolicy) -> Iterator[Gate]:
     least = policy.origins_min
-    reason = f"chance of a recession: only {found.n} backtest origins, at least {least} are needed"
+    reason = f"recession probability: only {found.n} backtest origins, at least {least} are needed"
     yield _gate("recession_origins", found.n, least, found.n >= least, reason)
     ratio, below = found.versus[PROBIT].brier_ratio, policy.brier_ratio_below
-    reason = f"chance of a recession: Brier score is {ratio:.3f} of the probit's, has to be below {below:.3f}"
+    reason = f"recession probability: Brier score is {ratio:.3f} of the probit's, has to be below {below:.3f}"
     yield _gate("recession_brier_ratio.probit", ratio, below, ratio < below, reason)
     most = bias_limit(found, policy)
     reason = (
-        f"chance of a recession: mean probability is {found.bias:+.3f} from the base rate of {found.base_rate:.3f}, "
-        f"at most {most:.3f} either way is tolerated"
+        f"recession probability: mean probability is {found.bias:+.3f} from the base rate of {found.base_rate:.3f}, "
+        f"the limit is {most:.3f} in either direction"
     )
     yield _gate("recession_bias", found.bias, f"-{most:.3f} to {most:.3f}", abs(found.bias) <= most, reason)
 

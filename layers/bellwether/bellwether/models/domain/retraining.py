@@ -120,7 +120,7 @@ def _alone(case: RetrainingCase) -> Gate:
         observed=", ".join(running) or NOTHING,
         limit=NOTHING,
         passed=not running,
-        reason=f"{running[0]} is under way: one at a time" if running else "",
+        reason=f"{running[0]} is running; only one training runs at a time" if running else "",
     )
 
 
@@ -135,7 +135,8 @@ def _rested(case: RetrainingCase) -> Gate:
         passed=passed,
         reason=""
         if passed
-        else f"the last training ended {days:.1f} days ago; by itself the model rests {case.policy.cooldown_days:g}",
+        else f"the last training ended {days:.1f} days ago; "
+        f"automatic training waits {case.policy.cooldown_days:g} days",
     )
 
 
@@ -145,9 +146,9 @@ def _affordable(case: RetrainingCase) -> Gate:
     total = cost_usd((*case.spent, case.machine))
     if total is None:
         unknown = sorted({t.instance_type for t in (*case.spent, case.machine)} - TRAINING_USD_AN_HOUR.keys())
-        reason = f"what {', '.join(unknown)} costs is not known here, so no budget can be kept"
+        reason = f"no price is known for {', '.join(unknown)}, so the budget can't be checked"
     elif total > cap:
-        reason = f"with this training at its longest the month would cost {total} USD; the model's budget is {cap}"
+        reason = f"with this training at its maximum duration the month would cost {total} USD; the budget is {cap} USD"
     else:
         reason = ""
     return Gate(
@@ -176,24 +177,24 @@ def _worthwhile(case: RetrainingCase) -> Gate:
         passed=passed,
         reason=""
         if passed
-        else f"{done[0].name} learned from the same data with the same code: only newer data make another model",
+        else f"{done[0].name} was trained on the same data with the same code: only new data change the model",
     )
 
 
 def refusal_subject(model: str) -> str:
     """Subject line of the mail about a training that was asked for and not begun."""
-    return f"Bellwether: {model} is not trained anew"[:SUBJECT_LIMIT]
+    return f"Bellwether: {model} is not retrained"[:SUBJECT_LIMIT]
 
 
 def refusal_message(model: str, trigger: Trigger, decision: Decision) -> str:
     """Who asked, why not, and what a person can do."""
     return "\n".join(
         [
-            f"A training of {model} was asked for by {trigger.value} and not begun:",
+            f"A training of {model} (trigger: {trigger.value}) was refused:",
             "",
             *(f"  - {reason}" for reason in decision.reasons),
             "",
-            f"What serves goes on. A person may train at any time: bellwether train {model}",
+            f"The current version stays in service. Train it manually:  bellwether train {model}",
             "RUNBOOK, Retraining refused",
             f"Decision: {decision.decision_id}",
             "",

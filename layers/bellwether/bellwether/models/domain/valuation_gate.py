@@ -54,7 +54,7 @@ def _of_holdout(holdout: ValuationMetrics, policy: ValuationPolicy) -> Iterator[
     for baseline in policy.baselines:
         yield from _skill(holdout, baseline, policy)
     bias, most = holdout.bias, policy.bias_max
-    reason = f"values are {bias:+.1%} off on average, at most {most:.1%} either way are tolerated"
+    reason = f"mean relative error (bias) is {bias:+.1%}, the limit is {most:.1%} in either direction"
     yield gate_of("bias", bias, f"-{most:g} to {most:g}", abs(bias) <= most, reason)
     yield coverage_gate("interval_coverage", "", holdout.intervals, policy, holdout.n)
     for part in holdout.slices:
@@ -72,7 +72,7 @@ def _skill(holdout: ValuationMetrics, baseline: str, policy: ValuationPolicy) ->
     ratio, p_value = comparison.mape_ratio, comparison.p_value
     reason = f"error is {ratio:.3f} of {title}'s, has to be below {below:.3f}"
     yield gate_of(f"mape_ratio.{baseline}", ratio, below, ratio < below, reason)
-    reason = f"the gain over {title} may be luck (p = {p_value:.3f}, at most {most:.3f} is tolerated)"
+    reason = f"the improvement over {title} is not significant (p = {p_value:.3f}, limit {most:.3f})"
     yield gate_of(f"p_value.{baseline}", p_value, most, p_value <= most, reason)
 
 

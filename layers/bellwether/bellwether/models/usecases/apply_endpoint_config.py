@@ -16,9 +16,11 @@ def apply_endpoint_config(endpoint_name: str, config_name: str, *, endpoints: En
         endpoints.create(endpoint_name, config_name)
     elif state.phase is EndpointPhase.FAILED:
         endpoints.delete(endpoint_name)
-        raise TransientUpstreamError(f"endpoint {endpoint_name} had failed and is being deleted, to be made anew")
+        raise TransientUpstreamError(
+            f"endpoint {endpoint_name} had failed; it is being deleted and will be created again"
+        )
     elif state.phase is EndpointPhase.LEAVING:
-        raise TransientUpstreamError(f"endpoint {endpoint_name} is being deleted, to be made anew")
+        raise TransientUpstreamError(f"endpoint {endpoint_name} is being deleted and will be created again")
     elif state.heads_for == config_name:
         return
     elif state.phase is EndpointPhase.CHANGING:

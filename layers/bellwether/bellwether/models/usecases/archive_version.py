@@ -54,4 +54,4 @@ def _refuse_what_serves(act: ArchiveStep, endpoints: EndpointStates) -> None:
     for name in act.serving_endpoints:
         state = endpoints.find(name)
         if state is not None and act.endpoint_config_name in {state.config_name, state.pending_config_name}:
-            raise ConflictError(f"endpoint {name} is made from {act.endpoint_config_name} by now")
+            raise ConflictError(f"endpoint {name} now uses {act.endpoint_config_name}")

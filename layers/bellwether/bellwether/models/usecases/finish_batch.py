@@ -44,7 +44,7 @@ def finish_batch(order: BatchOrder, *, objects: ObjectStore, clock: Clock) -> Fi
     """
     content = objects.get(order.input_key).content
     if sha256(content).hexdigest() != order.input_sha256:
-        raise InvalidInputError("was changed while it was answered", field=order.input_key)
+        raise InvalidInputError("was changed during the batch", field=order.input_key)
     output_key = order.output_key if order.lines else None
     output = b"" if output_key is None else objects.get(output_key).content
     answered = read_answers(output, line_numbers(content))

@@ -92,4 +92,4 @@ class EndpointInvoker:
         try:
             return self.request.answers(rows, body)
         except (ValueError, KeyError, RecursionError) as error:
-            raise UpstreamError(f"endpoint {endpoint_name} answered something else than was asked") from error
+            raise UpstreamError(f"endpoint {endpoint_name} returned an unexpected response") from error

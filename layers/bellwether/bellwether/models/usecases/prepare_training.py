@@ -96,7 +96,7 @@ def _freeze_dataset(spec: TrainedSpec, bucket: str, objects: ObjectStore) -> Fro
     manifest = read_manifest(spec.dataset, manifest_content, MANIFEST)
     data = objects.get(spec.dataset.data_key).content
     if sha256(data).hexdigest() != manifest.sha256:
-        raise TransientUpstreamError(f"{spec.dataset.data_key} and its manifest differ: it is being written")
+        raise TransientUpstreamError(f"{spec.dataset.data_key} and its manifest differ: the dataset is being written")
     prefix = dataset_prefix(spec.name, manifest.sha256)
     _keep(objects, prefix + spec.dataset.file_name, data, "text/csv")
     _keep(objects, prefix + MANIFEST, manifest_content, "application/json")

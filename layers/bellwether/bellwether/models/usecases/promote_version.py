@@ -36,7 +36,7 @@ def promote_version(
     spec = model_spec(plan.model)
     current = promotions.get(spec.name)
     if current is not None and current.version > plan.version and plan.action is not Action.ROLLBACK:
-        raise ConflictError(f"{spec.name} version {current.version} was promoted meanwhile")
+        raise ConflictError(f"{spec.name} version {current.version} was promoted in the meantime")
     same = current is not None and (current.version, current.bundle_sha256) == (plan.version, plan.bundle_sha256)
     if current is None or not same or current.endpoint_config_name != plan.endpoint_config_name:
         current = CurrentVersion(

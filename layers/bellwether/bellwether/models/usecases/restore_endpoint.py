@@ -33,7 +33,7 @@ def restore_endpoint(plan: DeploymentPlan, *, current_versions: CurrentVersions,
 
 
 def _target(plan: DeploymentPlan, current_versions: CurrentVersions) -> str | None:
-    """What was before; when a newer version was promoted meanwhile, that one."""
+    """What was before; when a newer version was promoted in the meantime, that one."""
     current = current_versions.get(plan.model)
     if current is not None and current.version > plan.version:
         return current.endpoint_config_name

@@ -51,7 +51,7 @@ def _wrong(spec: ModelSpec, plan: DeploymentPlan, golden: Golden, body: bytes) -
     try:
         observed: Any = json.loads(body)
     except ValueError:
-        return ["the answer is no JSON"]
+        return ["the response is not JSON"]
     version = spec.model_version(plan.bundle_sha256)
     if not isinstance(observed, dict) or observed.get(VERSION_FIELD) != version:
         seen = observed.get(VERSION_FIELD) if isinstance(observed, dict) else None

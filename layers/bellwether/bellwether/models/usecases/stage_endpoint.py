@@ -52,5 +52,6 @@ def _refuse_to_oust(plan: DeploymentPlan, endpoints: Endpoints) -> None:
         return
     if state.phase in {EndpointPhase.IN_SERVICE, EndpointPhase.CHANGING}:
         raise ConflictError(
-            f"endpoint {plan.endpoint_name} is {state.heads_for}'s: 'bellwether experiment stop {plan.model}' ends that"
+            f"endpoint {plan.endpoint_name} serves {state.heads_for}, another challenger; "
+            f"stop it with 'bellwether experiment stop {plan.model}'"
         )

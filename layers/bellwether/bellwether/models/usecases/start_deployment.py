@@ -67,12 +67,12 @@ def start_deployment(change: PackageStateChange, *, processes: Processes) -> Sta
     """Start the deployment (or the recording of a rejection) of a version of ours; everything else is left alone."""
     spec = spec_of_group(change.package_group or "")
     if spec is None or change.package_group is None or change.version is None:
-        return _ignored(f"{change.package_group or change.arn} is no model group of ours")
+        return _ignored(f"{change.package_group or change.arn} is not a model package group of this deployment")
     action = ACTIONS.get(change.approval or "")
     if action is None:
-        return _ignored(f"status {change.approval} asks for nothing")
+        return _ignored(f"status {change.approval} requires no action")
     if not change.is_about_approval:
-        return _ignored(f"its approval is {change.approval} as before")
+        return _ignored(f"its approval is still {change.approval}")
     execution_arn = processes.start(
         execution_name(change.package_group, change.version, action, change.event_id),
         {
@@ -85,7 +85,7 @@ def start_deployment(change: PackageStateChange, *, processes: Processes) -> Sta
         },
     )
     if execution_arn is None:
-        return _ignored(f"event {change.event_id} was acted upon before")
+        return _ignored(f"event {change.event_id} was already processed")
     return StartedDeployment(
         started=True, execution_arn=execution_arn, reason=f"{spec.name} version {change.version} is {change.approval}"
     )

@@ -105,7 +105,7 @@ class BundleVerifier:
             why_not = f"version {plan.version} is approved for an experiment only"
         changes = {
             "deploy": why_not is None,
-            "reason": why_not or "every hash is as approved",
+            "reason": why_not or "all hashes match the approved bundle",
             "previous_config_name": config_before(name, current, endpoint),
         }
         return plan.model_copy(update=changes)
@@ -117,7 +117,7 @@ class BundleVerifier:
         )
         changes = {
             "deploy": why_not is None,
-            "reason": why_not or "every hash is as registered",
+            "reason": why_not or "all hashes match the registered bundle",
             "endpoint_name": spec.challenger_endpoint_name,
             "challenge": challenge,
             "champion_version": None if current is None else current.version,

@@ -132,11 +132,11 @@ def kind_title(kind: str) -> str:
 def _verdict(report: MonitorReport) -> str:
     if report.findings:
         parts = [f"{len(report.drifted)} of {len(report.drift.columns)} columns drifted"] if report.is_drifted else []
-        parts += ["errors are above what was promised"] if report.is_inaccurate else []
+        parts += ["errors exceed the backtest's"] if report.is_inaccurate else []
         text = "; ".join(parts)
         return text[0].upper() + text[1:]
     known = report.drift.state is DriftState.STABLE or report.accuracy_state is AccuracyState.AS_PROMISED
-    return "Nothing found" if known else "Not enough data to say anything yet"
+    return "No findings" if known else "Not enough data yet"
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------

@@ -61,9 +61,9 @@ def read_actuals(content: bytes, *, model: str, file_name: str, received_at: dat
 def _columns(header: Sequence[str], line: int) -> dict[str, int]:
     for name in (KEY, VALUE):
         if name not in header:
-            raise UnreadableError(f"there is no column {name}", line=line, field="header")
+            raise UnreadableError(f"column {name} is missing", line=line, field="header")
     if len(set(header)) != len(header):
-        raise UnreadableError("a column comes twice", line=line, field="header")
+        raise UnreadableError("a column appears twice", line=line, field="header")
     return {name: place for place, name in enumerate(header)}
 
 
@@ -80,7 +80,7 @@ def _row(
         raise UnreadableError(f"{shown(texts[VALUE])} is out of range", line=line, field=VALUE)
     observed_at = _instant(texts.get(OBSERVED_AT, ""), line) or received_at
     if observed_at > received_at:
-        raise UnreadableError(f"{shown(texts[OBSERVED_AT])} is still to come", line=line, field=OBSERVED_AT)
+        raise UnreadableError(f"{shown(texts[OBSERVED_AT])} is in the future", line=line, field=OBSERVED_AT)
     return Actual(model=model, join_key=key, value=value, observed_at=observed_at, source=file_name)
 
 

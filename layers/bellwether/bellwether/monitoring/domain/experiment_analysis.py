@@ -142,7 +142,7 @@ def analyse_experiment(
                 observed=len(comparison.pairs),
                 limit=policy.points_min,
                 passed=len(comparison.pairs) >= policy.points_min,
-                reason=f"{len(comparison.pairs)} things came true that both were asked about",
+                reason=f"{len(comparison.pairs)} pairs of predictions have actuals",
             ),
             Gate(
                 name="improvement_lower_limit",
@@ -170,14 +170,14 @@ def _step(
     name = f"version {experiment.challenger_version}"
     broken = [gate.reason for gate in guards if not gate.passed]
     if not _champion_serves(experiment, current):
-        return Step.STOP, f"version {experiment.champion_version}, which it was compared with, serves no longer"
+        return Step.STOP, f"version {experiment.champion_version} (the champion) is no longer in service"
     if broken:
-        return Step.STOP, f"{name} broke a limit: {'; '.join(broken)}"
+        return Step.STOP, f"{name} exceeded a limit: {'; '.join(broken)}"
     if approval == Approval.REJECTED:
         return Step.STOP, f"{name} was rejected"
     if finding is Finding.BETTER:
         if approval != Approval.APPROVED:
-            return Step.ASK, f"{name} is better, and waits for approval"
+            return Step.ASK, f"{name} is better and waits for approval"
         is_auto = experiment.decider is Decider.AUTO
         return (Step.PROMOTE, f"{name} is better") if is_auto else (Step.ASK, f"{name} is better")
     if finding is Finding.NOT_BETTER:
@@ -185,7 +185,7 @@ def _step(
         is_over = experiment.decider is Decider.AUTO or now >= experiment.ends_at
         return (Step.STOP, reason) if is_over else (Step.ASK, reason)
     if now >= experiment.ends_at:
-        return Step.STOP, f"no verdict by {experiment.ends_at:%Y-%m-%d %H:%M} UTC"
+        return Step.STOP, f"undecided at its end on {experiment.ends_at:%Y-%m-%d %H:%M} UTC"
     return Step.GO_ON, "undecided"
 
 

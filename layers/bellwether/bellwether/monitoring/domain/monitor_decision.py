@@ -46,7 +46,7 @@ def decision_of(report: MonitorReport, *, key: str, report_key: str) -> Decision
 def _gates(report: MonitorReport) -> Iterable[Gate]:
     if report.drift.state in (DriftState.STABLE, DriftState.DRIFTED):
         names = ", ".join(each.name for each in report.drifted)
-        reason = f"moved away from what was learned: {names}" if names else ""
+        reason = f"drifted from training data: {names}" if names else ""
         yield Gate(name="drifted_columns", observed=len(report.drifted), limit=0, passed=not names, reason=reason)
     for each in report.accuracy:
         if each.state in (AccuracyState.AS_PROMISED, AccuracyState.INACCURATE):

@@ -8,8 +8,8 @@ from bellwether.monitoring.domain.drift import Aspect, Drift, DriftState
 
 _MOVED = {
     Aspect.DISTRIBUTION: "distribution differs from training data",
-    Aspect.MISSING: "missing in {now:.1%}, in training in {then:.1%}",
-    Aspect.UNSEEN: "levels that its reference does not name in {now:.1%}, in training in {then:.1%}",
+    Aspect.MISSING: "missing in {now:.1%} of rows, {then:.1%} in training",
+    Aspect.UNSEEN: "unknown levels in {now:.1%} of rows, {then:.1%} in training",
 }
 
 
@@ -28,7 +28,7 @@ def accuracy_findings(accuracy: Accuracy, limit: float) -> Iterable[str]:
     for found in accuracy.kinds:
         if found.state is AccuracyState.INACCURATE and found.rmse_ratio is not None:
             yield (
-                f"{found.kind}: error is {found.rmse_ratio:.2f} times the backtest's over {found.truths} truths, "
+                f"{found.kind}: error is {found.rmse_ratio:.2f} times the backtest's over {found.truths} actuals, "
                 f"at most {limit:.2f} is tolerated (p = {found.p_value:.1g})"
             )
 
@@ -38,21 +38,21 @@ def remarks_of(
 ) -> Iterable[str]:
     """What could not be measured, and why."""
     if not drift.columns:
-        yield "drift is not measured: the bundle holds no reference"
+        yield "drift is not measured: the bundle has no drift reference"
     lacking = [each for each in drift.columns if each.state is DriftState.NOT_ENOUGH_DATA]
     if lacking:
         least = min(each.rows_missing for each in lacking)
-        yield f"{len(lacking)} of {len(drift.columns)} columns have not enough rows: at least {least} more are needed"
+        yield f"{len(lacking)} of {len(drift.columns)} columns have too few rows: at least {least} more are needed"
     if spec.capture.redacted:
-        yield f"not recorded, so not measured: {', '.join(sorted(spec.capture.redacted))}"
+        yield f"not measured because not recorded: {', '.join(sorted(spec.capture.redacted))}"
     if without_input:
         yield f"{without_input} requests were recorded without their input, which was too large"
     if not accuracy.kinds:
-        yield "accuracy is not measured: nothing that this model says comes true under a key"
+        yield "accuracy is not measured: this model's predictions have no join key for actuals"
     for found in accuracy.kinds:
         if found.state is AccuracyState.NOT_ENOUGH_DATA:
-            yield f"{found.kind}: {found.truths} truths so far, {found.truths_missing} more are needed"
+            yield f"{found.kind}: {found.truths} actuals so far, {found.truths_missing} more are needed"
         elif found.state is AccuracyState.NOT_MEASURED:
-            yield f"{found.kind}: nothing was promised that its errors could be held against"
+            yield f"{found.kind}: the bundle has no backtest error to compare with"
     if estimated is None:
-        yield "accuracy can't be estimated before truths come: answers hold neither an interval nor probabilities"
+        yield "accuracy can't be estimated without actuals: predictions have neither intervals nor probabilities"

@@ -127,7 +127,7 @@ class MonitorReport(ReportPart):
 
     @property
     def is_inaccurate(self) -> bool:
-        """Whether errors are above what was promised, surely."""
+        """Whether errors exceed the backtest's, surely."""
         return self.accuracy_state is AccuracyState.INACCURATE
 
     @property

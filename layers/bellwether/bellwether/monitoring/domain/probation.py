@@ -61,5 +61,5 @@ def analyse_probation(
         health=seen,
         gates=gates,
         step=Step.ROLLBACK if broken else Step.GO_ON,
-        reason=f"version {current.version} broke a limit: {'; '.join(broken)}" if broken else "no limit is broken",
+        reason=f"version {current.version} exceeded a limit: {'; '.join(broken)}" if broken else "no limit is exceeded",
     )

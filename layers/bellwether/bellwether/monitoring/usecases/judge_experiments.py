@@ -265,22 +265,22 @@ def _mail(spec: ModelSpec, standing: ExperimentAnalysis) -> dict[str, str]:
     experiment, interval = standing.experiment, standing.comparison.interval
     commands = {
         Step.ASK: _asked(spec, standing),
-        Step.PROMOTE: f"It is being promoted; go back with:  bellwether rollback {spec.name}",
-        Step.STOP: "It is being taken out of service; the champion goes on serving.",
+        Step.PROMOTE: f"It is being promoted. Roll back with:  bellwether rollback {spec.name}",
+        Step.STOP: "It is being taken out of service. The champion stays in service.",
     }
     limits = f"{_percent(interval.lower)} to {_percent(interval.upper)}"
     message = (
         f"{standing.reason[:1].upper()}{standing.reason[1:]}.\n\n"
-        f"{spec.name} version {experiment.challenger_version} has been tried beside version "
+        f"{spec.name} version {experiment.challenger_version} has been compared with version "
         f"{experiment.champion_version} since {experiment.started_at:%Y-%m-%d %H:%M} UTC "
-        f"({experiment.mode}, {experiment.share:.0%} of the callers).\n"
-        f"Things that came true: {interval.pairs}. Improvement of its mean loss: {limits}.\n"
+        f"({experiment.mode}, {experiment.share:.0%} of the entities).\n"
+        f"Pairs with actuals: {interval.pairs}. Improvement of the mean loss: {limits}.\n"
         f"Failed requests: {standing.challenger.failed} of {standing.challenger.requests}. "
         f"Latency p95: {standing.challenger.latency_p95_ms} ms.\n\n"
         f"{commands[standing.step]}\n"
-        f"Look at it:  bellwether experiment show {spec.name}\n"
+        f"Details:  bellwether experiment show {spec.name}\n"
     )
-    verb = {Step.ASK: "waits for you", Step.PROMOTE: "is promoted", Step.STOP: "is stopped"}[standing.step]
+    verb = {Step.ASK: "needs a decision", Step.PROMOTE: "is promoted", Step.STOP: "is stopped"}[standing.step]
     return {"subject": f"Bellwether: challenger of {spec.name} {verb}", "message": message}
 
 
@@ -298,7 +298,7 @@ def _asked(spec: ModelSpec, standing: ExperimentAnalysis) -> str:
 def _rollback_mail(spec: ModelSpec, probation: ProbationAnalysis) -> dict[str, str]:
     current = probation.current
     return {
-        "subject": f"Bellwether: {spec.name} goes back to version {current.previous_version}",
+        "subject": f"Bellwether: {spec.name} is rolled back to version {current.previous_version}",
         "message": (
             f"{probation.reason[:1].upper()}{probation.reason[1:]}.\n\n"
             f"It was promoted at {current.promoted_at:%Y-%m-%d %H:%M} UTC. Version {current.previous_version} is being "

@@ -29,7 +29,11 @@ from bellwether.shared.ports.objects import ObjectStore
 
 ACTOR = "bellwether:request_retraining"
 NO_DATA = Gate(
-    name="training_data", observed=None, limit="a dataset", passed=False, reason="nothing was ingested for it yet"
+    name="training_data",
+    observed=None,
+    limit="a dataset",
+    passed=False,
+    reason="no dataset has been ingested for this model",
 )
 
 

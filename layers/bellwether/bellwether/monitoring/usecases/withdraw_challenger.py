@@ -57,5 +57,5 @@ def withdraw_challenger(
         experiment_id=running.experiment_id if running else None,
         endpoint_name=endpoint_name,
         endpoint_deleted=is_there,
-        reason="withdrawn" if running or is_there else "no challenger was there",
+        reason="withdrawn" if running or is_there else "there was no challenger",
     )
