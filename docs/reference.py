@@ -1,10 +1,14 @@
-"""Write the README's generated tables, so that they can't fall behind the template. `make readme` runs it."""
+"""Write the README's generated tables from the template and the risk gates. `make readme` runs it."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from bellwether.trading.domain.risk_gates import GATES, DispatchPolicy, RiskGate
+from stacks.limits import limits
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -30,11 +34,22 @@ def _default(parameter: dict[str, Any]) -> str:
     return f"`{parameter['Default']}`" if str(parameter["Default"]) else "empty"
 
 
+def gate_table(gates: Sequence[RiskGate] = GATES, policy: type[DispatchPolicy] = DispatchPolicy) -> str:
+    """The risk gates and the parameters with their limits as a Markdown table."""
+    parameters = {limit.field: f"`{limit.parameter}` ({limit.default})" for limit in limits(policy)}
+    rows = [
+        f"| `{gate.name}` | {gate.passes_when} | {', '.join(parameters[field] for field in gate.limits) or '–'} |"
+        for gate in gates
+    ]
+    return "\n".join(["| gate | a trade passes when | limit (default) |", "|---|---|---|", *rows])
+
+
 def with_tables(readme: str) -> str:
-    """The README with its generated parts made anew."""
+    """The README with its generated tables replaced."""
+    tables = {"parameters": parameter_table(), "gates": gate_table()}
     return re.sub(
-        r"(<!-- table: parameters -->\n).*?(<!-- end -->)",
-        lambda found: f"{found[1]}{parameter_table()}\n{found[2]}",
+        r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}{tables[found[2]]}\n{found[3]}",
         readme,
         flags=re.DOTALL,
     )

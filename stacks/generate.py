@@ -1,4 +1,4 @@
-"""Write what the templates repeat per model from the catalogue. `make templates` runs it; a contract test compares.
+"""Write what the templates repeat per model of the catalogue and per limit of dispatch. `make templates` runs it.
 
 A template marks each repetition with a comment that holds the pattern:
 
@@ -7,7 +7,8 @@ A template marks each repetition with a comment that holds the pattern:
     …generated lines…
     # end
 
-Items are `model`, `trained model`, `valued model` and `dataset`. A field in angle brackets is an attribute of the item.
+Items are `model`, `trained model`, `valued model`, `dataset` and `limit`. A field in angle brackets is an attribute of
+the item. Contract tests compare.
 `Fn::ForEach` doesn't serve: it makes keys, but no list entries such as a policy's resources, and can't read Python.
 """
 
@@ -19,8 +20,11 @@ from pathlib import Path
 
 from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.models.domain.specs import DatasetSpec, ModelSpec, TrainedSpec, ValuationSpec
+from bellwether.trading.domain.risk_gates import DispatchPolicy
+from stacks.limits import Limit, limits
 
 TEMPLATES = tuple(sorted(Path(__file__).parent.glob("*.yaml")))
+ROOT_TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 UNPREFIXED = "macro"  # its resources are older than the other models; renaming them would replace them
 _REGION = re.compile(
     r"^(?P<indent> *)# (?P<mode>each|all) (?P<items>[a-z ]+?)s?:(?P<first>.*)\n"
@@ -32,10 +36,16 @@ _REGION = re.compile(
 _FIELD = re.compile(r"<([a-z_.]+)>")
 _ENTRIES = re.compile(r"\[([^][]*<[^][]*)\]")
 
+Item = ModelSpec | DatasetSpec | Limit
 
-def with_models(template: str, specs: Iterable[ModelSpec] = tuple(CATALOGUE.values())) -> str:
+
+def with_models(
+    template: str,
+    specs: Iterable[ModelSpec] = tuple(CATALOGUE.values()),
+    policy: type[DispatchPolicy] = DispatchPolicy,
+) -> str:
     """The template with its generated lines made anew; KeyError for an unknown item, AttributeError for a field."""
-    items = _items(tuple(specs))
+    items = _items(tuple(specs)) | {"limit": [*limits(policy)]}
 
     def region(found: re.Match[str]) -> str:
         indent, head = found["indent"], found[0][: found.start("generated") - found.start()]
@@ -55,7 +65,7 @@ def without_models(template: str) -> str:
     return _REGION.sub("", template)
 
 
-def _items(specs: tuple[ModelSpec, ...]) -> dict[str, list[ModelSpec | DatasetSpec]]:
+def _items(specs: tuple[ModelSpec, ...]) -> dict[str, list[Item]]:
     trained = [spec for spec in specs if isinstance(spec, TrainedSpec)]
     return {
         "model": [*specs],
@@ -72,14 +82,14 @@ def _dedented(comment: str, indent: int) -> list[str]:
     return [line[margin:] for line in lines]
 
 
-def _filled(pattern: str, items: Iterable[ModelSpec | DatasetSpec]) -> list[str]:
+def _filled(pattern: str, items: Iterable[Item]) -> list[str]:
     """The pattern for each item; two items that read alike, such as models of one dataset, give it once."""
     return list(dict.fromkeys(_FIELD.sub(partial(_field, item), pattern) for item in items))
 
 
-def _field(item: ModelSpec | DatasetSpec, field: re.Match[str]) -> str:
+def _field(item: Item, field: re.Match[str]) -> str:
     """What a field in angle brackets stands for; `id` and `prefix` are parts of logical ids."""
-    if field[1] in ("id", "prefix"):
+    if field[1] in ("id", "prefix") and not isinstance(item, Limit):
         identifier = "".join(part.capitalize() for part in re.split(r"[^a-z0-9]+", item.name))
         return "" if (field[1], item.name) == ("prefix", UNPREFIXED) else identifier
     value = attrgetter(field[1])(item)
@@ -87,5 +97,5 @@ def _field(item: ModelSpec | DatasetSpec, field: re.Match[str]) -> str:
 
 
 if __name__ == "__main__":
-    for template in TEMPLATES:
+    for template in (ROOT_TEMPLATE, *TEMPLATES):
         template.write_text(with_models(template.read_text()))

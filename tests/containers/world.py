@@ -25,6 +25,7 @@ from moto.server import ThreadedMotoServer
 from localcloud import ports
 from localcloud.home import Home
 from localcloud.postgres import Connection, Postgres, new_password
+from stacks.limits import limits
 from tests import builders
 from tests.containers import docker
 from tests.fakes.moto_gaps import update_endpoint
@@ -127,12 +128,7 @@ def values(aws_url: str) -> dict[str, str]:
         "FEED_CONTACT": "",
         "TRADING_MODE": "dry-run",
         "MARKET_HOURS": "nyse",
-        "MAX_TRADES_PER_DAY": "20",
-        "MAX_TRADE_NOTIONAL_USD": "1000",
-        "MAX_POSITION_NOTIONAL_USD": "5000",
-        "MAX_DAILY_LOSS_USD": "200",
-        "TRADE_COOLDOWN_SECONDS": "3600",
-        "SHORT_SELLING": "false",
+        **{limit.variable: limit.default for limit in limits()},
         "ALPACA_SECRET_ID": "",
         "ALLOW_PRIVATE_HOSTS": "false",
         "MARKET_DATA_URL": "http://127.0.0.1:9",

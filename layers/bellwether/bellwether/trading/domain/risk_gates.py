@@ -1,8 +1,8 @@
 """Risk gates of dispatch and their limits: a new gate is a limit in DispatchPolicy, a function, and an entry in GATES.
 
 A policy field with a description is a tunable limit. Field `max_trades_per_day` is the environment variable
-MAX_TRADES_PER_DAY and the stack parameter MaxTradesPerDay; `make limits` writes the parameters into the templates and
-the tables into the README.
+MAX_TRADES_PER_DAY and the stack parameter MaxTradesPerDay; `make templates readme` writes the parameters into the
+templates and the tables into the README.
 """
 
 from collections.abc import Callable
