@@ -20,6 +20,7 @@ from bellwether.shared.domain.migrations import in_order
 from localcloud import ports
 from localcloud.home import Home
 from localcloud.postgres import Connection, Postgres
+from tests.fakes.aws import Aws, in_process_aws
 
 OWNER_SECRET = "ops-pipeline/db"
 APPLICATION_SECRET = "ops-pipeline/db-application"
@@ -183,6 +184,13 @@ def database(migrated: DatabaseLogin) -> Iterator[Database]:
     kept = Database(lambda: migrated, sslmode="prefer")
     yield kept
     kept.close()
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """The account that the functions of models and monitoring find."""
+    with in_process_aws(monkeypatch) as account:
+        yield account
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from bellwether.monitoring.adapters.captures_s3 import S3Actuals, S3CaptureStore
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
 from tests.builders import BUCKET, DATASET, GROUP, Bundle, bundle, capture
+from tests.fakes.aws import Aws
 from tests.fakes.lambda_context import InvocationContext
-from tests.integration.monitoring.conftest import Aws
 from tests.places import handler_of, sample_event
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -133,7 +133,7 @@ def test_a_dropped_file_is_collected(aws: Aws, capsys: pytest.CaptureFixture[str
         "quarantined": [],
     }
     assert S3Actuals(BUCKET).read("housing", since=BEGINNING)["h-1"].value == 350_000
-    assert aws.keys("actuals/inbox/") == []
+    assert aws.list_keys("actuals/inbox/") == []
     (told,) = metrics_in(capsys.readouterr().out)
     assert (told["ActualsCollected"], told["RowsQuarantined"]) == ([1.0], [1.0])
 

@@ -24,6 +24,7 @@ from bellwether.shared.adapters.stepfunctions import StepFunctionsProcesses
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from bellwether.shared.ports.processes import Processes
 from tests.builders import BUCKET, GROUP, digest, package_arn, tar_gz
+from tests.fakes.aws import DEPLOY_MACHINE, ENDPOINT_ROLE, Aws
 from tests.fakes.lifecycle import (
     ArchivesByUri,
     InMemoryEndpoints,
@@ -32,7 +33,6 @@ from tests.fakes.lifecycle import (
     InMemoryServingModels,
     StartedProcesses,
 )
-from tests.integration.models.lifecycle.conftest import DEPLOY_MACHINE, ENDPOINT_ROLE, Aws
 
 TAGS = {"App": "bellwether", "Env": "dev", "CostCenter": "research"}
 both = pytest.mark.parametrize("kind", ["fake", "adapter"])

@@ -7,7 +7,7 @@ import pytest
 
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
 from tests.builders import BUCKET, package_arn
-from tests.integration.models.lifecycle.conftest import Aws
+from tests.fakes.aws import Aws
 from tests.integration.models.lifecycle.test_functions import invoke
 from tests.places import sample_event
 

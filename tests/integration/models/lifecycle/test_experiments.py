@@ -12,7 +12,7 @@ from bellwether.models.domain.deployment import CurrentVersion
 from bellwether.monitoring.adapters.captures_s3 import S3ActualsStore, S3CaptureStore
 from bellwether.shared.domain.errors import InvalidInputError
 from tests.builders import BUCKET, GOLDEN_RESPONSE, bundle
-from tests.integration.models.lifecycle.conftest import JUDGE_MACHINE, Aws
+from tests.fakes.aws import JUDGE_MACHINE, Aws
 from tests.integration.models.lifecycle.test_functions import invoke, register
 from tests.places import sample_event
 

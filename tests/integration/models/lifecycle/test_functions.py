@@ -22,8 +22,8 @@ from tests.builders import (
     package_arn,
     tar_gz,
 )
+from tests.fakes.aws import DEPLOY_MACHINE, ENDPOINT_ROLE, Aws
 from tests.fakes.lambda_context import InvocationContext
-from tests.integration.models.lifecycle.conftest import DEPLOY_MACHINE, ENDPOINT_ROLE, Aws
 from tests.places import handler_of, sample_event
 
 ENDPOINT = "Fred-Serverless-Endpoint"

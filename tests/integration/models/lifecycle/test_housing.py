@@ -6,7 +6,7 @@ import pytest
 
 from bellwether.models.domain.catalogue import HOUSING
 from tests.builders import BUCKET, housing_bundle, tar_gz, training_job, valuation, valuation_metrics
-from tests.integration.models.lifecycle.conftest import Aws
+from tests.fakes.aws import Aws
 from tests.integration.models.lifecycle.test_functions import invoke
 
 SALES = b"""id,sold,paid,town,size

@@ -16,7 +16,7 @@ from cli import inventory, registry
 from cli.problems import CommandError
 from cli.target import Target
 from tests.builders import BUCKET, GROUP, REGION
-from tests.integration.models.lifecycle.conftest import Aws
+from tests.fakes.aws import Aws
 
 POINTER = "/bellwether/dev/macro/current"
 TRIAL = "/bellwether/dev/macro/experiment"

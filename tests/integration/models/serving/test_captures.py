@@ -15,9 +15,9 @@ from bellwether.monitoring.adapters.capture_queue import SqsCaptureQueue
 from bellwether.monitoring.adapters.captures_s3 import S3ActualsStore, S3CaptureStore
 from bellwether.shared.domain.errors import InvalidInputError, UpstreamError
 from tests.builders import BUCKET, actual, capture, experiment
+from tests.fakes.aws import Aws
 from tests.fakes.captures import InMemoryActualsStore, InMemoryCaptureStore, InMemoryExperiments
 from tests.fakes.captures_suite import WEEK, ActualsStoreSuite, CaptureStoreSuite, ExperimentsSuite
-from tests.integration.models.serving.conftest import Aws
 
 PARTITION = "captures/model=macro/date=2026-03-01/"
 PARAMETER = "/bellwether/dev/macro/experiment"
@@ -39,7 +39,7 @@ class TestS3CaptureStore(CaptureStoreSuite):
         for batch in ([capture("a"), capture("b")], [capture("b"), capture("a")]):
             store.put(batch)
         # Then there is one object, of one line each
-        (key,) = aws.objects()
+        (key,) = aws.list_keys()
         assert key.startswith(PARTITION)
         assert key.endswith(".jsonl.gz")
         body = aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
@@ -48,7 +48,7 @@ class TestS3CaptureStore(CaptureStoreSuite):
 
     def test_the_day_is_that_of_utc(self, aws: Aws, store: CaptureStore) -> None:
         store.put([capture(received_at=datetime.fromisoformat("2026-03-02T01:30:00+02:00"))])
-        assert [key.rpartition("/")[0] for key in aws.objects()] == [PARTITION.rstrip("/")]
+        assert [key.rpartition("/")[0] for key in aws.list_keys()] == [PARTITION.rstrip("/")]
         assert len(list(store.read("macro", **WEEK))) == 1
 
     def test_a_folder_made_in_the_console_is_no_capture(self, aws: Aws, store: CaptureStore) -> None:
@@ -87,7 +87,7 @@ class TestS3Actuals(ActualsStoreSuite):
         later = datetime(2026, 5, 2, tzinfo=UTC)
         for _ in range(2):
             actuals.put([actual(), actual("b"), actual("c", observed_at=later), actual("d", model="housing")])
-        assert [key.rpartition("/")[0] for key in aws.objects()] == [
+        assert [key.rpartition("/")[0] for key in aws.list_keys()] == [
             "actuals/model=housing/date=2026-05-01",
             "actuals/model=macro/date=2026-05-01",
             "actuals/model=macro/date=2026-05-02",

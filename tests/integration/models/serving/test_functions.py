@@ -16,9 +16,9 @@ from bellwether.shared.domain.errors import TransientUpstreamError
 from functions.models.predict import app as predict
 from functions.monitoring.store_captures import app as store_captures
 from tests.builders import ACCOUNT, BUCKET, REGION, capture, experiment, package_arn
+from tests.fakes.aws import Aws
 from tests.fakes.captures_suite import NOON, WEEK
 from tests.fakes.lambda_context import InvocationContext
-from tests.integration.models.serving.conftest import Aws
 from tests.places import sample_event
 
 CURRENT = CurrentVersion(
@@ -62,7 +62,7 @@ def test_a_prediction_is_found_under_its_model_and_day(aws: Aws) -> None:
         result = store_captures.handler(queued(message), InvocationContext())
         assert result == {"batchItemFailures": []}
     # Then there is one object, with the record
-    (key,) = aws.objects()
+    (key,) = aws.list_keys()
     record = json.loads(message)["records"][0]
     assert key.startswith(f"captures/model=macro/date={record['received_at'][:10]}/")
     assert (record["request_id"], record["input"]) == (answer["request_id"], {"UNRATE": 4.1, "PAYEMS": 159000})
@@ -104,7 +104,7 @@ def test_a_message_that_nobody_can_read_is_given_back_alone(aws: Aws, caplog: py
 def test_a_batch_of_nonsense_is_given_back_whole(aws: Aws) -> None:
     result = store_captures.handler(queued("", "[]"), InvocationContext())
     assert [each["itemIdentifier"] for each in result["batchItemFailures"]] == ["m-0", "m-1"]
-    assert aws.objects() == []
+    assert aws.list_keys() == []
 
 
 def test_threads_find_a_client_that_is_there_already(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
