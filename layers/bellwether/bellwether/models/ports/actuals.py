@@ -8,14 +8,14 @@ from bellwether.models.domain.capture import Actual
 
 
 class Actuals(Protocol):
-    """What came true, to be read."""
+    """Read actuals."""
 
     def read(self, model: str, *, since: datetime) -> Mapping[str, Actual]:
         """The newest actual of each join key among those observed from `since` on."""
 
 
 class ActualsStore(Actuals, Protocol):
-    """The same, to be written."""
+    """Read and write actuals."""
 
     def put(self, actuals: Iterable[Actual]) -> int:
-        """Keep actuals in their model's and day's partition; the same ones again change nothing. Tells how many."""
+        """Store actuals in the partition of model and day, idempotently; returns their number."""

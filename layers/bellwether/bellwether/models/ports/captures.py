@@ -8,21 +8,21 @@ from bellwether.models.domain.capture import CaptureRecord
 
 
 class CaptureQueue(Protocol):
-    """The way that records take out of the request."""
+    """Queue between prediction and storage."""
 
     def send(self, records: Iterable[CaptureRecord]) -> None:
-        """Hand records over; raises TransientUpstreamError when the queue does not take them."""
+        """Send records; raises TransientUpstreamError when the queue does not accept them."""
 
 
 class CaptureLog(Protocol):
-    """Records of predictions, to be read."""
+    """Read capture records."""
 
     def read(self, model: str, *, since: datetime, until: datetime) -> Iterator[CaptureRecord]:
         """Records received from `since` up to, but without, `until`; each natural key once."""
 
 
 class CaptureStore(CaptureLog, Protocol):
-    """The same, to be written."""
+    """Read and write capture records."""
 
     def put(self, records: Iterable[CaptureRecord]) -> int:
-        """Keep records in their model's and day's partition; the same batch again changes nothing. Tells how many."""
+        """Store records in the partition of model and day, idempotently; returns their number."""

@@ -6,7 +6,7 @@ from bellwether.models.domain.deployment import EndpointState
 
 
 class EndpointStates(Protocol):
-    """Endpoints, to be looked at."""
+    """Read the state of endpoints."""
 
     def find(self, endpoint_name: str) -> EndpointState | None:
         """None when there is no such endpoint."""

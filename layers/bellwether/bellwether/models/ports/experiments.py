@@ -7,14 +7,14 @@ from bellwether.models.domain.routing import Traffic
 
 
 class Experiments(Protocol):
-    """Which challenger is being tried, for each model."""
+    """Read the running experiment of each model."""
 
     def get(self, model: str) -> Experiment | None:
-        """None while nobody is; raises InvalidInputError for what can't be read."""
+        """None without an experiment; raises InvalidInputError for an unreadable one."""
 
 
 class ExperimentsStore(Experiments, Protocol):
-    """The same, to be changed."""
+    """Read and change the running experiment of each model."""
 
     def put(self, experiment: Experiment) -> None:
         """Begin an experiment, or change it."""
@@ -24,7 +24,7 @@ class ExperimentsStore(Experiments, Protocol):
 
 
 class TrafficControl(Protocol):
-    """What is in service of each model, asked for by every prediction."""
+    """Current version and experiment of each model, read for every prediction."""
 
     def get(self, model: str) -> Traffic:
-        """As it was at most some seconds ago; raises a BellwetherError when that can't be told."""
+        """At most some seconds old; raises a BellwetherError when it is unknown."""

@@ -6,17 +6,17 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class EndpointResponse:
-    """What an endpoint said, and how long it took."""
+    """Response of an endpoint and its latency."""
 
     body: bytes
     latency_ms: float
 
 
 class Predictor(Protocol):
-    """Models in service."""
+    """Invoke models in service."""
 
     def invoke(self, endpoint_name: str, body: bytes) -> EndpointResponse:
-        """Ask a model in JSON.
+        """Send a JSON request.
 
         Raises InvalidInputError with the field that the model refused, NotFoundError without such an endpoint,
         TransientUpstreamError when it is throttled, cold or starting, UpstreamError when the model itself failed.

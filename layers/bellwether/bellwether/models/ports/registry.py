@@ -10,7 +10,7 @@ from bellwether.models.domain.deployment import CurrentVersion, RegisteredVersio
 
 @dataclass(frozen=True)
 class Registration:
-    """A candidate on its way into the registry. `token` is the same whenever the same candidate is registered."""
+    """A candidate to register. `token` is the same whenever the same candidate is registered."""
 
     package_group: str
     token: UUID
@@ -23,14 +23,14 @@ class Registration:
 
 
 class ModelRegistry(Protocol):
-    """Where versions wait for a person's approval."""
+    """Register versions for approval."""
 
     def register(self, registration: Registration) -> RegisteredVersion:
-        """Register as pending; the version that is there already when its token was used before."""
+        """Register as pending; returns the existing version when the token was used before."""
 
 
 class RegisteredVersions(Protocol):
-    """The registry, to be read."""
+    """Read the registry."""
 
     def describe(self, arn: str) -> RegisteredVersion:
         """Raises NotFoundError."""
@@ -44,7 +44,7 @@ class CurrentVersions(Protocol):
 
 
 class Promotions(CurrentVersions, Protocol):
-    """The same, to be changed."""
+    """Read and change the current version."""
 
     def put(self, model: str, current: CurrentVersion) -> None:
         """Make this version the current one."""

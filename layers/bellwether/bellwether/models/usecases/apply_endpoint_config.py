@@ -1,4 +1,4 @@
-"""Bring an endpoint to a configuration, from whatever state it is in."""
+"""Apply a configuration to an endpoint in any state."""
 
 from bellwether.models.domain.deployment import EndpointPhase
 from bellwether.models.ports.endpoints import Endpoints

@@ -1,4 +1,4 @@
-"""Ask endpoints side by side, each with patience of its own."""
+"""Invoke endpoints in parallel, each with its own deadline."""
 
 import random
 import time
@@ -18,7 +18,7 @@ LONGEST_WAIT_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """What became of some rows of a request at one endpoint: as many answers as rows, or an error."""
+    """Result for some rows of a request at one endpoint: one answer for each row, or an error."""
 
     rows: tuple[int, ...]
     answers: tuple[dict[str, Any], ...]
@@ -27,7 +27,7 @@ class InvocationResult:
 
 
 class PendingInvocation:
-    """A question under way in a thread of its own, which nobody has to wait for."""
+    """A running invocation in its own thread."""
 
     def __init__(self, rows: tuple[int, ...], ask: Callable[[], tuple[dict[str, Any], ...]]) -> None:
         self._rows = rows
@@ -60,14 +60,14 @@ class PendingInvocation:
 
 @dataclass(frozen=True)
 class EndpointInvoker:
-    """Asks endpoints about rows of one request."""
+    """Invokes endpoints with rows of one request."""
 
     request: PredictionRequest
     predictor: Predictor
     first_wait_seconds: float
 
     def start(self, endpoint_name: str, rows: Sequence[int], *, until: float) -> PendingInvocation | None:
-        """Begin to ask about these rows; None when there are none."""
+        """Start an invocation with these rows; None without rows."""
         chosen = tuple(rows)
         return PendingInvocation(chosen, lambda: self._ask(endpoint_name, chosen, until)) if chosen else None
 

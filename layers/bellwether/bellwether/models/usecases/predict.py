@@ -1,4 +1,4 @@
-"""Ask the model in service, and its challenger where there is one."""
+"""Predict with the current version, and with the challenger of a running experiment."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ CHALLENGERS_PART = 0.5  # of the time there is: the rest is the champion's, shou
 
 @dataclass(frozen=True)
 class TimeoutPolicy:
-    """How long a caller may be kept waiting, and how long a shadow's answer is waited for once his is ready."""
+    """Total time of a request, extra time for a shadow's response, and the first retry delay."""
 
     seconds: float
     shadow_seconds: float = 1.0

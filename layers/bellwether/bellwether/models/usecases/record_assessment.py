@@ -1,4 +1,4 @@
-"""Judge a candidate by the figures that came with its bundle, and keep the evidence: one way for all kinds."""
+"""Apply the quality gate to a candidate and store the evidence, for all model families."""
 
 import json
 from collections.abc import Mapping

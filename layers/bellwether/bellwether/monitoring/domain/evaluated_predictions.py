@@ -1,4 +1,4 @@
-"""Predictions beside what came true."""
+"""Predictions joined with their actuals."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SMALLEST = 1e-30  # a truth that is closer to zero, and not zero, is none: no er
 
 @dataclass(frozen=True)
 class EvaluatedPrediction:
-    """One point of a record whose truth is known."""
+    """One predicted figure with its actual."""
 
     record: CaptureRecord
     point: Point
@@ -19,12 +19,12 @@ class EvaluatedPrediction:
 
     @property
     def error(self) -> float:
-        """Predicted minus true: positive means too high."""
+        """Predicted minus actual: positive means too high."""
         return self.point.prediction - self.actual.value
 
     @property
     def is_covered(self) -> bool | None:
-        """Whether the interval held the truth; None for a point without one."""
+        """Whether the interval covers the actual; None without an interval."""
         if self.point.lower is None or self.point.upper is None:
             return None
         return self.point.lower <= self.actual.value <= self.point.upper
@@ -33,7 +33,7 @@ class EvaluatedPrediction:
 def join_actuals(
     records: Iterable[CaptureRecord], actuals: Mapping[str, Actual], *, nearest_only: bool = False
 ) -> Iterator[EvaluatedPrediction]:
-    """Every point that has come true, in the order of the records; figures that are none are left out.
+    """Every prediction that has an actual, in the order of the records; invalid figures are skipped.
 
     Only what was observed at or after the request is its truth: what a house was sold for before somebody asked about
     it, or a month's figure that was known by then, was no prediction's to make.
@@ -51,5 +51,5 @@ def join_actuals(
 
 
 def is_valid_actual(value: float) -> bool:
-    """Whether errors can be counted against this figure."""
+    """Whether errors against this figure are meaningful."""
     return value == 0 or SMALLEST <= abs(value) <= LARGEST

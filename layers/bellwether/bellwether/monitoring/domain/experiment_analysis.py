@@ -22,7 +22,7 @@ APPROVAL = "approval"  # name of its gate
 def pairs_of(
     experiment: Experiment, policy: ExperimentPolicy, records: Sequence[CaptureRecord], actuals: Mapping[str, Actual]
 ) -> tuple[Pair, ...]:
-    """Losses side by side, in the order in which they came to be known.
+    """Pairs of losses of champion and challenger, in the order in which their actuals arrived.
 
     Each thing that came true counts once, by the first request about it, and of a forecast only the nearest horizon:
     a hundred callers who ask about the same month are one observation, and so are horizons that overlap.
@@ -47,7 +47,7 @@ def _shadowed(
 def _matched(
     champion: Iterable[EvaluatedPrediction], challenger: Iterable[EvaluatedPrediction], share: float, loss: Loss
 ) -> Iterator[Pair]:
-    """As many of each as their shares of the callers have it, in the order of their arrival: means of small blocks."""
+    """Pair the mean losses of small blocks, whose sizes follow the shares of the entities, in order of arrival."""
     ours = (_loss(each, loss) for each in _once(champion, loss))
     theirs = (_loss(each, loss) for each in _once(challenger, loss))
     of_ours = max(1, round((1 - share) / share))
@@ -60,7 +60,7 @@ def _matched(
 
 
 def _once(joined: Iterable[EvaluatedPrediction], loss: Loss) -> list[EvaluatedPrediction]:
-    """The first request about each thing, in the order in which the truth arrived."""
+    """The first request for each join key, in the order in which the actuals arrived."""
     first: dict[str, EvaluatedPrediction] = {}
     for each in sorted(joined, key=lambda one: (one.record.received_at, one.record.key)):
         if loss is Loss.ABSOLUTE or each.actual.value != 0:
@@ -74,7 +74,7 @@ def _loss(joined: EvaluatedPrediction, loss: Loss) -> float:
 
 @dataclass(frozen=True)
 class ExperimentAnalysis:
-    """An experiment as it stands."""
+    """The state of an experiment and its next step."""
 
     experiment: Experiment
     comparison: Comparison
@@ -85,7 +85,7 @@ class ExperimentAnalysis:
     reason: str
 
     def as_json(self) -> dict[str, Any]:
-        """What a decision keeps and a person is shown, but for the confidence sequence's path."""
+        """JSON values for the decision's evidence and the command line, without the confidence sequence's path."""
         finding, pairs = self.comparison.finding
         return {
             "experiment": self.experiment.model_dump(mode="json"),
@@ -111,7 +111,7 @@ def analyse_experiment(
     actuals: Mapping[str, Actual],
     now: datetime,
 ) -> ExperimentAnalysis:
-    """Judge an experiment by all that was captured since it started; `approval` is the challenger's in the registry."""
+    """Analyse an experiment from its capture records; `approval` is the challenger's status in the registry."""
     policy = spec.experiment
     own = [record for record in records if _belongs(record, experiment, spec, current)]
     challenging = [record for record in own if record.variant is Variant.CHALLENGER]
@@ -194,7 +194,7 @@ def _champion_serves(experiment: Experiment, current: CurrentVersion | None) -> 
 
 
 def _belongs(record: CaptureRecord, experiment: Experiment, spec: ModelSpec, current: CurrentVersion | None) -> bool:
-    """Whether a record is of this experiment, and of the version that it is meant to be of."""
+    """Whether a record belongs to this experiment and to the expected version."""
     if record.received_at < experiment.started_at or record.experiment_id not in {None, experiment.experiment_id}:
         return False
     if record.variant is Variant.CHAMPION:

@@ -14,7 +14,7 @@ from bellwether.shared.domain.decisions import Gate
 
 @dataclass(frozen=True)
 class ProbationAnalysis:
-    """A version that went into service lately, as it stands."""
+    """The state of a recently promoted version and its next step."""
 
     current: CurrentVersion
     health: Health
@@ -23,7 +23,7 @@ class ProbationAnalysis:
     reason: str
 
     def as_json(self) -> dict[str, Any]:
-        """What a decision keeps and a person is shown."""
+        """JSON values for the decision's evidence and the command line."""
         return {
             "version": self.current.version,
             "previous_version": self.current.previous_version,
@@ -35,7 +35,7 @@ class ProbationAnalysis:
 
 
 def is_on_probation(current: CurrentVersion, spec: ModelSpec, now: datetime) -> bool:
-    """Whether there is a version to go back to by itself: an older one, so that two versions never take turns."""
+    """Whether automatic rollback applies: only to an older version, so that two versions never alternate."""
     is_newer = current.previous_version is not None and current.previous_version < current.version
     return is_newer and now < current.promoted_at + timedelta(hours=spec.probation.hours)
 
@@ -43,7 +43,7 @@ def is_on_probation(current: CurrentVersion, spec: ModelSpec, now: datetime) -> 
 def analyse_probation(
     current: CurrentVersion, *, spec: ModelSpec, records: Iterable[CaptureRecord]
 ) -> ProbationAnalysis:
-    """Judge a version by the first requests since it was promoted, beside the last ones before."""
+    """Analyse the first requests since promotion, compared with the last ones before it."""
     label = spec.model_version(current.bundle_sha256)
     asked = [record for record in records if record.variant is Variant.CHAMPION]
     before = [record for record in asked if record.received_at < current.promoted_at]

@@ -17,7 +17,7 @@ QUANTILE = 0.95
 
 
 class Step(StrEnum):
-    """What follows from a judgement."""
+    """Next step after an analysis."""
 
     GO_ON = "go_on"
     ASK = "ask"
@@ -28,7 +28,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Health:
-    """How one version did: requests that ended, those that failed, those that took too long, and how long."""
+    """Requests of one version: total, failed, slow, and the 95th percentile of latency."""
 
     requests: int
     failed: int

@@ -1,4 +1,4 @@
-"""How old is what models learn from?"""
+"""Measure the freshness of every training dataset."""
 
 from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.models.domain.manifests import read_manifest

@@ -1,4 +1,4 @@
-"""Send what is remembered of a request on its way."""
+"""Send the capture records of a request to the capture queue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from bellwether.shared.domain.errors import BellwetherError
 
 @dataclass(frozen=True)
 class SendResult:
-    """Whether the records are on their way; `reason` says why they are lost."""
+    """Whether the queue took the records; `reason` says why they are lost."""
 
     sent: bool
     reason: str = ""
 
 
 def send_captures(records: Sequence[CaptureRecord], *, queue: CaptureQueue) -> SendResult:
-    """Hand a request's records to the queue. A queue that does not take them is told, not raised: an answer waits."""
+    """Send records to the queue. Queue errors are returned, not raised, so that the prediction is never delayed."""
     try:
         queue.send(records)
     except BellwetherError as error:

@@ -1,4 +1,4 @@
-"""Put queued records where they can be read by model and day."""
+"""Store queued capture records by model and day."""
 
 from collections.abc import Iterable
 
@@ -7,5 +7,5 @@ from bellwether.models.ports.captures import CaptureStore
 
 
 def store_captures(records: Iterable[CaptureRecord], *, captures: CaptureStore) -> int:
-    """Keep records; the same ones again change nothing. Tells how many."""
+    """Store records idempotently; returns their number."""
     return captures.put(records)
