@@ -10,6 +10,7 @@ from rich.table import Table
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import APPROVED_FOR, EXPERIMENT, Action, Approval
 from bellwether.models.domain.experiment import Decider, Mode
+from bellwether.models.views import VersionView
 from cli import executions, registry
 from cli.problems import CommandError
 from cli.target import Target
@@ -19,7 +20,7 @@ MACHINE = "DeployModelStateMachineArn"
 
 
 def start(
-    target: Target, model: str, version: registry.Version, *, mode: Mode, share: float, decider: Decider, days: float
+    target: Target, model: str, version: VersionView, *, mode: Mode, share: float, decider: Decider, days: float
 ) -> str:
     """Start the process that brings a challenger into service; returns the execution's ARN."""
     if mode is Mode.SPLIT and version.status != Approval.APPROVED:
@@ -92,13 +93,13 @@ def stop(target: Target, model: str, ruling: dict[str, Any] | None, reason: str)
     return executions.start(target, target.output(MACHINE), order)
 
 
-def approve_for_experiment(target: Target, version: registry.Version) -> None:
+def approve_for_experiment(target: Target, version: VersionView) -> None:
     """Approve a version without deploying it: it may answer its share of the callers, and be promoted."""
     target.client("sagemaker").update_model_package(
         ModelPackageArn=version.arn,
         ModelApprovalStatus=Approval.APPROVED.value,
         ApprovalDescription=f"approved for an experiment by {target.caller}"[:1024],
-        CustomerMetadataProperties=version.metadata | {APPROVED_FOR: EXPERIMENT},
+        CustomerMetadataProperties={**version.metadata, APPROVED_FOR: EXPERIMENT},
     )
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import Action, execution_name
+from bellwether.models.views import VersionView
 from cli import executions, registry
 from cli.problems import CommandError
-from cli.registry import Version
 from cli.target import Target
 
 EVENT_WAIT_SECONDS = 120
@@ -23,7 +23,7 @@ def started(target: Target) -> frozenset[str]:
     return frozenset(execution["executionArn"] for page in pages for execution in page["executions"])
 
 
-def approve(target: Target, model: str, version: Version) -> str:
+def approve(target: Target, model: str, version: VersionView) -> str:
     """Approve a version; returns the ARN of the deployment that the approval event starts."""
     known = started(target)
     registry.approve(target, version)
@@ -33,7 +33,7 @@ def approve(target: Target, model: str, version: Version) -> str:
 def approve_and_wait(
     target: Target,
     model: str,
-    version: Version,
+    version: VersionView,
     *,
     timeout_seconds: float,
     on_state: Callable[[str], None] = lambda _: None,
@@ -63,7 +63,7 @@ def await_start(target: Target, known: frozenset[str], *, name_prefix: str = "")
     )
 
 
-def start_rollback(target: Target, model: str, version: Version) -> str:
+def start_rollback(target: Target, model: str, version: VersionView) -> str:
     """Start the deployment machine backwards; returns the execution's ARN."""
     return executions.start(
         target,

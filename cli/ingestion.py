@@ -1,9 +1,7 @@
 """FRED files into the stack: dropped into the inbox, waited for, and what became of them."""
 
-import csv
 import hashlib
 import io
-import json
 import time
 import zipfile
 from collections.abc import Iterable
@@ -14,7 +12,8 @@ from typing import Any
 
 from rich.table import Table
 
-from bellwether.datasets.domain.fred_layout import INBOX, MERGED_CSV, QUARANTINE, VINTAGES
+from bellwether.datasets.domain.fred_layout import INBOX, QUARANTINE
+from bellwether.datasets.views import DatasetViews
 from cli.problems import CommandError
 from cli.target import Target
 
@@ -48,34 +47,24 @@ class Ingested:
 
 
 def ingest_pack(target: Target, files: list[Path]) -> Ingested:
-    """Drop files into the inbox as one archive, as a person would, and wait until the event has brought them in."""
-    s3, bucket = target.client("s3"), target.output("DataBucketName")
+    """Put files into the inbox as one archive and wait until the S3 event has ingested them."""
+    datasets = DatasetViews(target.objects)
     archive = zipped(files)
-    before = len(_objects(s3, bucket, VINTAGES))
+    before = datasets.vintages()
     key = f"{INBOX}pack-{hashlib.sha256(archive).hexdigest()[:12]}.zip"
     findings = drop(target, key, archive, quarantine=QUARANTINE)
     dataset = ingest(target, source="pack")["dataset"]
-    return Ingested(
-        files=len(files),
-        new_vintages=len(_objects(s3, bucket, VINTAGES)) - before,
-        findings=findings,
-        dataset=dataset,
-    )
+    return Ingested(files=len(files), new_vintages=datasets.vintages() - before, findings=findings, dataset=dataset)
 
 
 def drop(target: Target, key: str, archive: bytes, *, quarantine: str) -> list[dict[str, Any]]:
-    """Put an archive into an inbox, wait until the event has taken it out, and tell what was set aside meanwhile."""
-    s3, bucket = target.client("s3"), target.output("DataBucketName")
-    _await_next_second(s3, bucket, quarantine)
-    known = _states(s3, bucket, quarantine)
-    s3.put_object(Bucket=bucket, Key=key, Body=archive)
-    _await_empty(s3, bucket, key)
-    fresh = sorted(each for each, _ in _states(s3, bucket, quarantine) - known)
-    return [
-        json.loads(s3.get_object(Bucket=bucket, Key=each)["Body"].read())
-        for each in fresh
-        if each.endswith(".reason.json")
-    ]
+    """Put an archive into an inbox, wait until it is processed; returns the findings about its files."""
+    datasets = DatasetViews(target.objects)
+    known = _after_this_second(datasets, quarantine)
+    target.objects.put(key, archive)
+    _await_processed(target, key)
+    fresh = [entry.key for entry in datasets.quarantined(quarantine) if (entry.key, entry.modified_at) not in known]
+    return [datasets.quarantine_reason(each).model_dump(mode="json") for each in fresh]
 
 
 def zipped(files: list[Path]) -> bytes:
@@ -88,44 +77,25 @@ def zipped(files: list[Path]) -> bytes:
     return buffer.getvalue()
 
 
-def _objects(s3: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [entry for page in pages for entry in page.get("Contents", [])]
-
-
-def _states(s3: Any, bucket: str, prefix: str) -> frozenset[tuple[str, str]]:
-    """Keys with what lies there: the same file dropped again leaves its findings under the same key, newly written."""
-    return frozenset((entry["Key"], entry["ETag"]) for entry in _objects(s3, bucket, prefix))
-
-
-def _await_next_second(s3: Any, bucket: str, prefix: str) -> None:
-    """S3 tells times in seconds: dropped again in the second of its last finding, a file would leave the same one."""
-    written = [entry["LastModified"] for entry in _objects(s3, bucket, prefix)]
-    while written and datetime.now(UTC) - max(written) < timedelta(seconds=1.1):
+def _after_this_second(datasets: DatasetViews, quarantine: str) -> frozenset[tuple[str, datetime]]:
+    """Findings so far, with their times. S3's times have a resolution of one second: wait until the last is over."""
+    known = frozenset((entry.key, entry.modified_at) for entry in datasets.quarantined(quarantine))
+    while any(datetime.now(UTC) - written < timedelta(seconds=1.1) for _, written in known):
         time.sleep(0.1)
+    return known
 
 
-def _await_empty(s3: Any, bucket: str, key: str) -> None:
+def _await_processed(target: Target, key: str) -> None:
     deadline = time.monotonic() + EVENT_WAIT_SECONDS
-    while _objects(s3, bucket, key):
+    while target.objects.find(key) is not None:
         if time.monotonic() > deadline:
-            raise CommandError(f"{key} lies in the inbox after {EVENT_WAIT_SECONDS} s (RUNBOOK, Ingestion failed)")
+            raise CommandError(f"{key} is still in the inbox after {EVENT_WAIT_SECONDS} s (RUNBOOK, Ingestion failed)")
         time.sleep(0.5)
 
 
 def ingest(target: Target, *, source: str | None) -> dict[str, Any]:
     """Run the ingestion now; returns its summary."""
     return target.invoke(target.output("IngestSeriesFunctionName"), {} if source is None else {"source": source})
-
-
-def latest_figures(target: Target) -> dict[str, str]:
-    """The newest known figure of each series in the merged data, as a caller would send them."""
-    found = target.client("s3").get_object(Bucket=target.output("DataBucketName"), Key=MERGED_CSV)
-    body = found["Body"].read().decode()
-    latest: dict[str, str] = {}
-    for row in csv.DictReader(io.StringIO(body)):
-        latest.update({name: value for name, value in row.items() if value and name != "month"})
-    return latest
 
 
 def dataset_line(dataset: dict[str, Any] | None) -> str:

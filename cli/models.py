@@ -8,7 +8,7 @@ import typer
 
 from bellwether.models.domain.catalogue import CATALOGUE, FRED, model_spec
 from bellwether.models.domain.specs import TrainedSpec, ValuationSpec
-from cli import challengers, deployments, executions, ingestion, inventory, predictions, registry, sales, training
+from cli import challengers, deployments, executions, ingestion, predictions, registry, sales, training
 from cli.problems import CommandError
 from cli.target import Target, current_target
 from cli.terminal import console, spinner
@@ -108,11 +108,12 @@ def models(
     as_json: AsJson = False,
 ) -> None:
     """Show every model, or the versions of one: status, figures from the gate, traffic, archive, endpoint."""
-    views = inventory.models(current_target(), model)
+    views = registry.model_views(current_target(), model)
     if as_json:
-        typer.echo(json.dumps([view.as_json() for view in views] if model is None else views[0].as_json(), indent=2))
+        found = [view.model_dump(mode="json") for view in views]
+        typer.echo(json.dumps(found if model is None else found[0], indent=2))
     else:
-        console.print(inventory.summary_table(views) if model is None else inventory.versions_table(views[0]))
+        console.print(registry.summary_table(views) if model is None else registry.versions_table(views[0]))
 
 
 def approve(
@@ -149,7 +150,7 @@ def reject(
     target = current_target()
     chosen = registry.pending_version(target, model, version)
     console.print(registry.version_table(chosen))
-    if chosen.serves:
+    if chosen.role == "champion":
         console.print(
             f"It serves now, and goes on until 'bellwether rollback {model}' or a newer version.", style="bold"
         )

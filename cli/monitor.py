@@ -10,8 +10,8 @@ from rich.table import Table
 
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.monitoring.domain.monitor_report import AccuracyReport, ColumnReport, MonitorReport
+from bellwether.monitoring.views import MonitoringViews
 from cli import executions
-from cli.problems import CommandError
 from cli.target import Target, current_target
 from cli.terminal import console, spinner
 
@@ -70,19 +70,11 @@ def fetch(target: Target, outcome: dict[str, Any], *, folder: Path = PAGES) -> L
     """Bring report and page of a look here; the page lies at `<folder>/<model>.html`."""
     if not outcome["measured"]:
         return Looked(outcome, None, None)
-    s3, bucket = target.client("s3"), target.output("DataBucketName")
-    report, page = (s3.get_object(Bucket=bucket, Key=outcome[key])["Body"].read() for key in ("report_key", "page_key"))
+    monitoring = MonitoringViews(target.objects)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{outcome['model']}.html"
-    path.write_bytes(page)
-    return Looked(outcome, _parse(report, outcome["report_key"]), path)
-
-
-def _parse(content: bytes, key: str) -> MonitorReport:
-    try:
-        return MonitorReport.model_validate_json(content)
-    except ValueError as error:
-        raise CommandError(f"{key} is no report of this version: {error}") from error
+    path.write_bytes(monitoring.page(outcome["page_key"]))
+    return Looked(outcome, monitoring.report(outcome["report_key"]), path)
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------

@@ -8,8 +8,6 @@ from typing import Any
 
 from rich.table import Table
 
-from bellwether.models.domain.catalogue import model_spec
-from cli import registry
 from cli.problems import CommandError
 from cli.target import Target
 
@@ -38,17 +36,9 @@ def question(target: Target, model: str, pairs: Iterable[str], file: Path | None
 
 
 def golden_request(target: Target, model: str) -> dict[str, Any]:
-    """The request that is kept with the version in service, as the API takes it; empty while there is none."""
-    pointer = registry.current(target, model)
-    if not pointer:
-        return {}
-    key = f"models/{model_spec(model).name}/golden/{pointer['bundle_sha256']}.json"
-    s3 = target.client("s3")
-    try:
-        found = s3.get_object(Bucket=target.output("DataBucketName"), Key=key)
-    except s3.exceptions.NoSuchKey:
-        return {}
-    return as_the_api_takes_it(json.loads(found["Body"].read())["request"])
+    """The golden request of the version in service, as the API takes it; empty while there is none."""
+    request = target.models.golden_request(model, target.objects)
+    return {} if request is None else as_the_api_takes_it(request)
 
 
 def as_the_api_takes_it(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """`bellwether ingest --model <one that values things>`: sales from files into the model's dataset."""
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bellwether.datasets.domain.sales_layouts import SCHEMA_SUFFIX
+from bellwether.datasets.views import DatasetViews
 from bellwether.models.domain.specs import ValuationSpec
 from cli import ingestion
 from cli.target import Target
@@ -36,7 +36,7 @@ def ingest_files(target: Target, spec: ValuationSpec, files: list[Path], *, star
     With `start_over` the dataset before is put out of the way, whatever its layout is.
     """
     earlier = _ingest(target, spec, start_over=True)["earlier"] if start_over else None
-    before = _rows(target, spec)
+    before = DatasetViews(target.objects).sales(spec.dataset.manifest_key)
     beside = [path.with_name(path.stem + SCHEMA_SUFFIX) for path in files]
     archive = ingestion.zipped([*files, *(path for path in beside if path.exists())])
     key = f"{spec.dataset.inbox}pack-{hashlib.sha256(archive).hexdigest()[:12]}.zip"
@@ -67,12 +67,3 @@ def dataset_line(dataset: dict[str, Any] | None) -> str:
 def _ingest(target: Target, spec: ValuationSpec, *, start_over: bool) -> dict[str, Any]:
     request = {"model": spec.name, "start_over": start_over}
     return target.invoke(target.output("IngestSalesFunctionName"), request)
-
-
-def _rows(target: Target, spec: ValuationSpec) -> int:
-    s3 = target.client("s3")
-    try:
-        found = s3.get_object(Bucket=target.output("DataBucketName"), Key=spec.dataset.manifest_key)
-    except s3.exceptions.NoSuchKey:
-        return 0
-    return int(json.loads(found["Body"].read())["rows"])

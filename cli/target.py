@@ -14,6 +14,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import URLLib3Session
 
+from bellwether.models.views import ModelViews
+from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.ports.objects import ObjectStore
 from cli.problems import CommandError
 from localcloud import environment
 from localcloud.control import Cloud
@@ -58,6 +61,16 @@ class Target:
     def caller(self) -> str:
         """ARN of whoever runs the command."""
         return str(self.client("sts").get_caller_identity()["Arn"])
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        """The stack's data bucket."""
+        return S3ObjectStore(self.output("DataBucketName"), self.client("s3"))
+
+    @cached_property
+    def models(self) -> ModelViews:
+        """The stack's models."""
+        return ModelViews(self.environment, self.client("sagemaker"), self.client("ssm"))
 
     @property
     def api_base(self) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from bellwether.news.views import StoryView
 from bellwether.trading.domain.signals import SignalRule, Story, sentiment_at
-from cli.news_facts import PriceFact, RecommendationFact, StoryFact
+from bellwether.trading.views import PriceView, RecommendationView
 
 _COLOURS = {"positive": "#2a9d5c", "negative": "#c8443c", "neutral": "#888888"}
 _STEP = timedelta(minutes=5)
@@ -24,13 +25,13 @@ class BacktestPoint:
 
 
 @dataclass(frozen=True)
-class TickerFacts:
+class TickerChart:
     """All that is drawn, oldest first."""
 
     ticker: str
-    prices: Sequence[PriceFact]
-    stories: Sequence[StoryFact]
-    recommendations: Sequence[RecommendationFact]
+    prices: Sequence[PriceView]
+    stories: Sequence[StoryView]
+    recommendations: Sequence[RecommendationView]
 
 
 def draw_backtest(points: list[BacktestPoint], *, title: str, path: Path, unit: str = "percent") -> Path:
@@ -60,21 +61,21 @@ def draw_backtest(points: list[BacktestPoint], *, title: str, path: Path, unit: 
     return path
 
 
-def draw_ticker(facts: TickerFacts, rule: SignalRule, path: Path) -> Path:
+def draw_ticker(chart: TickerChart, rule: SignalRule, path: Path) -> Path:
     """Price with its moving average and the trades above, stories and the rule's decayed sentiment below."""
     from matplotlib.dates import ConciseDateFormatter  # a second to import, which other commands need not wait for
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    times = [price.start + _STEP for price in facts.prices]
-    closes = [float(price.close) for price in facts.prices]
+    times = [price.start + _STEP for price in chart.prices]
+    closes = [float(price.close) for price in chart.prices]
     above.plot(times, closes, color="#222222", linewidth=1.1, label="close")
     average = moving_average(closes, rule.sma_bars)
     shown = times[rule.sma_bars - 1 :]
     above.plot(shown, average, color="#4c78a8", linewidth=1.2, label=f"SMA {rule.sma_bars}")
     for side, marker, colour in (("BUY", "^", _COLOURS["positive"]), ("SELL", "v", _COLOURS["negative"])):
-        of_side = [each for each in facts.recommendations if each.side == side]
+        of_side = [each for each in chart.recommendations if each.side == side]
         if of_side:
             above.scatter(
                 [each.made_at for each in of_side],
@@ -86,17 +87,17 @@ def draw_ticker(facts: TickerFacts, rule: SignalRule, path: Path) -> Path:
                 label=f"{side.lower()} recommended",
             )
     above.set_ylabel("USD")
-    above.set_title(f"{facts.ticker}: price and news (replayed, invented)", loc="left")
+    above.set_title(f"{chart.ticker}: price and news (replayed, invented)", loc="left")
     above.legend(frameon=False, ncols=4, loc="upper left")
 
     for label, colour in _COLOURS.items():
-        told = [each for each in facts.stories if each.label == label and each.sentiment is not None]
+        told = [each for each in chart.stories if each.label == label and each.sentiment is not None]
         if told:
             moments = [each.published_at for each in told]
             heights = [each.sentiment for each in told]
             below.vlines(moments, 0, heights, color=colour, linewidth=1)
             below.scatter(moments, heights, color=colour, s=22, zorder=3, label=label)
-    decayed = [sentiment_at(_stories(facts.stories), moment, rule) for moment in times]
+    decayed = [sentiment_at(_stories(chart.stories), moment, rule) for moment in times]
     line = [0.0 if value is None else value for value in decayed]
     below.plot(times, line, color="#4c78a8", linewidth=1.4, label="decayed")
     below.axhspan(-rule.threshold, rule.threshold, color="#4c78a8", alpha=0.08, linewidth=0)
@@ -118,7 +119,7 @@ def moving_average(values: Sequence[float], length: int) -> list[float]:
     return [sum(values[end - length : end]) / length for end in range(length, len(values) + 1)]
 
 
-def _stories(told: Sequence[StoryFact]) -> list[Story]:
+def _stories(told: Sequence[StoryView]) -> list[Story]:
     """As the rule counts them, had each been known when it was published."""
     return [
         Story(each.event_uid, each.story_uid, each.published_at, each.published_at, each.sentiment)

@@ -1,7 +1,6 @@
 """The life of a model, once through: two challengers of which one wins, drift, a training by itself, its approval."""
 
 import csv
-import gzip
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ from bellwether.datasets.domain.sales_layouts import AMES
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.experiment import Decider, Mode
 from bellwether.models.domain.specs import ValuationSpec
+from bellwether.monitoring.views import MonitoringViews
 from cli import challengers, deployments, executions, monitor, predictions, registry, sales, training
 from cli.problems import CommandError
 from cli.target import Target
@@ -129,7 +129,7 @@ def deploy(target: Target, number: int) -> None:
 
 def compete(target: Target, number: int, houses: list[Row], *, decider: Decider) -> Contest:
     """Shadow the version in service with another, ask about houses, let their prices come true, hear the verdict."""
-    champion = int(registry.current(target, MODEL)["version"])
+    champion = registry.current_version(target, MODEL)
     version = registry.numbered_version(target, MODEL, number)
     arn = challengers.start(target, MODEL, version, mode=Mode.SHADOW, share=1.0, decider=decider, days=1.0)
     _follow(target, arn, f"Version {number} beside version {champion}")
@@ -162,10 +162,11 @@ def drift(target: Target, houses: list[Row], out: Path) -> dict[str, Any]:
     def grown(name: str, value: float) -> float:
         return round(value * LARGER) if name.endswith("_sqft") else value
 
+    recorded = MonitoringViews(target.objects).recorded_predictions
     with console.status("Asking about houses larger than any before"):
-        before = _recorded(target)
+        before = recorded(MODEL)
         ask(target, houses, grown)
-        _await(lambda: _recorded(target) >= before + len(houses), "Predictions are not recorded")
+        _await(lambda: recorded(MODEL) >= before + len(houses), "Predictions are not recorded")
     arn = executions.start(target, target.output("MonitorModelsStateMachineArn"), {"models": [MODEL]})
     (look,) = _follow(target, arn, "Looking for drift")["looks"]
     looked = monitor.fetch(target, look, folder=out)
@@ -233,15 +234,6 @@ def _ruled(target: Target, pairs: int) -> dict[str, Any]:
     if ruling["execution_arn"] is not None:
         _follow(target, ruling["execution_arn"], "Acting upon the verdict")
     return ruling
-
-
-def _recorded(target: Target) -> int:
-    """How many predictions of the model lie in the bucket."""
-    s3, bucket = target.client("s3"), target.output("DataBucketName")
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"captures/model={MODEL}/")
-    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-    bodies = (s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys)
-    return sum(len(gzip.decompress(body).splitlines()) for body in bodies)
 
 
 def _await(condition: Callable[[], bool], otherwise: str) -> None:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from rich.table import Table
 
+from bellwether.datasets.views import DatasetViews
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.forecast_evaluation import EvaluationReport
 from cli import deployments, executions, ingestion, predictions, registry, training
@@ -43,8 +44,8 @@ def run_macro(target: Target, packs: list[Path], trials: int, out: Path) -> dict
     ingested = [_ingest_pack(target, pack) for pack in packs]
     candidate = _train(target, trials)
     outcome = None if candidate.version is None else _approve(target, candidate.version)
-    serves = bool(registry.current(target, MODEL))
-    prediction = predictions.predict(target, MODEL, ingestion.latest_figures(target)) if serves else None
+    serves = target.models.current(MODEL) is not None
+    prediction = predictions.predict(target, MODEL, DatasetViews(target.objects).latest_figures()) if serves else None
     draw_backtest(
         candidate.backtest,
         title=f"UNRATE {CHART_HORIZON_MONTHS} months ahead, as forecast at the time",

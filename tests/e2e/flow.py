@@ -50,14 +50,14 @@ class Flow:
 
     def serving(self) -> int:
         """The version that the pointer names."""
-        return int(registry.current(self.target, MODEL)["version"])
+        return registry.current_version(self.target, MODEL)
 
     def served_model(self) -> str:
         """The version that the endpoint itself says it is."""
         return str(predictions.predict(self.target, MODEL, {"UNRATE": "4.9"})["model_version"])
 
     def package_arn(self, version: int) -> str:
-        return registry.pending_version(self.target, MODEL, version).arn
+        return registry.numbered_version(self.target, MODEL, version).arn
 
     def mails(self) -> list[str]:
         """Everything sent to the approvers since the last look: subject and text."""

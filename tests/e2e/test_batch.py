@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from cli import batches, executions, ingestion
+from bellwether.datasets.views import DatasetViews
+from cli import batches, executions
 from cli.problems import CommandError
 from cli.target import Target
 from localcloud.control import Cloud
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.aws
 
 def requests(target: Target) -> list[bytes]:
     """Requests of several kinds: the rate alone, whole rows, other horizons, and two that can't be used."""
-    figures = {name: float(value) for name, value in ingestion.latest_figures(target).items()}
+    figures = {name: float(value) for name, value in DatasetViews(target.objects).latest_figures().items()}
     asked: list[dict[str, Any]] = [
         *({"data": {"UNRATE": 4.0 + step / 10}} for step in range(10)),
         *({"data": figures | {"UNRATE": 5.0, "HOUST": 900.0 + step}, "horizon_months": 6} for step in range(10)),

@@ -47,7 +47,7 @@ def test_drift_is_answered_by_a_training_that_a_person_approves(
     assert told["drift"]["trigger"] == "drift"
     assert decided(cloud, "retrain_model")[-1][:2] == (HOUSING.name, "accepted")
     # And what came of it serves, once it was approved
-    assert registry.current(target, HOUSING.name)["version"] == told["versions"][-1]
+    assert registry.current_version(target, HOUSING.name) == told["versions"][-1]
 
 
 def test_a_look_at_every_model_leaves_none_out(told: dict[str, Any], target: Target) -> None:

@@ -12,9 +12,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from bellwether.news.views import FeedView
+from bellwether.trading.views import RecommendationView
 from cli import bundles, deployments, executions, registry
-from cli.demo.news import run, run_news, serve_bundle, serve_sentiment
-from cli.news_facts import FeedFact, NewsFacts, RecommendationFact
+from cli.demo.news import Views, open_views, run, run_news, serve_bundle, serve_sentiment
 from cli.target import Target
 from jobs.sentiment.evaluation import Labelled
 from jobs.sentiment.pack import pack_lexicon
@@ -36,7 +37,7 @@ class News:
 
     target: Target
     dsn: str
-    facts: NewsFacts
+    views: Views
     report: dict[str, Any]
     folder: Path
 
@@ -46,11 +47,13 @@ class News:
     def recommend(self) -> dict[str, Any]:
         return self.target.invoke(self.target.output("MakeRecommendationsFunctionName"), {})
 
-    def feed(self, feed_id: str) -> FeedFact:
-        return next(each for each in self.facts.feeds([feed_id]))
+    def feed(self, feed_id: str) -> FeedView:
+        return next(each for each in self.views.news.feeds([feed_id]))
 
-    def recommendation(self, recommendation_id: str) -> RecommendationFact:
-        return next(each for each in self.facts.recommendations() if each.recommendation_id == recommendation_id)
+    def recommendation(self, recommendation_id: str) -> RecommendationView:
+        return next(
+            each for each in self.views.trading.recommendations() if each.recommendation_id == recommendation_id
+        )
 
     def execute(self, statement: str, *parameters: object) -> None:
         with psycopg.connect(self.dsn) as connection:
@@ -105,13 +108,14 @@ class News:
 
 
 @pytest.fixture(scope="session")
-def news(cloud: Cloud, target: Target, tmp_path_factory: pytest.TempPathFactory) -> News:
+def news(cloud: Cloud, target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[News]:
     """The demo's own way through."""
     endpoints = cloud.endpoints()
     assert endpoints is not None
     folder = tmp_path_factory.mktemp("news")
     report = run_news(target, cloud, folder)
-    return News(target, endpoints.postgres.dsn, NewsFacts(endpoints.postgres.dsn), report, folder)
+    with open_views(endpoints.postgres.dsn) as views:
+        yield News(target, endpoints.postgres.dsn, views, report, folder)
 
 
 # --- the way through -------------------------------------------------------------------------------------------------
@@ -141,7 +145,7 @@ def test_what_could_not_be_read_is_kept_with_its_reason(news: News) -> None:
 
 
 def test_every_story_has_its_label_and_companies(news: News) -> None:
-    stories = news.facts.stories()
+    stories = news.views.news.stories()
     assert len(stories) > 80
     assert all(each.label and each.model_version for each in stories)
     assert {ticker for each in stories for ticker in each.tickers} >= BOUGHT | SOLD
@@ -150,7 +154,7 @@ def test_every_story_has_its_label_and_companies(news: News) -> None:
 
 
 def test_stories_and_prices_become_decisions(news: News) -> None:
-    made = {each.ticker: each for each in news.facts.recommendations() if each.ticker in BOUGHT | SOLD}
+    made = {each.ticker: each for each in news.views.trading.recommendations() if each.ticker in BOUGHT | SOLD}
     # Then good news and a rising price are bought, once, in a dry run
     assert made.keys() >= BOUGHT
     for ticker in BOUGHT:
@@ -223,9 +227,9 @@ def test_a_late_bar_and_a_corrected_one_are_found_by_asking_again(news: News) ->
 
 
 def test_the_rule_applied_again_recommends_nothing_again(news: News) -> None:
-    before = {each.recommendation_id for each in news.facts.recommendations()}
+    before = {each.recommendation_id for each in news.views.trading.recommendations()}
     again = news.recommend()
-    after = {each.recommendation_id for each in news.facts.recommendations()}
+    after = {each.recommendation_id for each in news.views.trading.recommendations()}
     assert before <= after
     assert again["skipped"]["cooldown"] >= len(BOUGHT)
     assert len(after - before) == again["made"]
@@ -266,7 +270,7 @@ def test_a_version_of_the_sentiment_model_is_rolled_back(news: News, tmp_path: P
     arn = deployments.start_rollback(news.target, "sentiment", before)
     executions.follow(news.target, arn, timeout_seconds=300)
     # Then the first serves again, and says so in the labels that it gives
-    assert registry.current(news.target, "sentiment")["version"] == first
+    assert registry.current_version(news.target, "sentiment") == first
     versions.append(news.label_anew())
     assert versions[0] != versions[1]
 
@@ -292,7 +296,7 @@ def test_the_watchdog_tells_of_a_halt_once(news: News) -> None:
     with news.halted():
         looks = [news.run(WATCH) for _ in range(3)]
     # Then it is an incident, and was told in one mail
-    assert "kill_switch:manual" in {each.incident_key for each in news.facts.incidents()}
+    assert "kill_switch:manual" in {each.incident_key for each in news.views.operations.incidents()}
     assert looks
     mails = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     assert len([mail for mail in mails if "halted" in mail["Body"]]) == 1

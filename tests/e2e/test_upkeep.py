@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cli import deployments, executions, inventory, registry
+from cli import deployments, executions, registry
 from cli.problems import CommandError
 from localcloud.control import Cloud
 from tests.e2e.flow import MODEL, WAIT_SECONDS, Flow
@@ -109,12 +109,12 @@ def test_a_version_goes_to_the_archive_and_comes_back_within_a_minute(flow: Flow
     # When the archive is asked what it would do, it touches nothing
     shown = archive(flow, dry_run=True)
     assert f"{MODEL} version {old}" in [act["decision"]["subject"] for act in shown["acts"]]
-    assert not any(row.archived for row in inventory.view(flow.target, MODEL).versions)
+    assert not any(row.archived for row in flow.target.models.versions(MODEL))
     # And when it runs, the old version leaves the front row, and nothing is deployed by its mark
     known = deployments.started(flow.target)
     assert archive(flow)["outcome"] == "archived"
     assert (f"{MODEL} version {old}", "accepted", "archived") in decided(cloud, "archive_version")
-    rows = {row.number: row for row in inventory.view(flow.target, MODEL).versions}
+    rows = {row.number: row for row in flow.target.models.versions(MODEL)}
     assert rows[old].archived
     assert not any(row.archived for row in rows.values() if row.role)
     time.sleep(3)
@@ -128,4 +128,4 @@ def test_a_version_goes_to_the_archive_and_comes_back_within_a_minute(flow: Flow
     assert flow.serving() == old
     # And the next run takes it back into the front row
     archive(flow)
-    assert not {row.number: row for row in inventory.view(flow.target, MODEL).versions}[old].archived
+    assert not {row.number: row for row in flow.target.models.versions(MODEL)}[old].archived

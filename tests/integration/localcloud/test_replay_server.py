@@ -14,10 +14,10 @@ import pytest
 from bellwether.news.adapters.feed_http import HttpFeedFetcher, Limits
 from bellwether.news.domain.feeds import DueFeed
 from bellwether.news.ports.feed_access import FeedResponse
+from bellwether.news.views import NewsViews
 from bellwether.trading.adapters.alpaca_data import AlpacaMarketData
 from bellwether.trading.domain.bars import BarRequest
 from cli.demo.news import prepare_replay
-from cli.news_facts import NewsFacts
 from localcloud import ports
 from localcloud.replay.clock import ReplayClock
 from localcloud.replay.server import ADDRESSES, Replay, ReplayServer
@@ -91,7 +91,7 @@ class _Read:
     def __init__(self, ago: timedelta | None) -> None:
         self._at = None if ago is None else datetime.now(UTC) - ago
 
-    def newest_story_of(self, feed_ids: Sequence[str]) -> datetime | None:
+    def newest_story_at(self, feed_ids: Sequence[str]) -> datetime | None:
         assert set(feed_ids) == set(ADDRESSES)
         return self._at
 
@@ -110,7 +110,7 @@ def test_the_demo_begins_anew_where_nothing_was_read_lately(
     tape = Tape.load(SAMPLES)
     ReplayClock(tmp_path / "clock.json", tape.begin, now=lambda: datetime.now(UTC) - begun)
     with running(tmp_path) as url:
-        told = prepare_replay(url, cast(NewsFacts, _Read(read)))
+        told = prepare_replay(url, cast(NewsViews, _Read(read)))
     age = datetime.now(UTC) - told.replay_from
     assert (age < timedelta(minutes=6)) is rewinds
     assert json.loads((tmp_path / "clock.json").read_bytes())["edition"] == (2 if rewinds else 1)

@@ -77,7 +77,7 @@ def test_a_cloud_that_fails_meanwhile_is_a_message(
         raise problem
 
     monkeypatch.setattr("cli.models.current_target", lambda: None)
-    monkeypatch.setattr("cli.inventory.models", fail)
+    monkeypatch.setattr("cli.registry.model_views", fail)
     # When it does, then one line says so
     result = CliRunner().invoke(app, ["models"])
     assert result.exit_code == 1

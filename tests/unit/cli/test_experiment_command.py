@@ -11,6 +11,7 @@ from rich.console import Console
 from bellwether.models.domain.capture import Status, Variant
 from bellwether.models.domain.deployment import RegisteredVersion
 from bellwether.models.domain.experiment import Decider, Mode
+from bellwether.models.views import VersionView
 from bellwether.monitoring.usecases.judge_experiments import ExperimentJudge, JudgementRequest
 from cli import challengers, registry
 from cli.problems import CommandError
@@ -47,8 +48,18 @@ def target(states: States) -> Target:
     return found
 
 
-def version(number: int, status: str) -> registry.Version:
-    return registry.Version(number, package_arn(number), status, "2026-03-01", False)
+def version(number: int, status: str) -> VersionView:
+    return VersionView(
+        number=number,
+        arn=package_arn(number),
+        status=status,
+        created_at=NOON,
+        figure="",
+        role="",
+        traffic=0.0,
+        archived=False,
+        metadata={},
+    )
 
 
 def rulings(champion: float, challenger: float, *, count: int = 150) -> list[dict[str, Any]]:
@@ -112,7 +123,7 @@ def test_a_split_of_a_pending_version_names_the_way_to_it(target: Target, states
 def test_a_promotion_goes_the_way_of_the_version_s_number(
     target: Target, states: States, monkeypatch: pytest.MonkeyPatch, challenger: int, action: str
 ) -> None:
-    monkeypatch.setattr(registry, "versions", lambda *_: [version(challenger, "Approved")])
+    monkeypatch.setattr(registry, "numbered_version", lambda *_: version(challenger, "Approved"))
     ruling = {"standing": {"experiment": experiment(challenger_version=challenger).model_dump(mode="json")}}
     challengers.promote(target, ruling)
     (order,) = states.inputs
@@ -120,7 +131,7 @@ def test_a_promotion_goes_the_way_of_the_version_s_number(
 
 
 def test_a_promotion_never_passes_approval_by(target: Target, states: States, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "versions", lambda *_: [version(3, "PendingManualApproval")])
+    monkeypatch.setattr(registry, "numbered_version", lambda *_: version(3, "PendingManualApproval"))
     ruling = {"standing": {"experiment": experiment().model_dump(mode="json")}}
     with pytest.raises(CommandError, match="bellwether approve housing --version 3"):
         challengers.promote(target, ruling)

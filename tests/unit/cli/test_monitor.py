@@ -17,9 +17,9 @@ from bellwether.monitoring.domain.monitor_report import MonitorReport
 from bellwether.monitoring.domain.report_builder import ReportBuilder, Window
 from cli import monitor
 from cli.main import app
-from cli.problems import CommandError
 from cli.target import Target
 from tests.builders import capture
+from tests.fakes.objects import InMemoryObjectStore
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:monitor"
@@ -64,15 +64,14 @@ class _Cloud:
     """S3 with a report and a page, and Step Functions with one execution that has ended."""
 
     def __init__(self) -> None:
-        self.objects = {
-            OUTCOME["report_key"]: report().model_dump_json().encode(),
-            OUTCOME["page_key"]: b"<!doctype html>",
-        }
+        self.objects = InMemoryObjectStore(
+            {
+                str(OUTCOME["report_key"]): report().model_dump_json().encode(),
+                str(OUTCOME["page_key"]): b"<!doctype html>",
+            }
+        )
         self.started: list[dict[str, Any]] = []
         self.target = Target(where="test", stack="s", client=lambda _: self, region="us-east-1")
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        return {"Body": io.BytesIO(self.objects[Key])}
 
     def start_execution(self, **given: Any) -> dict[str, str]:
         self.started.append(given)
@@ -92,8 +91,8 @@ class _Cloud:
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Cloud:
     made = _Cloud()
-    outputs = {"MonitorModelsStateMachineArn": MACHINE, "DataBucketName": "data"}
-    monkeypatch.setattr(Target, "outputs", outputs)
+    monkeypatch.setattr(Target, "outputs", {"MonitorModelsStateMachineArn": MACHINE})
+    monkeypatch.setattr(Target, "objects", made.objects)
     monkeypatch.setattr(monitor, "current_target", lambda: made.target)
     monkeypatch.chdir(tmp_path)
     return made
@@ -140,9 +139,3 @@ def test_columns_are_shown_with_what_is_missing() -> None:
 
 def test_truths_are_shown_with_what_is_missing() -> None:
     assert "not enough data, 12 truths short" in shown(monitor.accuracy_table(report()))
-
-
-def test_a_report_of_another_form_is_said_to_be_one(cloud: _Cloud) -> None:
-    cloud.objects[OUTCOME["report_key"]] = b"{}"
-    with pytest.raises(CommandError, match="is no report of this version"):
-        monitor.fetch(cloud.target, OUTCOME)

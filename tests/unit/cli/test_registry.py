@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli import deployments, ingestion, predictions, registry, training
+from cli import deployments, ingestion, predictions, training
 from cli.problems import CommandError
 from cli.target import Target
 
@@ -50,23 +50,6 @@ def test_further_findings_of_a_file_are_counted() -> None:
     assert list(table.columns[3].cells) == ["'a' is no number (and 2 more)"]
     # And one that came alone is not followed by a count
     assert list(ingestion.findings_table([finding | {"left_out": 0}]).columns[3].cells) == ["'a' is no number"]
-
-
-def test_versions_show_what_their_gate_looked_at() -> None:
-    # Given a version of a forecast and one of a classifier
-    forecast = registry.Version(1, "arn", "Approved", "2026-03-01", True, {"rmse_h1": "0.1213", "job_name": "macro-1"})
-    classifier = registry.Version(
-        1, "arn", "Approved", "2026-03-01", True, {"macro_f1_twitter": "0.68", "macro_f1_fiqa": "0.58"}
-    )
-    # Then the list has the error of one, the agreement of the other
-    assert (registry.figure_title("macro"), registry.figure("macro", forecast)) == ("RMSE h=1", "0.1213")
-    assert (registry.figure_title("sentiment"), registry.figure("sentiment", classifier)) == (
-        "macro-F1",
-        "fiqa 0.58, twitter 0.68",
-    )
-    # And the error of a valuation, without its baselines
-    valuation = registry.Version(1, "arn", "Approved", "2026-03-01", True, {"mape": "0.115", "baseline_x": "0.228"})
-    assert (registry.figure_title("housing"), registry.figure("housing", valuation)) == ("MAPE", "0.115")
 
 
 def test_a_model_that_arrives_finished_is_not_trained() -> None:

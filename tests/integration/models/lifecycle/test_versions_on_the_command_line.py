@@ -11,8 +11,9 @@ from bellwether.models.adapters.sagemaker import SageMakerRegistry
 from bellwether.models.domain.catalogue import CATALOGUE
 from bellwether.models.domain.experiment import Experiment, Mode
 from bellwether.models.ports.registry import Registration
-from bellwether.shared.domain.errors import NotFoundError
-from cli import inventory, registry
+from bellwether.models.views import ModelView
+from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
+from cli import registry
 from cli.problems import CommandError
 from cli.target import Target
 from tests.builders import BUCKET, GROUP, REGION
@@ -71,7 +72,7 @@ def test_back_means_the_version_before(aws: Aws, target: Target) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"), [(None, "never deployed"), ("{}", "never deployed"), (pointer(2, None), "none before it")]
+    ("value", "reason"), [(None, "never deployed"), ("{}", "never deployed"), (pointer(2, None), "none came before it")]
 )
 def test_there_is_nothing_before_the_first(aws: Aws, target: Target, value: str | None, reason: str) -> None:
     if value is not None:
@@ -91,12 +92,12 @@ def test_a_named_version_needs_no_pointer(aws: Aws, target: Target, value: str |
 
 def test_a_pointer_that_cannot_be_read_is_said(aws: Aws, target: Target) -> None:
     point(aws, "torn {")
-    with pytest.raises(CommandError, match=f"{POINTER}.*RUNBOOK"):
-        registry.versions(target, "macro")
+    with pytest.raises(InvalidInputError, match=POINTER):
+        target.models.versions("macro")
 
 
 def test_only_an_approved_version_serves(aws: Aws, target: Target) -> None:
-    arn = registry.versions(target, "macro")[0].arn
+    arn = target.models.versions("macro", limit=1)[0].arn
     aws.approve(arn, "Rejected")
     with pytest.raises(CommandError, match="version 2 is Rejected"):
         registry.rollback_version(target, "macro", 2)
@@ -123,15 +124,15 @@ def try_out(aws: Aws, mode: Mode, challenger: int) -> None:
     aws.client("ssm").put_parameter(Name=TRIAL, Value=trial.model_dump_json(), Type="String", Overwrite=True)
 
 
-def shown(view: inventory.ModelView) -> str:
+def shown(view: ModelView) -> str:
     console = Console(width=160)
     with console.capture() as captured:
-        console.print(inventory.versions_table(view), inventory.summary_table([view]))
+        console.print(registry.versions_table(view), registry.summary_table([view]))
     return captured.get()
 
 
 def test_a_model_that_nobody_deployed_is_shown_with_its_versions(target: Target) -> None:
-    view = inventory.view(target, "macro")
+    view = target.models.model("macro")
     assert (view.endpoint.state, view.experiment) == ("none", None)
     assert [(row.number, row.role, row.traffic, row.archived) for row in view.versions] == [
         (2, "", 0.0, False),
@@ -141,7 +142,7 @@ def test_a_model_that_nobody_deployed_is_shown_with_its_versions(target: Target)
 
 def test_the_champion_answers_everybody_and_the_one_before_is_named(aws: Aws, target: Target) -> None:
     point(aws, pointer(2, 1))
-    view = inventory.view(target, "macro")
+    view = target.models.model("macro")
     assert [(row.number, row.role, row.traffic) for row in view.versions] == [
         (2, "champion", 1.0),
         (1, "previous", 0.0),
@@ -161,34 +162,35 @@ def test_a_challenger_is_shown_with_its_share(
 ) -> None:
     point(aws, pointer(1, None))
     try_out(aws, mode, challenger=2)
-    view = inventory.view(target, "macro")
+    view = target.models.model("macro")
     assert [(row.number, row.role, row.traffic) for row in view.versions] == parts
     assert ("10%" if mode is Mode.SPLIT else "shadow") in shown(view)
-    assert view.as_json()["experiment"]["experiment_id"] == "e-1"
+    assert view.experiment is not None
+    assert view.experiment.experiment_id == "e-1"
 
 
 def test_an_archived_version_says_so_and_may_serve_again(aws: Aws, target: Target) -> None:
     point(aws, pointer(2, None))
-    old = registry.versions(target, "macro")[1]
+    old = target.models.versions("macro", below=2)[0]
     aws.client("sagemaker").update_model_package(
         ModelPackageArn=old.arn,
         ModelApprovalStatus="Approved",
-        CustomerMetadataProperties=old.metadata | {"archived": "true"},
+        CustomerMetadataProperties={**old.metadata, "archived": "true"},
     )
-    view = inventory.view(target, "macro")
+    view = target.models.model("macro")
     assert [row.archived for row in view.versions] == [False, True]
     assert registry.rollback_version(target, "macro", 1).number == 1
 
 
 def test_an_experiment_that_cannot_be_read_is_said(aws: Aws, target: Target) -> None:
     aws.client("ssm").put_parameter(Name=TRIAL, Value="torn {", Type="String")
-    with pytest.raises(CommandError, match=TRIAL):
-        inventory.view(target, "macro")
+    with pytest.raises(InvalidInputError, match=TRIAL):
+        target.models.model("macro")
 
 
 def test_without_a_name_every_model_is_shown(aws: Aws, target: Target) -> None:
     for group in ("HousingPriceModels", "NewsSentimentModels"):
         aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
-    assert [view.model for view in inventory.models(target, None)] == list(CATALOGUE)
+    assert [view.model for view in registry.model_views(target, None)] == list(CATALOGUE)
     with pytest.raises(NotFoundError, match="weather"):
-        inventory.models(target, "weather")
+        registry.model_views(target, "weather")

@@ -1,15 +1,18 @@
 """How the demo goes on when the gate refuses what a user's own files made."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bellwether.datasets.domain.fred_layout import MERGED_CSV
 from bellwether.models.domain.forecast_evaluation import EvaluationReport
-from cli import ingestion, predictions, registry, training
+from cli import ingestion, predictions, training
 from cli.demo import macro
 from cli.target import Target
 from tests.builders import evaluation
+from tests.fakes.objects import InMemoryObjectStore
 
 TARGET = Target(where="test", stack="bellwether-local", client=lambda service: None, region="us-east-1")
 
@@ -38,7 +41,7 @@ def test_a_refused_candidate_ends_in_a_report(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given a stack in which nothing serves yet
-    monkeypatch.setattr(registry, "current", lambda *_: {})
+    monkeypatch.setattr(Target, "models", SimpleNamespace(current=lambda _: None))
     # When the demo runs, then it tells errors and reasons, and that nothing was deployed
     report = run(tmp_path)
     assert report["model"]["version"] is None
@@ -53,8 +56,8 @@ def test_a_refused_candidate_ends_in_a_report(
 @pytest.mark.usefixtures("refused")
 def test_what_served_before_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # Given a version that serves from an earlier run
-    monkeypatch.setattr(registry, "current", lambda *_: {"version": 1})
-    monkeypatch.setattr(ingestion, "latest_figures", lambda *_: {"UNRATE": "4.9"})
+    monkeypatch.setattr(Target, "models", SimpleNamespace(current=lambda _: "version 1"))
+    monkeypatch.setattr(Target, "objects", InMemoryObjectStore({MERGED_CSV: b"month,UNRATE\n2020-01-31,4.9\n"}))
     answer = {"model": "macro", "model_version": "macro-1", "unit": "percent", "predictions": []}
     monkeypatch.setattr(predictions, "predict", lambda *_: answer)
     # When the demo runs, then it is that version that predicts

@@ -1,22 +1,42 @@
-"""How the news demo tells what it saw."""
+"""Tables and charts of the news demonstration."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bellwether.news.views import FeedView, StoryView
 from bellwether.shared.domain.decisions import Gate
 from bellwether.trading.domain.signals import INTRADAY
-from cli.demo.charts import TickerFacts, draw_ticker, moving_average
-from cli.demo.news import by_story, feed_state, fill, ticker_to_draw
-from cli.news_facts import FeedFact, PriceFact, RecommendationFact, StoryFact
+from bellwether.trading.views import PriceView, RecommendationView
+from cli.demo.charts import TickerChart, draw_ticker, moving_average
+from cli.demo.news import ticker_to_draw
+from cli.demo.news_tables import by_story, feed_state, fill
 
 NOON = datetime(2026, 3, 12, 16, tzinfo=UTC)
-FEED = FeedFact("wire", 200, 12, 0, None, None, retired=False, next_attempt_at=NOON)
-STORY = StoryFact("e1", "e1", "wire", NOON, "Nvidia profit climbs", "positive", 0.9, ("NVDA",), "sentiment-1")
-MADE = RecommendationFact(
+FEED = FeedView(
+    feed_id="wire",
+    http_status=200,
+    stories=12,
+    failures=0,
+    error=None,
+    moved_to=None,
+    retired=False,
+    next_attempt_at=NOON,
+)
+STORY = StoryView(
+    event_uid="e1",
+    story_uid="e1",
+    feed_id="wire",
+    published_at=NOON,
+    title="Nvidia profit climbs",
+    label="positive",
+    sentiment=0.9,
+    tickers=("NVDA",),
+    model_version="sentiment-1",
+)
+MADE = RecommendationView(
     recommendation_id="r1",
     ticker="NVDA",
     side="BUY",
@@ -33,28 +53,29 @@ MADE = RecommendationFact(
     fill_price=Decimal("154.0778"),
     fees=Decimal(0),
 )
-REFUSED = replace(
-    MADE,
-    ticker="PFE",
-    status="REFUSED",
-    sentiment=-0.9,
-    gates=(Gate(name="shares_held", observed=0, limit=36, passed=False),),
-    execution=None,
-    filled_quantity=None,
-    fill_price=None,
+REFUSED = MADE.model_copy(
+    update={
+        "ticker": "PFE",
+        "status": "REFUSED",
+        "sentiment": -0.9,
+        "gates": (Gate(name="shares_held", observed=0, limit=36, passed=False),),
+        "execution": None,
+        "filled_quantity": None,
+        "fill_price": None,
+    }
 )
 
 
 @pytest.mark.parametrize(
     ("feed", "told"),
     [
-        (FEED, "well"),
-        (replace(FEED, moved_to="http://a/b"), "moved to http://a/b"),
-        (replace(FEED, retired=True, error="HTTP 410"), "gone for good: retired"),
-        (replace(FEED, error="no answer"), "no answer; next attempt in 0 s"),
+        (FEED, "OK"),
+        (FEED.model_copy(update={"moved_to": "http://a/b"}), "moved to http://a/b"),
+        (FEED.model_copy(update={"retired": True, "error": "HTTP 410"}), "permanently gone: retired"),
+        (FEED.model_copy(update={"error": "no answer"}), "no answer; next attempt in 0 s"),
     ],
 )
-def test_a_feed_in_words(feed: FeedFact, told: str) -> None:
+def test_a_feed_in_words(feed: FeedView, told: str) -> None:
     assert feed_state(feed) == told
 
 
@@ -63,10 +84,13 @@ def test_a_feed_in_words(feed: FeedFact, told: str) -> None:
     [
         (MADE, "5 at 154.0778 (dry-run)"),
         (REFUSED, "refused"),
-        (replace(MADE, execution="UNFILLED", filled_quantity=Decimal(0), fill_price=None), "unfilled"),
+        (
+            MADE.model_copy(update={"execution": "UNFILLED", "filled_quantity": Decimal(0), "fill_price": None}),
+            "unfilled",
+        ),
     ],
 )
-def test_a_fill_in_words(made: RecommendationFact, told: str) -> None:
+def test_a_fill_in_words(made: RecommendationView, told: str) -> None:
     assert fill(made) == told
 
 
@@ -75,9 +99,9 @@ def test_a_refusal_names_the_gates_that_refused() -> None:
     assert MADE.refused_by == ()
 
 
-def test_tellings_of_one_story_stand_together() -> None:
-    second = replace(STORY, event_uid="e2", feed_id="desk")
-    other = replace(STORY, event_uid="e3", story_uid="e3")
+def test_reports_of_one_story_are_grouped() -> None:
+    second = STORY.model_copy(update={"event_uid": "e2", "feed_id": "desk"})
+    other = STORY.model_copy(update={"event_uid": "e3", "story_uid": "e3"})
     assert by_story([STORY, other, second]) == [[STORY, second], [other]]
 
 
@@ -94,8 +118,10 @@ def test_the_moving_average_begins_when_there_is_enough() -> None:
 
 @pytest.mark.parametrize("bars", [0, 5, 60])
 def test_a_picture_is_drawn_of_much_and_of_nothing(tmp_path: Path, bars: int) -> None:
-    prices = [PriceFact(NOON - timedelta(minutes=5 * back), Decimal(100 + back)) for back in reversed(range(bars))]
-    stories = [STORY, replace(STORY, event_uid="e2", label=None, sentiment=None)] if bars else []
-    facts = TickerFacts("NVDA", prices, stories, [MADE] if bars else [])
+    prices = [
+        PriceView(start=NOON - timedelta(minutes=5 * back), close=Decimal(100 + back)) for back in reversed(range(bars))
+    ]
+    stories = [STORY, STORY.model_copy(update={"event_uid": "e2", "label": None, "sentiment": None})] if bars else []
+    facts = TickerChart("NVDA", prices, stories, [MADE] if bars else [])
     path = draw_ticker(facts, INTRADAY, tmp_path / "news.png")
     assert path.read_bytes().startswith(b"\x89PNG")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
-from bellwether.datasets.domain.drop_layout import quarantine_key, reason_key
+from bellwether.datasets.domain.drop_layout import QuarantineReason, quarantine_key, reason_key
 from bellwether.datasets.domain.packs import PackFile
 from bellwether.shared.domain.delimited import Rejection
 from bellwether.shared.domain.errors import NotFoundError
@@ -27,21 +27,6 @@ class QuarantinedPart(BaseModel):
     line: int | None
     field: str
     reason: str
-
-
-class QuarantineReason(BaseModel):
-    """What lies beside a quarantined file. Line, field and reason are those of the first finding."""
-
-    model_config = ConfigDict(frozen=True)
-
-    file: str
-    line: int | None
-    field: str
-    reason: str
-    received_at: AwareDatetime
-    sha256: str
-    findings: tuple[tuple[int | None, str, str], ...]
-    left_out: int
 
 
 def set_aside(

@@ -32,6 +32,11 @@ class VersionFacts(BaseModel):
     metrics: dict[str, Any]
 
 
+def golden_key(model: str, bundle_sha256: str) -> str:
+    """Key of a verified bundle's golden request in the data bucket."""
+    return f"models/{model}/golden/{bundle_sha256}.json"
+
+
 def reference_key(model: str, bundle_sha256: str) -> str:
     """Where a version's facts are kept."""
     return f"models/{model}/reference/{bundle_sha256}.json"

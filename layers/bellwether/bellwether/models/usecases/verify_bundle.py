@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from bellwether.models.domain.bundle import MANIFEST_FILE, VersionFacts, reference_key, verify
+from bellwether.models.domain.bundle import MANIFEST_FILE, VersionFacts, golden_key, reference_key, verify
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import (
     APPROVED_FOR,
@@ -71,8 +71,8 @@ class BundleVerifier:
         bundle_sha256 = _registered_hash(request, spec, registered)
         archive = self.archives.read(registered.model_data_url, keep=frozenset({MANIFEST_FILE}))
         bundle = verify(archive, bundle_sha256)
-        golden_key = f"models/{spec.name}/golden/{bundle_sha256}.json"
-        self._keep(golden_key, bundle.golden)
+        golden = golden_key(spec.name, bundle_sha256)
+        self._keep(golden, bundle.golden)
         facts = VersionFacts(drift_reference=bundle.drift_reference, metrics=bundle.metrics)
         self._keep(reference_key(spec.name, bundle_sha256), facts)
         name = spec.artifact_name(registered.version, bundle_sha256)
@@ -86,7 +86,7 @@ class BundleVerifier:
             endpoint_config_name=name,
             endpoint_name=spec.endpoint_name,
             previous_config_name=None,
-            golden_key=golden_key,
+            golden_key=golden,
         )
         if request.challenge is not None:
             return self._as_challenge(plan, spec, request.challenge)

@@ -35,11 +35,14 @@ def s3_client() -> "S3Client":
 
 
 class S3ObjectStore:
-    """ObjectStore over one bucket. Safe for several threads."""
+    """ObjectStore over one bucket, with the process's client unless one is given. Safe for several threads."""
 
-    def __init__(self, bucket: str) -> None:
+    def __init__(self, bucket: str, client: "S3Client | None" = None) -> None:
         self._bucket = bucket
-        self._client = s3_client()
+        if client is None:
+            self._client = s3_client()
+        else:
+            self._client = client
 
     def entries(self, prefix: str) -> Iterator[StoredObject]:
         """Objects whose key starts with `prefix`, by key."""

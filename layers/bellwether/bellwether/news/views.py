@@ -1,0 +1,97 @@
+"""Feeds and stories as they are in the database."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+from pydantic import BaseModel
+
+
+class FeedView(BaseModel, frozen=True):
+    """A feed after its last attempt."""
+
+    feed_id: str
+    http_status: int | None
+    stories: int
+    failures: int
+    error: str | None
+    moved_to: str | None
+    retired: bool
+    next_attempt_at: datetime
+
+
+class StoryView(BaseModel, frozen=True):
+    """A story with its label; `sentiment` is the probability of positive minus that of negative."""
+
+    event_uid: str
+    story_uid: str
+    feed_id: str
+    published_at: datetime
+    title: str
+    label: str | None
+    sentiment: float | None
+    tickers: tuple[str, ...]
+    model_version: str | None
+
+
+class NewsViews:
+    """Reads the news tables over one connection; raises psycopg.Error."""
+
+    def __init__(self, connection: Connection[TupleRow]) -> None:
+        self._connection = connection
+
+    def feeds(self, feed_ids: Sequence[str]) -> list[FeedView]:
+        """The named feeds, by id."""
+        with self._connection.cursor(row_factory=class_row(FeedView)) as cursor:
+            return cursor.execute(
+                """
+                SELECT feed_id, last_http_status AS http_status, failures, last_error AS error, moved_to,
+                    retired_at IS NOT NULL AS retired, next_attempt_at,
+                    (SELECT count(*) FROM inbound_events_raw AS raw WHERE raw.feed_id = feed.feed_id) AS stories
+                FROM feed_state AS feed WHERE feed_id = ANY(%s) ORDER BY feed_id
+                """,
+                (list(feed_ids),),
+            ).fetchall()
+
+    def stories(
+        self, *, ticker: str | None = None, before: StoryView | None = None, limit: int = 1000
+    ) -> list[StoryView]:
+        """Stories, newest first, of one company where it is named; `before` is the last story of the page before."""
+        with self._connection.cursor(row_factory=class_row(StoryView)) as cursor:
+            return cursor.execute(
+                """
+                SELECT raw.event_uid, story_uid, feed_id, coalesce(published_at, first_seen_at) AS published_at, title,
+                    label, (scores->>'positive')::float8 - (scores->>'negative')::float8 AS sentiment,
+                    coalesce(tickers, '{}') AS tickers, model_version
+                FROM inbound_events_raw AS raw LEFT JOIN inbound_events_classified USING (event_uid)
+                WHERE (%(ticker)s::text IS NULL OR tickers @> ARRAY[%(ticker)s::text])
+                    AND (%(event_uid)s::text IS NULL
+                        OR (coalesce(published_at, first_seen_at), raw.event_uid)
+                            < (%(published_at)s::timestamptz, %(event_uid)s))
+                ORDER BY 4 DESC, raw.event_uid DESC LIMIT %(limit)s
+                """,
+                {
+                    "ticker": ticker,
+                    "event_uid": before and before.event_uid,
+                    "published_at": before and before.published_at,
+                    "limit": limit,
+                },
+            ).fetchall()
+
+    def labels(self) -> Mapping[str, int]:
+        """How many stories have which label; those without one count as `waiting` or `set aside`."""
+        rows = self._connection.execute(
+            """
+            SELECT coalesce(label, CASE WHEN set_aside_at IS NULL THEN 'waiting' ELSE 'set aside' END), count(*)
+            FROM inbound_events_raw LEFT JOIN inbound_events_classified USING (event_uid) GROUP BY 1 ORDER BY 1
+            """
+        ).fetchall()
+        return {str(label): int(count) for label, count in rows}
+
+    def newest_story_at(self, feed_ids: Sequence[str]) -> datetime | None:
+        """When the newest story of these feeds was first seen."""
+        row = self._connection.execute(
+            "SELECT max(first_seen_at) FROM inbound_events_raw WHERE feed_id = ANY(%s)", (list(feed_ids),)
+        ).fetchone()
+        return row[0] if row else None
