@@ -81,6 +81,14 @@ def test_parameters_are_described_and_used(each: Stack) -> None:
         assert f"'Ref': '{name}'" in text or "${%s}" % name in text, f"{name} is not used"  # noqa: UP031
 
 
+@nested
+def test_parameters_passed_through_are_described_alike(name: str) -> None:
+    for parameter, value in _nested(name)["Parameters"].items():
+        if value == {"Ref": parameter}:
+            described = {each.body["Parameters"][parameter]["Description"] for each in (root(), stack(name))}
+            assert len(described) == 1, parameter
+
+
 def test_root_parameters_are_constrained_and_grouped() -> None:
     parameters = root().body["Parameters"]
     limits = ("AllowedValues", "AllowedPattern", "MinValue")
