@@ -1,20 +1,20 @@
 """Take sales of houses in, from the inbox, and bring the dataset that they are valued by up to date."""
 
-import random
-import time
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from bellwether.datasets.domain.sales import KeptManifest
 from bellwether.datasets.usecases.ingest_sales import SalesIngestion, ingest_sales, published, start_over
 from bellwether.models.domain.catalogue import CATALOGUE, valuation_spec
 from bellwether.models.domain.specs import ValuationSpec
 from bellwether.monitoring.adapters.captures_s3 import S3ActualsStore
+from bellwether.shared.adapters.clock import pause_before_retry
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.object_created import OBJECT_CREATED, ObjectCreated, key_of
 from bellwether.shared.observability import MetricUnit, gauge, logger, metrics, observed
 from bellwether.shared.settings import DataBucketSettings, load, parse
 
@@ -35,25 +35,6 @@ class Request(BaseModel):
 
     model: str
     start_over: bool = False
-
-
-class _Bucket(BaseModel):
-    name: str
-
-
-class _Object(BaseModel):
-    key: Annotated[str, Field(min_length=1, max_length=1024)]
-
-
-class _Detail(BaseModel):
-    bucket: _Bucket
-    object: _Object
-
-
-class ObjectCreated(BaseModel):
-    """EventBridge's notice that S3 stored an object."""
-
-    detail: _Detail
 
 
 class DatasetSummary(BaseModel):
@@ -88,13 +69,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     store = S3ObjectStore(settings.data_bucket)
     actuals = S3ActualsStore(settings.data_bucket)
     earlier: str | None = None
-    if event.get("detail-type") == "Object Created":
-        spec, keys = _dropped(parse(ObjectCreated, event), settings)
+    if event.get("detail-type") == OBJECT_CREATED:
+        key = key_of(parse(ObjectCreated, event), bucket=settings.data_bucket)
+        spec, keys = _spec_of(key), [key]
     else:
         request = parse(Request, event)
         spec, keys = valuation_spec(request.model), None
         earlier = start_over(store, spec) if request.start_over else None
-    ingestion = ingest_sales(store, actuals, spec, pause=_pause, keys=keys)
+    ingestion = ingest_sales(store, actuals, spec, pause=pause_before_retry, keys=keys)
     manifest = published(store, spec)
     _measure(spec, ingestion, manifest)
     shown = ingestion.model_copy(update={"quarantined": ingestion.quarantined[:QUARANTINED_SHOWN]})
@@ -102,19 +84,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return Summary(**shown.model_dump(), model=spec.name, dataset=dataset, earlier=earlier).model_dump(mode="json")
 
 
-def _dropped(event: ObjectCreated, settings: Settings) -> tuple[ValuationSpec, list[str]]:
-    bucket, key = event.detail.bucket.name, event.detail.object.key
-    if bucket != settings.data_bucket:
-        raise InvalidInputError(f"{bucket!r} is not the data bucket", field="detail.bucket.name")
+def _spec_of(key: str) -> ValuationSpec:
     for spec in CATALOGUE.values():
         if isinstance(spec, ValuationSpec) and key.startswith(spec.dataset.inbox):
-            return spec, [key]
+            return spec
     raise InvalidInputError(f"{key!r} lies in no inbox for sales", field="detail.object.key")
-
-
-def _pause(attempt: int) -> None:
-    """Step back at random, longer each time: the others are publishing too."""
-    time.sleep(random.uniform(0, min(0.1 * 2**attempt, 5)))  # noqa: S311 - no secret
 
 
 # --- what is told ---------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from bellwether.models.domain.catalogue import HOUSING
 from tests.builders import BUCKET, housing_bundle, tar_gz, training_job, valuation, valuation_metrics
 from tests.fakes.aws import Aws
 from tests.integration.models.lifecycle.test_functions import invoke
+from tests.places import sample_event
 
 SALES = b"""id,sold,paid,town,size
 1,2014-10-13,221900,A,110
@@ -92,10 +93,9 @@ def test_a_candidate_that_is_no_better_than_the_median_stays_out(sales: Aws) -> 
 
 
 def test_another_delivery_of_the_drop_s_event_changes_nothing(sales: Aws) -> None:
-    event = {
-        "detail-type": "Object Created",
-        "detail": {"bucket": {"name": BUCKET}, "object": {"key": "housing-data/inbox/homes.csv"}},
-    }
+    event = sample_event("ingest_sales/object_created")
+    event["detail"]["bucket"]["name"] = BUCKET
+    event["detail"]["object"]["key"] = "housing-data/inbox/homes.csv"
     first, again = invoke("ingest_sales", event), invoke("ingest_sales", event)
     assert first["dataset"] == again["dataset"]
     assert again["ingested"] == []
