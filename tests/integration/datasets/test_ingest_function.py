@@ -39,6 +39,13 @@ def invoke(content: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def object_created(**changes: Any) -> dict[str, Any]:
+    """The sample event with changes in its detail."""
+    event = sample_event("ingest_series/object_created")
+    event["detail"] |= changes
+    return event
+
+
 def drop(bucket: str, file: str, content: bytes) -> None:
     boto3.client("s3").put_object(Bucket=bucket, Key=f"fred-data/inbox/{file}", Body=content)
 
@@ -246,15 +253,9 @@ def test_when_no_series_exists_trying_again_is_no_use(settings: pytest.MonkeyPat
         ({"series": ["../x"]}, "series.0"),
         ({"as_of": "2016-07-01T00:00:00"}, "as_of"),
         ({"as_of": "1900-01-01T00:00:00Z"}, "series"),
-        ({"detail-type": "Object Created", "detail": {}}, "detail.bucket"),
-        ({"detail-type": "Object Created", "detail": {"bucket": {"name": "other"}, "object": {"key": "k"}}}, "bucket"),
-        (
-            {
-                "detail-type": "Object Created",
-                "detail": {"bucket": {"name": "fred-fintech-data-000000000000"}, "object": {"key": "models/x"}},
-            },
-            "key",
-        ),
+        (object_created(bucket={}), "detail.bucket.name"),
+        (object_created(bucket={"name": "other"}), "detail.bucket.name"),
+        (object_created(object={"key": "models/x", "etag": "0"}), "detail.object.key"),
     ],
 )
 def test_a_wrong_event_names_the_field(settings: pytest.MonkeyPatch, content: dict[str, Any], field: str) -> None:
@@ -273,11 +274,3 @@ def test_wrong_settings_are_loud(settings: pytest.MonkeyPatch, name: str, value:
     settings.setenv(name, value)
     with pytest.raises(ValidationError):
         invoke(sample_event("ingest_series/manual_pack"))
-
-
-def test_the_pause_grows_and_stays_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr("time.sleep", pauses.append)
-    for attempt in range(1, 20):
-        app._pause(attempt)
-    assert max(pauses) <= 5
