@@ -8,7 +8,7 @@ import pytest
 
 from bellwether.shared.domain.errors import TransientUpstreamError, UpstreamError
 from bellwether.trading.adapters import alpaca_data
-from bellwether.trading.adapters.alpaca_data import ATTEMPTS, AlpacaKey, AlpacaMarketData
+from bellwether.trading.adapters.alpaca_data import AlpacaKey, AlpacaMarketData
 from bellwether.trading.domain.bars import Bar, BarRequest, bar_starts
 from bellwether.trading.domain.market_calendar import session_on
 from tests.integration.trading.telemetry.market_server import Answer, market, market_server
@@ -161,7 +161,7 @@ def test_it_gives_up_for_now(headers: dict[str, str]) -> None:
         pytest.raises(TransientUpstreamError, match="429"),
     ):
         AlpacaMarketData(server.url, KEY, pause=Pauses()).bars(request())
-    assert len(server.requests) == (1 if headers else ATTEMPTS)
+    assert len(server.requests) == (1 if headers else 4)
 
 
 def test_nobody_there_is_transient_and_the_key_is_never_told() -> None:

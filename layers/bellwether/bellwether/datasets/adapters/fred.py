@@ -1,23 +1,18 @@
 """FRED over HTTP: the CSV download, and the API with a key, which also gives past vintages (ALFRED)."""
 
-import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-import urllib3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.datasets.ports.series import Download
-from bellwether.shared.domain.errors import NotFoundError, TransientUpstreamError, UpstreamError
+from bellwether.shared.adapters.http import Answer, HttpClient, Limits
+from bellwether.shared.domain.errors import NotFoundError, UpstreamError
 
 ATTEMPTS = 4
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 30.0
-LONGEST_PAUSE_SECONDS = 30.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 PAGE_ROWS = 100_000  # the API's own limit
 MAX_PAGES = 100
@@ -32,11 +27,11 @@ class FredCsv:
 
     def __init__(self, url: str, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._url = url
-        self._http = _Http(pause)
+        self._http = _client(pause)
 
     def downloads(self, series: str) -> Iterator[Download]:
         """The series as it is now, in one file."""
-        yield Download(f"{series}.csv", self._http.get(self._url, {"id": series}, what=series))
+        yield Download(f"{series}.csv", _content(self._http.get(self._url, {"id": series}), series))
 
 
 class FredApi:
@@ -53,7 +48,7 @@ class FredApi:
         self._url = f"{url.rstrip('/')}/series/observations"
         self._api_key = api_key
         self._since = vintages_since
-        self._http = _Http(pause)
+        self._http = _client(pause)
 
     def downloads(self, series: str) -> Iterator[Download]:
         """One file without `vintages_since`; with it one for each day on which something changed, oldest first."""
@@ -76,7 +71,7 @@ class FredApi:
                 "offset": str(offset),
                 **period,
             }
-            answer = self._http.get(self._url, parameters, what=series)
+            answer = _content(self._http.get(self._url, parameters), series)
             try:
                 found = _Page.model_validate_json(answer)
             except ValidationError as error:
@@ -130,68 +125,18 @@ def _as_csv(series: str, rows: Sequence[tuple[date, str]]) -> bytes:
 # --- HTTP -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    reason: str
-    pause_seconds: float | None = None
+def _client(pause: Callable[[float], None]) -> HttpClient:
+    limits = Limits(
+        attempts=ATTEMPTS, read_seconds=30, answer_seconds=120, pause_seconds=30, answer_bytes=MAX_ANSWER_BYTES
+    )
+    return HttpClient("FRED", headers={"User-Agent": _USER_AGENT}, limits=limits, pause=pause)
 
 
-class _Http:
-    """GET with time limits, a limit on the answer's size, and some more attempts when the other side is busy."""
-
-    def __init__(self, pause: Callable[[float], None]) -> None:
-        self._pause = pause
-        self._pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "gzip"},
-            retries=False,
-        )
-
-    def get(self, url: str, parameters: Mapping[str, str], *, what: str) -> bytes:
-        """Raises NotFoundError, TransientUpstreamError or UpstreamError; no message holds the key."""
-        failure = _Failure("no attempt")
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                backoff = 2**attempt * random.uniform(0.5, 1)  # noqa: S311 - spreads load, no secret
-                self._pause(min(failure.pause_seconds or backoff, LONGEST_PAUSE_SECONDS))
-            outcome = self._attempt(url, parameters, what)
-            if isinstance(outcome, bytes):
-                return outcome
-            failure = outcome
-        raise TransientUpstreamError(f"FRED did not give {what} in {ATTEMPTS} attempts: {failure.reason}")
-
-    def _attempt(self, url: str, parameters: Mapping[str, str], what: str) -> bytes | _Failure:
-        try:
-            response = self._pool.request(
-                "GET", url, fields=dict(parameters), preload_content=False, redirect=False, decode_content=True
-            )
-            try:
-                content = response.read(MAX_ANSWER_BYTES + 1, decode_content=True)
-            finally:
-                response.release_conn()
-                response.close()
-        except urllib3.exceptions.HTTPError as error:
-            return _Failure(_without_key(str(error)))
-        if response.status == 429 or response.status >= 500:
-            return _Failure(f"HTTP {response.status}", _retry_after(response.headers.get("Retry-After")))
-        _raise_for(response.status, content, what)
-        if len(content) > MAX_ANSWER_BYTES:
-            raise UpstreamError(f"FRED's answer for {what} is larger than {MAX_ANSWER_BYTES} bytes")
-        return content
-
-
-def _raise_for(status: int, content: bytes, what: str) -> None:
-    if status == 200:
-        return
-    text = content[:500].decode(errors="replace")
-    if status == 404 or (status == 400 and "does not exist" in text):
-        raise NotFoundError("FRED has no such series", field=what)
-    raise UpstreamError(f"FRED refused {what}: HTTP {status} {_without_key(text[:200])}")
-
-
-def _retry_after(text: str | None) -> float | None:
-    return float(text) if text and text.isdecimal() else None
-
-
-def _without_key(text: str) -> str:
-    return _KEY_IN_TEXT.sub("api_key=…", text)
+def _content(answer: Answer, series: str) -> bytes:
+    """Raises NotFoundError for an unknown series and UpstreamError for another refusal; no message holds the key."""
+    if answer.status == 200:
+        return answer.content
+    text = answer.content[:500].decode(errors="replace")
+    if answer.status == 404 or (answer.status == 400 and "does not exist" in text):
+        raise NotFoundError("FRED has no such series", field=series)
+    raise UpstreamError(f"FRED refused {series}: HTTP {answer.status} {_KEY_IN_TEXT.sub('api_key=…', text[:200])}")
