@@ -36,8 +36,8 @@ test: ## lint and run every test, the end-to-end tests on the embedded cloud inc
 	$(MAKE) --jobs=2 --keep-going --output-sync=line test-cloud lint test-jobs test-parts
 
 .PHONY: test-fast
-test-fast: dev ## run what needs neither servers nor seconds: the tests to run after each edit
-	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -m "not aws and not processes and not slow" --ignore=tests/model
+test-fast: dev ## run the unit and contract tests that take no seconds: the tests to run after each edit
+	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -m "not slow" tests/unit tests/contract
 
 .PHONY: test-cloud
 test-cloud: ## run the tests on the embedded cloud

@@ -26,16 +26,7 @@ OWNER_SECRET = "ops-pipeline/db"
 APPLICATION_SECRET = "ops-pipeline/db-application"
 BUCKET = "fred-fintech-data-000000000000"
 REGION = "us-east-1"
-SERVERS = {"server", "moto_server", "probe", "sagemaker", "own_sagemaker", "mortal"}
 _numbers = count(1)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start servers."""
-    for item in items:
-        if isinstance(item, pytest.Function) and SERVERS & set(item.fixturenames):
-            item.add_marker("processes")
 
 
 @dataclass(frozen=True)
