@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,8 @@ from tests.places import SAMPLES
 
 MODEL = "macro"
 PACKS = sorted(path for path in (SAMPLES / "fred").iterdir() if path.is_dir())
-WAIT_SECONDS = 240
+FIRST_VERSION = 1  # whose metadata name no experiment
+WAIT_SECONDS = 900  # far beyond what an idle machine takes
 
 
 def subscribe(target: Target) -> str:
@@ -39,6 +41,12 @@ class Flow:
 
     def await_execution(self, arn: str) -> dict[str, Any]:
         return executions.follow(self.target, arn, timeout_seconds=WAIT_SECONDS)
+
+    def candidate(self) -> int:
+        """Register a pending version that answers as the one in service does: the same files under another hash."""
+        files = self.read_bundle(self.serving())
+        manifest = json.loads(files["bundle.json"]) | {"seed": time.time_ns() % 10**9}
+        return self.register_copy(FIRST_VERSION, files | {"bundle.json": json.dumps(manifest).encode()})
 
     def approve(self, version: int) -> str:
         """Approve a version; returns the deployment's execution ARN."""

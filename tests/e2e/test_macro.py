@@ -138,7 +138,7 @@ def test_refused_candidate_is_recorded_and_told(flow: Flow, cloud: Cloud) -> Non
 def test_tampered_bundle_never_reaches_the_endpoint(flow: Flow) -> None:
     # Given a registered version whose model file was changed afterwards
     serving = flow.served_model()
-    version = flow.train(seed="21")["version"]
+    version = flow.candidate()
     files = flow.read_bundle(version)
     files["history.csv"] += b"\n"
     flow.write_bundle(version, files)
@@ -167,7 +167,7 @@ def test_endpoint_that_fails_goes_back_to_the_version_before(flow: Flow) -> None
 
 def test_same_event_twice_deploys_once(flow: Flow) -> None:
     # Given a new version and its approval event, delivered a second time
-    version = flow.train(seed="31")["version"]
+    version = flow.candidate()
     arn = flow.approve(version)
     output = flow.await_execution(arn)
     assert output["outcome"] == "deployed"
@@ -182,8 +182,8 @@ def test_same_event_twice_deploys_once(flow: Flow) -> None:
 
 def test_older_version_approved_late_changes_nothing(flow: Flow) -> None:
     # Given two versions, the newer deployed first
-    older = flow.train(seed="41")["version"]
-    newer = flow.train(seed="42")["version"]
+    older = flow.candidate()
+    newer = flow.candidate()
     flow.deploy(newer)
     # When the older is approved after it
     output = flow.deploy(older)
@@ -193,7 +193,7 @@ def test_older_version_approved_late_changes_nothing(flow: Flow) -> None:
 
 
 def test_rejected_version_is_recorded(flow: Flow, cloud: Cloud) -> None:
-    version = flow.train(seed="51")["version"]
+    version = flow.candidate()
     known = deployments.started(flow.target)
     # When a person rejects it
     registry.reject(flow.target, registry.pending_version(flow.target, MODEL, version), "not this one")

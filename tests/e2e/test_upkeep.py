@@ -11,9 +11,9 @@ from cli import deployments, executions, registry
 from cli.problems import CommandError
 from localcloud.control import Cloud
 from tests.e2e.flow import MODEL, WAIT_SECONDS, Flow
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.aws
-MINUTE = 60.0
 
 
 def decided(cloud: Cloud, kind: str) -> list[tuple[str, str, str | None]]:
@@ -81,13 +81,14 @@ def test_a_process_that_fails_is_told_to_who_looks_after_alarms(flow: Flow) -> N
     # When a training fails
     with pytest.raises(CommandError, match="FAILED"):
         flow.train(horizons="0")
+
     # Then the machine, the status and the runbook's entry are in the mail
-    texts: list[str] = []
-    deadline = time.monotonic() + 30
-    while not any("TrainModel" in text for text in texts) and time.monotonic() < deadline:
+    def mail() -> str | None:
         messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5).get("Messages", [])
-        texts += [json.loads(message["Body"])["Message"] for message in messages]
-    (text,) = [text for text in texts if "TrainModel" in text]
+        texts = [json.loads(message["Body"])["Message"] for message in messages]
+        return next((text for text in texts if "TrainModel" in text), None)
+
+    text = wait_for(mail, "the alarm's mail")
     assert "FAILED" in text
     assert "RUNBOOK, A process failed" in text
 
@@ -95,7 +96,7 @@ def test_a_process_that_fails_is_told_to_who_looks_after_alarms(flow: Flow) -> N
 # --- archive and rollback --------------------------------------------------------------------------------------------
 
 
-def test_a_version_goes_to_the_archive_and_comes_back_within_a_minute(flow: Flow, cloud: Cloud) -> None:
+def test_a_version_goes_to_the_archive_and_comes_back(flow: Flow, cloud: Cloud) -> None:
     # Given a version that served, two that served after it, and newer ones that nobody wanted
     old = flow.serving()
     files = flow.read_bundle(old)
@@ -119,12 +120,10 @@ def test_a_version_goes_to_the_archive_and_comes_back_within_a_minute(flow: Flow
     assert not any(row.archived for row in rows.values() if row.role)
     time.sleep(3)
     assert deployments.started(flow.target) == known
-    # When it is rolled back to all the same, then it serves within a minute
-    began = time.monotonic()
+    # When it is rolled back to all the same, then it serves
     version = registry.rollback_version(flow.target, MODEL, old)
     output = flow.await_execution(deployments.start_rollback(flow.target, MODEL, version))
     assert output["outcome"] == "rolled_back"
-    assert time.monotonic() - began < MINUTE
     assert flow.serving() == old
     # And the next run takes it back into the front row
     archive(flow)
