@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bellwether.datasets.domain.sales_layouts import AMES, CANBERRA, HDB, KING_COUNTY, SalesLayout
-from jobs.training.learning.housing.baseline import fit_median_by_place
+from jobs.training.learning.housing.baseline import median_by_place
 from jobs.training.learning.housing.channel import parse_sales
 from jobs.training.learning.housing.dataset import Column, Houses, Sales, Schema, parse_day
 from jobs.training.learning.housing.fitting import fit_valuer, lay_ground
@@ -188,7 +188,7 @@ def _iso(text: str) -> str:
 
 def _peers(learnt: Sales, test: Sales) -> Iterator[Line]:
     started = time.perf_counter()
-    medians = fit_median_by_place(learnt).predict(test.houses)
+    medians = median_by_place(learnt, test.houses)
     yield _line("median by place", medians, test, time.perf_counter() - started)
     for name, month in (("LightGBM", False), ("LightGBM, month as a column", True)):
         started = time.perf_counter()

@@ -11,7 +11,7 @@ from jobs.training.learning.macro.dataset import Dataset
 from jobs.training.learning.macro.known import Known, view
 from jobs.training.learning.macro.parameters import RecessionParameters
 from jobs.training.learning.macro.recession import backtest as head
-from jobs.training.learning.macro.recession.evaluation import auc, evaluate_head
+from jobs.training.learning.macro.recession.evaluation import evaluate_head
 from jobs.training.learning.macro.recession.head import (
     Calibration,
     HeadFeatures,
@@ -247,15 +247,6 @@ def test_poor_data_leave_the_head_out_with_the_reason(cyclical: Economy, left: o
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
-def test_auc_is_the_share_of_pairs_in_the_right_order() -> None:
-    random = np.random.default_rng(2)
-    probability = np.round(random.uniform(size=80), 1)
-    label = (random.uniform(size=80) < probability).astype(np.float64)
-    pairs = probability[label == 1][:, None] - probability[label == 0][None, :]
-    assert auc(probability, label) == pytest.approx(np.mean((pairs > 0) + 0.5 * (pairs == 0)))
-    assert auc(probability, np.zeros(80)) is None
-
-
 def test_scores_by_hand() -> None:
     # Given four forecasts, one of which is sure and wrong
     said = np.array([0.0, 0.5, 1.0, 1.0])
@@ -270,6 +261,7 @@ def test_scores_by_hand() -> None:
     assert found["brier"] == {"model": 0.3125, "uncalibrated": 0.3125, "probit": 0.25}
     assert found["versus"]["probit"]["brier_ratio"] == 1.25
     assert found["bias"] == 0.375
+    assert found["auc"] == {"model": pytest.approx(5 / 6), "uncalibrated": pytest.approx(5 / 6), "probit": 0.5}
     assert found["base_rate"] == 0.25
     assert found["log_loss"]["probit"] == pytest.approx(np.log(2.0))
     assert [(one["from"], one["n"], one["observed_share"]) for one in found["reliability"]] == [

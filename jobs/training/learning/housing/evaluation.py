@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..significance import diebold_mariano
@@ -63,7 +64,7 @@ class Valued:
 
 def value_later(valuer: Valuer, values: Values, learnt: Sales, later: Sales) -> Valued:
     """Put a model's values of later sales beside those of the baseline, from the same sales that the model learnt."""
-    medians = baseline.fit_median_by_place(learnt).predict(later.houses)
+    medians = baseline.median_by_place(learnt, later.houses)
     return Valued(later, values, medians, valuer.reach, frozenset(_levels(learnt, 0)))
 
 
@@ -90,18 +91,19 @@ def evaluate(valued: Valued) -> Mapping[str, Any]:
 
 
 def holdout_csv(valued: Valued, online: Values) -> str:
-    """Every sale of the holdout with what was said of it, for people and charts."""
-    bounds = [valued.values.bounds(reach) for reach in valued.reach.values()]
-    header = ["id", "day", "paid", MODEL, "model_online", baseline.NAME]
-    header += [f"{end}_{level:g}" for level in valued.reach for end in ("lower", "upper")]
-    lines = [",".join(header)]
+    """Every sale of the holdout with its valuations, for people and charts."""
     houses = valued.sales.houses
-    for row, paid in enumerate(valued.sales.price):
-        figures = [paid, valued.values.price[row], online.price[row], valued.median_by_place[row]]
-        figures += [end[row] for pair in bounds for end in pair]
-        name = str(houses.ids[row]).replace('"', '""')
-        lines.append(",".join([f'"{name}"', format_day(houses.days[row]), *(f"{each:.2f}" for each in figures)]))
-    return "\n".join(lines) + "\n"
+    columns: dict[str, Any] = {
+        "id": houses.ids,
+        "day": [format_day(day) for day in houses.days],
+        "paid": valued.sales.price,
+        MODEL: valued.values.price,
+        "model_online": online.price,
+        baseline.NAME: valued.median_by_place,
+    }
+    for level, reach in valued.reach.items():
+        columns[f"lower_{level:g}"], columns[f"upper_{level:g}"] = valued.values.bounds(reach)
+    return pd.DataFrame(columns).to_csv(index=False, float_format="%.2f", lineterminator="\n")
 
 
 def _relative(valued: Array, paid: Array) -> Array:

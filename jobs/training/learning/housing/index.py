@@ -99,43 +99,46 @@ def monthly_means(months: Ints, residuals: Array) -> MonthlyMeans:
 
 def fit_index(means: MonthlyMeans) -> PriceIndex:
     """Run the trend through monthly means and extrapolate it."""
-    paths, likelihoods = [], []
-    for level_move, slope_move, damping in product(LEVEL_MOVES, SLOPE_MOVES, DAMPING):
-        path, likelihood = _trend(means, level_move, slope_move, damping)
-        paths.append(path)
-        likelihoods.append(likelihood)
-    weights = np.exp(np.array(likelihoods) - max(likelihoods))
-    level: Array = weights / weights.sum() @ np.array(paths)
+    paths, likelihoods = _trends(means, np.array(list(product(LEVEL_MOVES, SLOPE_MOVES, DAMPING))))
+    weights = np.exp(likelihoods - likelihoods.max())
+    level: Array = weights / weights.sum() @ paths
     return PriceIndex(means.first_month, means.last_month, level, means)
 
 
-def _trend(means: MonthlyMeans, level_move: float, slope_move: float, damping: float) -> tuple[Array, float]:
-    """Smoothed levels and those extrapolated, and the log likelihood of the months seen."""
-    step = np.array([[1.0, damping], [0.0, damping]])
-    moves = np.diag([level_move**2, slope_move**2])
-    state, spread = np.array([float(means.mean[0]), 0.0]), _VAGUE
-    filtered, predicted, likelihood = [], [], 0.0
+def _trends(means: MonthlyMeans, grid: Array) -> tuple[Array, Array]:
+    """For each row (level move, slope move, damping) of the grid: smoothed and extrapolated levels, log likelihood.
+
+    All rows run at once: states are `[row, 2, 1]`, their covariances `[row, 2, 2]`.
+    """
+    level_move, slope_move, damping = grid.T
+    step, moves = np.zeros((2, len(grid), 2, 2))
+    step[:, 0, 0], step[:, 0, 1], step[:, 1, 1] = 1.0, damping, damping
+    moves[:, 0, 0], moves[:, 1, 1] = level_move**2, slope_move**2
+    turned = step.swapaxes(1, 2)
+    state, spread = np.zeros((len(grid), 2, 1)), np.broadcast_to(_VAGUE, (len(grid), 2, 2))
+    state[:, 0] = means.mean[0]
+    filtered, predicted, likelihood = [], [], np.zeros(len(grid))
     for row, (mean, variance) in enumerate(zip(means.mean, means.variance, strict=True)):
         if row:
-            state, spread = step @ state, step @ spread @ step.T + moves
+            state, spread = step @ state, step @ spread @ turned + moves
         predicted.append((state, spread))
         if not math.isnan(mean):
-            surprise, total = mean - state[0], spread[0, 0] + variance
-            gain = spread[:, 0] / total
-            state, spread = state + gain * surprise, spread - np.outer(gain, spread[0])
+            surprise, total = mean - state[:, :1], spread[:, :1, :1] + variance
+            gain = spread[:, :, :1] / total
+            state, spread = state + gain * surprise, spread - gain * spread[:, :1]
             if row:
-                likelihood -= 0.5 * (math.log(total) + surprise**2 / total)
+                likelihood -= 0.5 * (np.log(total) + surprise**2 / total)[:, 0, 0]
         filtered.append((state, spread))
     ahead = []
     for _ in range(MONTHS_AHEAD):
         state = step @ state
-        ahead.append(float(state[0]))
-    level = [float(filtered[-1][0][0])]
+        ahead.append(state[:, 0, 0])
     smoothed = filtered[-1][0]
+    levels = [smoothed[:, 0, 0]]
     for (state, spread), (next_state, next_spread) in zip(filtered[-2::-1], predicted[:0:-1], strict=True):
-        smoothed = state + spread @ step.T @ np.linalg.solve(next_spread, smoothed - next_state)
-        level.append(float(smoothed[0]))
-    return np.array(level[::-1] + ahead), likelihood
+        smoothed = state + spread @ turned @ np.linalg.solve(next_spread, smoothed - next_state)
+        levels.append(smoothed[:, 0, 0])
+    return np.column_stack(levels[::-1] + ahead), likelihood
 
 
 def _array(values: Any) -> Array:

@@ -24,7 +24,7 @@ from .fitting import fit_valuer, lay_ground
 from .parameters import CUTOFFS, BoosterParameters, JobParameters
 from .splits import Split, split
 from .tuning import Lesson, Tuning, loss_curve, tune
-from .valuer import Values, value_online
+from .valuer import Valuer, Values, value_online
 
 EVALUATION_FILE = "evaluation.json"
 HOLDOUT_FILE = "holdout.csv"
@@ -107,13 +107,14 @@ def _tune(divided: Split, job: JobParameters) -> Tuning:
 def _count(divided: Split, parameters: BoosterParameters, seed: int, pool: Executor) -> Counted:
     """Value later sales by models that saw nothing of them: what counts has chosen nothing, either."""
 
-    def later(learnt: Sales, sales: Sales) -> tuple[Valued, Values]:
+    def later(learnt: Sales, sales: Sales) -> tuple[Valuer, Valued]:
         valuer = fit_valuer(learnt, parameters, seed)
-        return value_later(valuer, valuer.value(sales.houses), learnt, sales), value_online(valuer, sales)
+        return valuer, value_later(valuer, valuer.value(sales.houses), learnt, sales)
 
     choosing = pool.submit(later, divided.train, divided.eval)
-    held_out, online = pool.submit(later, divided.before_holdout, divided.holdout).result()
-    chosen_on, _ = choosing.result()
+    valuer, held_out = pool.submit(later, divided.before_holdout, divided.holdout).result()
+    online = value_online(valuer, divided.holdout)
+    _, chosen_on = choosing.result()
     kept_up = Valued(held_out.sales, online, held_out.median_by_place, held_out.reach, held_out.known_places)
     return Counted(evaluate(chosen_on), evaluate(held_out), evaluate(kept_up), held_out, online)
 

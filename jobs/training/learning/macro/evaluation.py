@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import TooLittleDataError
@@ -76,19 +77,23 @@ def evaluate(scored: Scored) -> Mapping[str, Any]:
 
 def backtest_csv(scored: Sequence[Scored], first_month: int) -> str:
     """Every forecast of the test window with its interval, for people and charts."""
-    header = ["horizon_months", "origin", "target_month", "actual", MODEL, RANDOM_WALK, AR]
-    header += [f"{end}_{level:g}" for level in LEVELS for end in ("lower", "upper")]
-    lines = [",".join([*header, "excluded"])]
+    frames = []
     for one in scored:
         forecasts = one.forecasts
-        for at in np.flatnonzero(one.in_test):
-            origin = first_month + int(forecasts.origins[at])
-            figures = [forecasts.actual[at], one.model[at], forecasts.random_walk[at], forecasts.ar[at]]
-            figures += [end for path in one.intervals for end in (path.lower[at], path.upper[at])]
-            place = [str(forecasts.horizon), format_month(origin), format_month(origin + forecasts.horizon)]
-            cells = ["" if np.isnan(figure) else f"{figure:.6f}" for figure in figures]
-            lines.append(",".join([*place, *cells, str(bool(forecasts.excluded[at])).lower()]))
-    return "\n".join(lines) + "\n"
+        origins = (first_month + forecasts.origins).tolist()
+        columns = {
+            "horizon_months": forecasts.horizon,
+            "origin": [format_month(month) for month in origins],
+            "target_month": [format_month(month + forecasts.horizon) for month in origins],
+            "actual": forecasts.actual,
+            MODEL: one.model,
+            RANDOM_WALK: forecasts.random_walk,
+            AR: forecasts.ar,
+            **{f"{end}_{path.level:g}": getattr(path, end) for path in one.intervals for end in ("lower", "upper")},
+            "excluded": np.where(forecasts.excluded, "true", "false"),
+        }
+        frames.append(pd.DataFrame(columns)[one.in_test])
+    return pd.concat(frames).to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
 
 def _errors(scored: Scored) -> Mapping[str, Array]:

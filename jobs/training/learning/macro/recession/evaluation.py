@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata  # type: ignore[import-untyped]
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score  # type: ignore[import-untyped]
 
 from ...months import format_month
 from ...significance import diebold_mariano
@@ -49,32 +49,13 @@ def evaluate_head(question: Question, forecasts: HeadForecasts, first_month: int
     }
 
 
-def auc(probability: Array, label: Array) -> float | None:
-    """Chance that a month before a recession got the higher probability of two; None where all labels are equal."""
-    positive = label > 0.5
-    count = int(positive.sum())
-    if count in {0, len(label)}:
-        return None
-    ranks = rankdata(probability)
-    return float((ranks[positive].sum() - count * (count + 1) / 2.0) / (count * (len(label) - count)))
-
-
-def brier(probability: Array, label: Array) -> float:
-    """Mean squared distance between probability and outcome."""
-    return float(np.mean((probability - label) ** 2))
-
-
-def log_loss(probability: Array, label: Array) -> float:
-    """Mean of minus the logarithm of the probability given to what came."""
-    bounded = np.clip(probability, SUREST, 1.0 - SUREST)
-    return float(-np.mean(np.where(label > 0.5, np.log(bounded), np.log(1.0 - bounded))))
-
-
 def _figures(said: Mapping[str, Array], label: Array) -> Mapping[str, Any]:
+    both = 0.0 < label.mean() < 1.0
+    bounded = {name: np.clip(each, SUREST, 1.0 - SUREST) for name, each in said.items()}
     return {
-        "brier": {name: brier(each, label) for name, each in said.items()},
-        "log_loss": {name: log_loss(each, label) for name, each in said.items()},
-        "auc": {name: auc(each, label) for name, each in said.items()},
+        "brier": {name: float(brier_score_loss(label, each)) for name, each in said.items()},
+        "log_loss": {name: float(log_loss(label, each, labels=[0, 1])) for name, each in bounded.items()},
+        "auc": {name: float(roc_auc_score(label, each)) if both else None for name, each in said.items()},
     }
 
 
