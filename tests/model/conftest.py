@@ -1,4 +1,4 @@
-"""One training for all tests that need its result: run twice, as the container runs it, side by side."""
+"""One training of each model, as the container runs it, for all tests that need its result."""
 
 import os
 import subprocess
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.model.builders import Economy, economy, with_recessions, write_dataset
+from tests.model.town import Town, town, write_channel
 from tests.places import ROOT
 
 TRAINING = ROOT / "jobs" / "training"
@@ -22,6 +23,7 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "linear_refit_months": "6",
     "tree_refit_months": "24",
 }
+HOUSING_HYPERPARAMETERS: Mapping[str, str] = {"model": "housing", "trials": "4", "rounds": "60"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class StartedJob:
 
     def wait(self) -> JobRun:
         """Wait for the end."""
-        log, _ = self.process.communicate(timeout=120)
+        log, _ = self.process.communicate(timeout=600)
         return JobRun(self.root / "model", self.root / "output", self.process.returncode, log)
 
 
@@ -65,7 +67,6 @@ def start_job(root: Path, channel: Path, hyperparameters: Mapping[str, str]) -> 
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(root),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "SM_CHANNEL_TRAIN": str(channel),
         "SM_MODEL_DIR": str(root / "model"),
         "SM_OUTPUT_DIR": str(root / "output"),
@@ -90,18 +91,47 @@ def made() -> Economy:
 
 
 @pytest.fixture(scope="session")
-def trained_twice(made: Economy, tmp_path_factory: pytest.TempPathFactory) -> tuple[JobRun, JobRun]:
-    """The same training, twice."""
-    root = tmp_path_factory.mktemp("trained")
-    channel = write_dataset(root / "channel", with_recessions(made))
-    started = [start_job(root / name, channel, HYPERPARAMETERS) for name in ("first", "second")]
-    first, second = (job.wait() for job in started)
-    return first, second
+def sold() -> Town:
+    """The town whose sales the shared housing training learnt."""
+    return town(sales=1000)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that can be run again, elsewhere."""
+
+    root: Path
+    channel: Path
+    hyperparameters: Mapping[str, str]
+
+    def run(self, name: str) -> JobRun:
+        """Train in folders of this name; fails with the job's log."""
+        run = start_job(self.root / name, self.channel, self.hyperparameters).wait()
+        assert run.status == 0, run.log
+        return run
 
 
 @pytest.fixture(scope="session")
-def trained(trained_twice: tuple[JobRun, JobRun]) -> JobRun:
-    """A finished training; fails with the job's log when it didn't succeed."""
-    first = trained_twice[0]
-    assert first.status == 0, first.log
-    return first
+def macro_training(made: Economy, tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """The shared training of the macro model."""
+    root = tmp_path_factory.mktemp("macro")
+    return Training(root, write_dataset(root / "channel", with_recessions(made)), HYPERPARAMETERS)
+
+
+@pytest.fixture(scope="session")
+def trained(macro_training: Training) -> JobRun:
+    """A finished training of the macro model."""
+    return macro_training.run("first")
+
+
+@pytest.fixture(scope="session")
+def housing_training(sold: Town, tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """The shared training of the housing model."""
+    root = tmp_path_factory.mktemp("housing")
+    return Training(root, write_channel(root / "channel", sold), HOUSING_HYPERPARAMETERS)
+
+
+@pytest.fixture(scope="session")
+def housing(housing_training: Training) -> JobRun:
+    """A finished training of the housing model."""
+    return housing_training.run("first")
