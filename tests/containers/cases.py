@@ -50,6 +50,7 @@ class Case:
 
 NEWEST = max(path.name[:4] for path in (ROOT / "db" / "migrations").glob("[0-9]*.sql"))
 DECISION_ID = "166735c2-e082-50aa-9778-4d381f8a86b5"
+REQUESTED_ID = "352fcc47-ac39-5421-8774-13e8160e9393"  # of kind, subject and key in request.json
 
 
 def answered_here(world: World, event: Event) -> Event:
@@ -69,6 +70,7 @@ OPERATIONS = (
     Case("operations/migrate_database/direct", {"applied": []}),
     Case("operations/record_decision/outcome_without_decision", error="NotFoundError"),
     Case("operations/record_decision/decision", {"decision_id": DECISION_ID, "recorded": True}),
+    Case("operations/record_decision/request", {"decision_id": REQUESTED_ID, "recorded": True}),
     Case("operations/record_decision/outcome", {"decision_id": DECISION_ID, "recorded": True}),
     Case("operations/record_decision/nonsense", error="InvalidInputError"),
     Case("operations/migrate_database/delete", {}, given=answered_here, then=answers_success),

@@ -21,7 +21,7 @@ def test_every_gate_in_the_code_has_a_name_that_fits_the_pattern() -> None:
 
 
 def test_every_gate_of_a_state_machine_has_a_name_that_fits_the_pattern() -> None:
-    names = [name for path in MACHINES for gates in _values(_read(path), "gates") for name in _values(gates, "name")]
+    names = [name for path in MACHINES for gate in _gates(path) for name in _values(gate, "name")]
     assert len(names) > 3
     assert [name for name in names if not GATE_NAME.fullmatch(name)] == []
 
@@ -33,8 +33,22 @@ def test_every_kind_in_a_state_machine_is_known() -> None:
     assert named <= set(Kind)
 
 
+def test_ids_of_decisions_are_made_in_one_place() -> None:
+    # Given what state machines record; Then it has a natural key, and neither an id nor a verdict
+    for path in MACHINES:
+        for entry in _values(_read(path), "decide"):
+            assert entry.keys() == {"kind", "subject", "key", "actor", "made_at", "gates", "evidence"}, path.name
+        assert "verdict" not in path.read_text(), path.name
+
+
 def _read(path: Path) -> Any:
     return json.loads(path.read_text())
+
+
+def _gates(path: Path) -> Iterator[Any]:
+    """Gates of a definition, written down in its decisions or assigned on the way there."""
+    for key in ("gates", "gate"):
+        yield from _values(_read(path), key)
 
 
 def _gate_names(path: Path) -> Iterator[str]:

@@ -225,6 +225,17 @@ def test_a_decision_and_its_outcome_are_recorded_once() -> None:
     assert results == [{"decision_id": decision_id, "recorded": first} for first in (True, False, True, False)]
 
 
+def test_a_request_is_decided_and_recorded_once() -> None:
+    migrate()
+    request = sample_event("record_decision/request")
+    first, again = record(request), record(request)
+    assert (first["recorded"], again["recorded"]) == (True, False)
+    assert first["decision_id"] == again["decision_id"]
+    # And the same key of another subject is another decision
+    request["decide"]["subject"] = "macro version 2"
+    assert record(request)["decision_id"] != first["decision_id"]
+
+
 def test_a_different_decision_under_the_same_id_is_a_conflict() -> None:
     migrate()
     decision = sample_event("record_decision/decision")
@@ -240,6 +251,8 @@ def test_bad_entries_are_refused_by_field() -> None:
         record(sample_event("record_decision/nonsense"))
     with pytest.raises(InvalidInputError, match="decision"):
         record({})
+    with pytest.raises(InvalidInputError, match=r"decide\.key"):
+        record({"decide": sample_event("record_decision/request")["decide"] | {"key": ""}})
     with pytest.raises(NotFoundError, match=r"outcome\.decision_id"):
         record(sample_event("record_decision/outcome_without_decision"))
 

@@ -84,8 +84,9 @@ def test_a_failed_job_is_recorded_with_its_own_reason() -> None:
     assert (ending.status, ending.error) == ("FAILED", "States.TaskFailed")
     assert ending.cause == "AlgorithmError: the model does not load"
     (recorded,) = ending.given["Record Failure"]
-    decision = recorded["decision"]
-    assert (decision["subject"], decision["verdict"], decision["actor"]) == (JOB, "refused", "ada")
+    decision = recorded["decide"]
+    assert (decision["kind"], decision["subject"], decision["actor"]) == ("predict_batch", JOB, "ada")
+    assert [gate["passed"] for gate in decision["gates"]] == [False]
     assert decision["gates"][0]["reason"] == "AlgorithmError: the model does not load"
 
 
@@ -109,7 +110,7 @@ def test_whatever_fails_is_recorded_and_ends_in_failure(state: str, error: str) 
 
 def test_a_request_that_has_no_job_yet_is_recorded_by_its_execution() -> None:
     ending = BATCH.run({"model": "macro"}, {"Prepare Batch": Failure("InvalidInputError", "name: Field required")})
-    decision = ending.given["Record Failure"][0]["decision"]
+    decision = ending.given["Record Failure"][0]["decide"]
     assert (decision["subject"], decision["actor"]) == ("run-1", "unknown")
     assert decision["evidence"]["request"] == {"model": "macro"}
 

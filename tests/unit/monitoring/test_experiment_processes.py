@@ -54,30 +54,44 @@ DEPLOYED: dict[str, Any] = {
 AWAY = Failure("TransientUpstreamError", json.dumps({"errorMessage": "no answer", "errorType": "x"}))
 
 
+def ledger(*refused: str) -> dict[str, Any]:
+    """A ledger that answers with the kind as the id, and does not answer for these kinds and statuses."""
+
+    def record(entry: dict[str, Any]) -> Any:
+        what = entry["decide"]["kind"] if "decide" in entry else entry["outcome"]["status"]
+        return AWAY if what in refused else {"decision_id": what}
+
+    return dict.fromkeys(("Record Decision", "Record Outcome", "Record Refusal", "Record Failure"), record)
+
+
 def challenge(**answers: Any) -> Ending:
-    return DEPLOY.run(REQUEST, CHALLENGED | answers)
+    return DEPLOY.run(REQUEST, ledger() | CHALLENGED | answers)
 
 
 def deploy(action: str = "deploy", /, **answers: Any) -> Ending:
-    return DEPLOY.run(REQUEST | {"action": action}, DEPLOYED | answers)
+    return DEPLOY.run(REQUEST | {"action": action}, ledger() | DEPLOYED | answers)
 
 
 def stop(**answers: Any) -> Ending:
     return DEPLOY.run(
         REQUEST | {"action": "stop_challenge", "experiment_id": "macro-v3-6a7e8feb", "reason": "by hand"},
-        {"Clear Experiment": WITHDRAWN, "Delete Challenger": WITHDRAWN, **answers},
+        {**ledger(), "Clear Experiment": WITHDRAWN, "Delete Challenger": WITHDRAWN, **answers},
     )
 
 
 def recorded(ending: Ending) -> list[tuple[str, str]]:
-    """What went into the ledger: kind and verdict of decisions, status of outcomes."""
-    entries = [entry for state, given in ending.given.items() if state.startswith("Record") for entry in given]
-    return [
-        (entry["decision"]["kind"], entry["decision"]["verdict"])
-        if "decision" in entry
-        else ("outcome", entry["outcome"]["status"])
-        for entry in entries
-    ]
+    """What went into the ledger, in order: kind and verdict of decisions, status of outcomes."""
+    given = {state: iter(entries) for state, entries in ending.given.items()}
+    return [_summary(next(given[state])) for state in ending.path if state.startswith("Record")]
+
+
+def _summary(entry: dict[str, Any]) -> tuple[str, str]:
+    if "outcome" in entry:
+        return "outcome", entry["outcome"]["status"]
+    if "decision" in entry:
+        return entry["decision"]["kind"], entry["decision"]["verdict"]
+    passed = all(gate["passed"] for gate in entry["decide"]["gates"])
+    return entry["decide"]["kind"], "accepted" if passed else "refused"
 
 
 # --- challenge -------------------------------------------------------------------------------------------------------
@@ -85,11 +99,11 @@ def recorded(ending: Ending) -> list[tuple[str, str]]:
 
 def test_a_challenger_goes_into_service_and_competes() -> None:
     ending = challenge()
-    assert (ending.status, ending.state) == ("SUCCEEDED", "Experiment Started")
+    assert (ending.status, ending.state) == ("SUCCEEDED", "Report Result")
     assert ending.output["experiment_id"] == "macro-v3-6a7e8feb"
     assert recorded(ending) == [("start_experiment", "accepted"), ("outcome", "started")]
     assert "Promote Version" not in ending.path
-    assert "until 2026-03-15" in ending.given["Tell Start"][0]["Message"]
+    assert "until 2026-03-15" in ending.given["Tell Result"][0]["Message"]
 
 
 def test_what_can_t_compete_is_a_decision_and_no_failure() -> None:
@@ -125,12 +139,12 @@ def test_what_may_not_compete_is_recorded_and_fails() -> None:
         ({"Smoke Test Endpoint": AWAY}, "TransientUpstreamError"),
         ({"Smoke Test Endpoint": PASSED | {"passed": False}}, "SmokeTestFailed"),
         ({"Start Experiment": Failure("ConflictError")}, "ConflictError"),
-        ({"Record Start": AWAY}, "TransientUpstreamError"),
+        (ledger("started"), "TransientUpstreamError"),
     ],
 )
 def test_a_challenger_that_fails_leaves_nothing_behind_but_its_record(answers: dict[str, Any], error: str) -> None:
     ending = challenge(**answers)
-    assert (ending.status, ending.state, ending.error) == ("FAILED", "Deployment Failed", error)
+    assert (ending.status, ending.state, ending.error) == ("FAILED", "Request Failed", error)
     # Then its own experiment and endpoint are gone, and the champion's endpoint was never touched
     assert ending.given["Withdraw Challenger"] == [{"model": "macro", "experiment_id": "macro-v3-6a7e8feb"}]
     assert "Restore Endpoint" not in ending.path
@@ -145,7 +159,7 @@ def test_a_challenger_that_can_t_be_withdrawn_is_told_all_the_same() -> None:
 
 
 def test_no_experiment_without_its_entry_in_the_ledger() -> None:
-    ending = challenge(**{"Record Decision": AWAY})
+    ending = challenge(**ledger("start_experiment"))
     assert (ending.status, ending.cause) == ("FAILED", "no answer")
     assert "Stage Endpoint" not in ending.path
 
@@ -156,7 +170,7 @@ def test_no_experiment_without_its_entry_in_the_ledger() -> None:
 @pytest.mark.parametrize("action", ["deploy", "rollback"])
 def test_a_deployment_without_an_experiment_is_as_ever(action: str) -> None:
     ending = deploy(action)
-    assert (ending.status, ending.state) == ("SUCCEEDED", "Model Deployed")
+    assert (ending.status, ending.state) == ("SUCCEEDED", "Report Result")
     assert ending.output["outcome"] == ("deployed" if action == "deploy" else "rolled_back")
     assert recorded(ending) == [("deploy_model", "accepted"), ("outcome", "deployed")]
     assert not {"Clear Experiment", "Wait For Routers"} & set(ending.path)
@@ -168,9 +182,9 @@ def test_a_deployment_ends_the_experiment_whoever_has_won(action: str, version: 
     promoted = DEPLOYED["Promote Version"] | {"version": version, "experiment": EXPERIMENT}
     ending = deploy(action, **{"Promote Version": promoted})
     # Then the version is in service before the challenger goes: first the parameter, later the endpoint
-    assert (ending.status, ending.state) == ("SUCCEEDED", "Model Deployed")
+    assert (ending.status, ending.state) == ("SUCCEEDED", "Report Result")
     path = ending.path
-    order = ["Record Deployment", "Record Conclusion", "Clear Experiment", "Wait For Routers", "Delete Challenger"]
+    order = ["Promote Version", "Conclude Experiment", "Clear Experiment", "Wait For Routers", "Delete Challenger"]
     assert sorted(order, key=path.index) == order
     assert ending.given["Clear Experiment"][0]["keep_endpoint"] is True
     assert recorded(ending) == [
@@ -179,14 +193,38 @@ def test_a_deployment_ends_the_experiment_whoever_has_won(action: str, version: 
         ("conclude_experiment", "accepted"),
         ("outcome", "concluded"),
     ]
-    ids = {
-        entry[key]["decision_id"]
-        for given in ending.given.values()
-        for entry in given
-        for key in ("decision",)
-        if key in entry
-    }
-    assert len(ids) == 2
+    # And each outcome belongs to its own decision
+    assert [entry["outcome"]["decision_id"] for entry in ending.given["Record Outcome"]] == [
+        "deploy_model",
+        "conclude_experiment",
+    ]
+    assert ending.output["decision_id"] == "deploy_model"
+
+
+def test_a_deployment_that_is_not_recorded_stays_and_its_entry_is_in_the_mail() -> None:
+    ending = deploy(**ledger("deployed"))
+    assert (ending.status, ending.error, ending.cause) == ("FAILED", "DeploymentNotRecorded", "no answer")
+    assert "Restore Endpoint" not in ending.path
+    message = ending.given["Tell Failure"][0]["Message"]
+    entry = json.loads(next(line for line in message.splitlines() if line.startswith("{")))
+    assert (entry["outcome"]["decision_id"], entry["outcome"]["status"]) == ("deploy_model", "deployed")
+    assert entry["outcome"]["details"]["smoke_test"] == PASSED
+
+
+@pytest.mark.parametrize(
+    ("request_", "plan", "outcome"),
+    [
+        ({"action": "reject"}, {}, "rejected"),
+        ({"action": "deploy"}, {"deploy": False, "reason": "version 4 is current"}, "superseded"),
+    ],
+)
+def test_what_is_not_to_be_deployed_is_a_decision_and_no_failure(
+    request_: dict[str, Any], plan: dict[str, Any], outcome: str
+) -> None:
+    ending = deploy(request_["action"], **{"Verify Bundle": DEPLOYED["Verify Bundle"] | plan})
+    assert (ending.status, ending.output["outcome"]) == ("SUCCEEDED", outcome)
+    assert recorded(ending) == [("deploy_model", "refused")]
+    assert "Stage Endpoint" not in ending.path
 
 
 def test_a_deployment_that_fails_leaves_the_experiment_alone() -> None:
@@ -201,7 +239,7 @@ def test_a_deployment_that_fails_leaves_the_experiment_alone() -> None:
 
 def test_a_challenger_is_stopped() -> None:
     ending = stop()
-    assert (ending.status, ending.state) == ("SUCCEEDED", "Experiment Concluded")
+    assert (ending.status, ending.state) == ("SUCCEEDED", "Report Result")
     assert (ending.output["outcome"], ending.output["reason"]) == ("concluded", "by hand")
     assert recorded(ending) == [("conclude_experiment", "accepted"), ("outcome", "concluded")]
 
@@ -214,21 +252,32 @@ def test_stopping_what_is_not_there_is_no_failure_and_takes_no_time() -> None:
 
 
 def test_stop_needs_neither_a_reason_nor_an_experiment_s_name() -> None:
-    ending = DEPLOY.run(
-        REQUEST | {"action": "stop_challenge"}, {"Clear Experiment": WITHDRAWN, "Delete Challenger": WITHDRAWN}
-    )
+    answers = {"Clear Experiment": WITHDRAWN, "Delete Challenger": WITHDRAWN}
+    ending = DEPLOY.run(REQUEST | {"action": "stop_challenge"}, ledger() | answers)
     assert ending.output["reason"] == "stopped by ada"
     assert ending.given["Clear Experiment"][0]["experiment_id"] is None
 
 
-@pytest.mark.parametrize("state", ["Record Conclusion", "Clear Experiment", "Delete Challenger", "Record Concluded"])
-@pytest.mark.parametrize("record", [None, AWAY])
-def test_an_end_that_fails_is_told_with_the_command_for_it(state: str, record: Failure | None) -> None:
-    broken: dict[str, Any] = {state: AWAY, "Record Unconcluded": record}
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ledger("conclude_experiment"),
+        {"Clear Experiment": AWAY},
+        {"Delete Challenger": AWAY},
+        ledger("concluded"),
+        {"Delete Challenger": AWAY, **ledger("failed")},
+    ],
+)
+def test_an_end_that_fails_is_told_with_the_command_for_it(broken: dict[str, Any]) -> None:
     promoted: dict[str, Any] = DEPLOYED["Promote Version"] | {"experiment": EXPERIMENT}
     for ending in (stop(**broken), deploy(**{"Promote Version": promoted, **broken})):
-        assert (ending.status, ending.state, ending.cause) == ("FAILED", "Experiment Not Concluded", "no answer")
-        assert "bellwether experiment stop macro" in ending.given["Tell Unconcluded"][0]["Message"]
+        assert (ending.status, ending.state, ending.cause) == ("FAILED", "Request Failed", "no answer")
+        assert "bellwether experiment stop macro" in ending.given["Tell Failure"][0]["Message"]
+        # And the deployment before it is not taken back, in the ledger either
+        assert not {"Restore Endpoint", "Withdraw Challenger"} & set(ending.path)
+        assert {entry["outcome"]["decision_id"] for entry in ending.given.get("Record Failure", [])} <= {
+            "conclude_experiment"
+        }
 
 
 # --- the judge -------------------------------------------------------------------------------------------------------
