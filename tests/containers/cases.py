@@ -407,8 +407,8 @@ DISPATCH = (
     Case("trading/execute_orders/nothing", {"executions": []}),
     Case("trading/settle_executions/filled", {"settled": 0, "unknown": 1}),
     Case("trading/settle_executions/unclear", {"unclear": 0, "unknown": 1}),
-    Case("operations/check_freshness/scheduled", {"alerts": [], "heartbeat": 1}),
-    Case("operations/check_freshness/confirmed", {"confirmed": 0}),
+    Case("operations/run_watchdog/scheduled", {"alerts": [], "heartbeat": 1}),
+    Case("operations/run_watchdog/confirmed", {"confirmed": 0}),
 )
 
 # --- feeds and bars: last, for they leave rows behind; the publisher and the market are out of reach ------------------

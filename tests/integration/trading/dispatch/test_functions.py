@@ -12,7 +12,7 @@ from bellwether.shared.adapters.secrets import SecretsManagerStore
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.observability import metrics
-from functions.operations.check_freshness import app as watch_app
+from functions.operations.run_watchdog import app as watch_app
 from functions.trading.claim_recommendations import app as claim_app
 from functions.trading.execute_orders import app as execute_app
 from functions.trading.set_dispatch_control import app as control_app
@@ -39,7 +39,7 @@ APPS = {
     "execute_orders": execute_app,
     "settle_executions": settle_app,
     "set_dispatch_control": control_app,
-    "check_freshness": watch_app,
+    "run_watchdog": watch_app,
 }
 
 
@@ -143,23 +143,23 @@ def test_halted_is_told_once_and_over_when_it_is_over(stores: PostgresDispatchSt
     assert call("claim_recommendations")["refused"][0]["reasons"][0].startswith("manual_kill_switch: halted by arn:")
     # When the watchdog looks; Then it has something to tell, again and again until that is confirmed
     for _ in range(2):
-        watched = call("check_freshness")
+        watched = call("run_watchdog")
         assert [(each["kind"], each["incident_key"]) for each in watched["alerts"]] == [
             ("opened", "kill_switch:manual")
         ]
-    assert call("check_freshness", watched["confirmation"]) == {"confirmed": 1}
-    assert call("check_freshness")["alerts"] == []
+    assert call("run_watchdog", watched["confirmation"]) == {"confirmed": 1}
+    assert call("run_watchdog")["alerts"] == []
     # When it is resumed, and some time has passed
     call("set_dispatch_control", sample_event("set_dispatch_control/resume"))
     with stores._database.transaction() as connection:
         connection.execute("UPDATE incidents SET last_seen_at = last_seen_at - interval '10 minutes'")
-    watched = call("check_freshness")
+    watched = call("run_watchdog")
     assert [each["kind"] for each in watched["alerts"]] == ["closed"]
-    call("check_freshness", watched["confirmation"])
-    assert call("check_freshness")["count"] == 0
+    call("run_watchdog", watched["confirmation"])
+    assert call("run_watchdog")["count"] == 0
     # And a halt again is a new incident
     call("set_dispatch_control", {"halted": True, "actor": "me", "reason": "again"})
-    assert [each["kind"] for each in call("check_freshness")["alerts"]] == ["opened"]
+    assert [each["kind"] for each in call("run_watchdog")["alerts"]] == ["opened"]
 
 
 def test_the_watchdog_sees_what_lies_there(stores: PostgresDispatchStores) -> None:
@@ -180,7 +180,7 @@ def test_the_watchdog_sees_what_lies_there(stores: PostgresDispatchStores) -> No
             """,
             {"then": now - timedelta(hours=13)},
         )
-    found = {each["incident_key"] for each in call("check_freshness")["alerts"]}
+    found = {each["incident_key"] for each in call("run_watchdog")["alerts"]}
     assert found == {
         "stale:feed_state",
         "stale:inbound_events_raw",

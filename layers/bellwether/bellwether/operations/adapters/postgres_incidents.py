@@ -1,0 +1,97 @@
+"""The watchdog's incidents in PostgreSQL, and the rows of its probes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from psycopg import Connection
+from psycopg.rows import DictRow, TupleRow, dict_row
+from psycopg.types.json import Jsonb
+
+from bellwether.operations.domain.incidents import Incident, Stage
+from bellwether.shared.adapters.postgres import Database
+from bellwether.shared.domain.probes import Probe
+
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwether:watch', 0))"
+
+
+class PostgresIncidents:
+    """IncidentStore over one database; needs the rights of the application's role only."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._open: Connection[TupleRow] | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Keeps other watchdogs out; everything that is saved in it is kept, or nothing."""
+        with self._database.transaction() as connection:
+            connection.execute(_LOCK)
+            self._open = connection
+            try:
+                yield
+            finally:
+                self._open = None
+
+    def watched_since(self) -> datetime:
+        """When the tables that are watched were made."""
+        rows = self._connection.execute(
+            "SELECT coalesce(min(applied_at), now()) FROM schema_migrations WHERE version >= '0002'"
+        ).fetchall()
+        since: datetime = rows[0][0]
+        return since
+
+    def rows(self, probe: Probe, *, failures_since: datetime) -> list[DictRow]:
+        """What the probe's query gives."""
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(probe.query.encode(), {"failures_since": failures_since}).fetchall()
+
+    def incidents(self) -> tuple[Incident, ...]:
+        """Those that are open, and those whose end people have not been told."""
+        rows = self._connection.execute(
+            """
+            SELECT incident_key, opened_at, last_seen_at, details ->> 'subject', details ->> 'message', escalated_at,
+                closed_at, told
+            FROM incidents WHERE told IS DISTINCT FROM 'closed' ORDER BY opened_at, incident_key
+            """
+        ).fetchall()
+        return tuple(
+            Incident(key, opened, seen, subject or key, message or "", escalated, closed, Stage(told) if told else None)
+            for key, opened, seen, subject, message, escalated, closed, told in rows
+        )
+
+    def save(self, incidents: Sequence[Incident]) -> None:
+        """Insert new ones and update those that are there."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(
+                """
+                INSERT INTO incidents AS kept (
+                    incident_key, opened_at, last_seen_at, escalated_at, closed_at, told, details
+                )
+                VALUES (%s, %s, %s, %s, %s, %s, %s)
+                ON CONFLICT (incident_key, opened_at) DO UPDATE SET
+                    last_seen_at = excluded.last_seen_at, escalated_at = excluded.escalated_at,
+                    closed_at = excluded.closed_at, told = excluded.told, details = excluded.details
+                WHERE (kept.last_seen_at, kept.escalated_at, kept.closed_at, kept.told, kept.details) IS DISTINCT FROM
+                    (excluded.last_seen_at, excluded.escalated_at, excluded.closed_at, excluded.told, excluded.details)
+                """,
+                [_columns(each) for each in incidents],
+            )
+
+    @property
+    def _connection(self) -> Connection[TupleRow]:
+        if self._open is None:
+            raise RuntimeError("called outside of transaction()")
+        return self._open
+
+
+def _columns(incident: Incident) -> tuple[object, ...]:
+    return (
+        incident.incident_key,
+        incident.opened_at,
+        incident.last_seen_at,
+        incident.escalated_at,
+        incident.closed_at,
+        incident.told.value if incident.told else None,
+        Jsonb({"subject": incident.subject, "message": incident.message}),
+    )

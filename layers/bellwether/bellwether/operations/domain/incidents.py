@@ -1,0 +1,136 @@
+"""Incidents of the watchdog: when people are told of a finding, and what. Pure.
+
+People are told once when an incident opens, once more when it lasts, and once when it is over.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from bellwether.shared.domain.probes import Finding, duration_text
+
+SUBJECT_LENGTH = 100  # SNS takes no more, and ASCII only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchPolicy:
+    """When a finding is told again, and when it is over."""
+
+    escalate_after: timedelta = timedelta(hours=2)
+    clear_after: timedelta = timedelta(minutes=9)  # two runs without it, so that a flickering finding is one incident
+    failure_window: timedelta = timedelta(hours=1)
+
+
+class Stage(StrEnum):
+    """How far an incident got, and what people were told of it."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A finding from its first detection to the all-clear."""
+
+    incident_key: str
+    opened_at: datetime
+    last_seen_at: datetime
+    subject: str
+    message: str
+    escalated_at: datetime | None = None
+    closed_at: datetime | None = None
+    told: Stage | None = None
+
+    @property
+    def stage(self) -> Stage:
+        if self.closed_at is not None:
+            return Stage.CLOSED
+        return Stage.ESCALATED if self.escalated_at is not None else Stage.OPENED
+
+
+class SentAlert(BaseModel):
+    """The stage of an incident that people were told of."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Stage
+    incident_key: Annotated[str, Field(min_length=1, max_length=200)]
+    opened_at: AwareDatetime
+
+
+class Alert(SentAlert):
+    """One mail to people."""
+
+    subject: Annotated[str, Field(max_length=SUBJECT_LENGTH, pattern=r"^[ -~]+$")]
+    message: str
+
+
+def follow(
+    findings: Iterable[Finding], incidents: Iterable[Incident], policy: WatchPolicy, now: datetime
+) -> tuple[Incident, ...]:
+    """The incidents after this run, new ones included."""
+    found = {finding.incident_key: finding for finding in findings}
+    known = tuple(incidents)
+    standing = {each.incident_key for each in known if each.closed_at is None}
+    return (
+        *(_seen(each, found.get(each.incident_key), policy, now) for each in known),
+        *(
+            Incident(key, opened_at=now, last_seen_at=now, subject=finding.subject, message=finding.message)
+            for key, finding in found.items()
+            if key not in standing
+        ),
+    )
+
+
+def _seen(incident: Incident, finding: Finding | None, policy: WatchPolicy, now: datetime) -> Incident:
+    if incident.closed_at is not None:
+        return incident
+    if finding is None:
+        return replace(incident, closed_at=now) if now - incident.last_seen_at >= policy.clear_after else incident
+    lasts = now - incident.opened_at >= policy.escalate_after
+    return replace(
+        incident,
+        last_seen_at=now,
+        subject=finding.subject,
+        message=finding.message,
+        escalated_at=incident.escalated_at or (now if lasts else None),
+    )
+
+
+def alerts(incidents: Iterable[Incident]) -> tuple[Alert, ...]:
+    """Alerts that are not sent yet, by when their incidents opened."""
+    untold = (each for each in incidents if each.told is not each.stage)
+    return tuple(_alert(each) for each in sorted(untold, key=lambda each: (each.opened_at, each.incident_key)))
+
+
+_LEADS = {Stage.OPENED: "Bellwether: ", Stage.ESCALATED: "Bellwether, still: ", Stage.CLOSED: "Bellwether, all clear: "}
+
+
+def _alert(incident: Incident) -> Alert:
+    lasted = (incident.closed_at or incident.last_seen_at) - incident.opened_at
+    subject = (_LEADS[incident.stage] + incident.subject).encode("ascii", "replace").decode()
+    state = "Over" if incident.stage is Stage.CLOSED else "Open"
+    return Alert(
+        kind=incident.stage,
+        incident_key=incident.incident_key,
+        opened_at=incident.opened_at,
+        subject=subject[:SUBJECT_LENGTH],
+        message=f"{incident.message}\n\nIncident {incident.incident_key}, since "
+        f"{incident.opened_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC. {state} after {duration_text(lasted)}.\n"
+        "What to do: RUNBOOK, Alerts of the watchdog.",
+    )
+
+
+def confirm(incidents: Iterable[Incident], told: Iterable[SentAlert]) -> tuple[Incident, ...]:
+    """The incidents with a sent alert, with its stage noted."""
+    stages = {(each.incident_key, each.opened_at): each.kind for each in told}
+    return tuple(
+        replace(each, told=stages[each.incident_key, each.opened_at])
+        for each in incidents
+        if (each.incident_key, each.opened_at) in stages
+    )
