@@ -37,12 +37,12 @@ class Answered:
 
 def predict_batch(
     model: Annotated[str, typer.Argument(help=f"Name of the model in the catalogue: {', '.join(CATALOGUE)}.")],
-    lines: Annotated[str, typer.Argument(help="File with a JSON request on each line, here or at s3://….")],
-    out: Annotated[str, typer.Option(help="Where to copy the answers, here or to s3://…; by default nowhere.")] = "",
-    name: Annotated[str, typer.Option(help="The batch's name in the data bucket; by default made of its lines.")] = "",
+    lines: Annotated[str, typer.Argument(help="JSON Lines file of requests: a path or s3://….")],
+    out: Annotated[str, typer.Option(help="Copy the predictions to this path or s3://…. Default: no copy.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the batch in the data bucket. Default: file name and hash.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Answer a file of requests by the version in service, line by line; what it can't use is answered by a reason."""
+    """Predict a file of requests with the version in service. Lines that can't be used get an error with the reason."""
     target = current_target()
     content = read(target, lines)
     chosen = name or default_name(lines, content)
@@ -57,7 +57,7 @@ def predict_batch(
     console.print(headline(answered))
     if answered.report.refusals:
         console.print(refusals_table(answered.report))
-    console.print(f"Lines: {place}\nAnswers: {out or answered.answers_uri or 'none'}", soft_wrap=True)
+    console.print(f"Lines: {place}\nPredictions: {out or answered.answers_uri or 'none'}", soft_wrap=True)
 
 
 def read(target: Target, place: str) -> bytes:
@@ -70,7 +70,7 @@ def read(target: Target, place: str) -> bytes:
         return content
     path = Path(place)
     if not path.is_file():
-        raise CommandError(f"{place} is no file")
+        raise CommandError(f"{place} is not a file")
     _check_size(place, path.stat().st_size)
     return path.read_bytes()
 
@@ -90,7 +90,7 @@ def default_name(place: str, content: bytes) -> str:
 def put(target: Target, model: str, name: str, content: bytes) -> str:
     """Lay the lines out where the process looks for them; returns their address."""
     if not re.fullmatch(NAME, name):
-        raise CommandError(f"'{name}' is no name for a batch: letters, digits and hyphens, at most 40")
+        raise CommandError(f"'{name}' is not a valid batch name: use at most 40 letters, digits and hyphens")
     bucket, key = target.output("DataBucketName"), batch_folder(model_spec(model).name, name) + INPUT_FILE
     target.client("s3").put_object(Bucket=bucket, Key=key, Body=content, ContentType="application/jsonlines")
     return f"s3://{bucket}/{key}"
@@ -105,7 +105,9 @@ def run(target: Target, model: str, name: str, *, on_state: Any = lambda _: None
     )
     output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
     if output["outcome"] == RUNNING:
-        raise CommandError(f"The same batch is under way as {output['job_name']}: ask again when it is over")
+        raise CommandError(
+            f"The same batch is already running as {output['job_name']}: repeat the command when it has finished"
+        )
     bucket = target.output("DataBucketName")
     found = target.client("s3").get_object(Bucket=bucket, Key=report_key(model, name))["Body"].read()
     report = BatchReport.model_validate_json(found)
@@ -126,9 +128,9 @@ def write(target: Target, answered: Answered, out: str) -> None:
 def headline(answered: Answered) -> str:
     """The batch in a line."""
     report = answered.report
-    told = f"{report.answers} of {report.lines} lines answered by {report.model_version}"
+    told = f"{report.answers} of {report.lines} lines predicted by {report.model_version}"
     refused = f", {report.refused} of them refused" if report.refused else ""
-    return told + refused + ("" if answered.new else "; the same lines were answered before, and nothing ran")
+    return told + refused + ("" if answered.new else "; the same lines were predicted before, no job ran")
 
 
 def refusals_table(report: BatchReport) -> Table:

@@ -43,7 +43,7 @@ def delivery(archive: Path) -> Delivery:
             manifest = tar.extractfile(MANIFEST_FILE)
             content = manifest.read() if manifest is not None else b""
     except (tarfile.TarError, OSError, EOFError, KeyError) as error:
-        raise CommandError(f"{archive} is no bundle: {error}") from error
+        raise CommandError(f"{archive} is not a bundle: {error}") from error
     return Delivery(archive, evaluation, sha256(content).hexdigest())
 
 
@@ -66,11 +66,11 @@ def register(target: Target, spec: ClassifierSpec, delivered: Delivery) -> str:
 def register_model(
     model: Model,
     archive: Annotated[
-        Path | None, typer.Argument(help="Its model.tar.gz, evaluation.json beside it; none: the embedded one.")
+        Path | None, typer.Argument(help="model.tar.gz with evaluation.json beside it. Default: the embedded bundle.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register a finished bundle (sentiment); it waits for approval like a trained model."""
+    """Register a finished bundle (sentiment) for approval."""
     spec = model_spec(model)
     if not isinstance(spec, ClassifierSpec):
         raise CommandError(f"{model} is trained here: 'bellwether train {model}'")

@@ -25,8 +25,8 @@ def start(
     """Start the process that brings a challenger into service; returns the execution's ARN."""
     if mode is Mode.SPLIT and version.status != Approval.APPROVED:
         raise CommandError(
-            f"{model} version {version.number} is {version.status}: only an approved version may answer callers. "
-            f"Shadow it, or approve it for this alone: "
+            f"{model} version {version.number} is {version.status}: only an approved version may serve callers. "
+            f"Use --mode shadow, or approve it for an experiment only: "
             f"'bellwether approve {model} --version {version.number} --for-experiment'"
         )
     experiment_id = f"{model}-v{version.number}-{uuid4().hex[:8]}"
@@ -58,8 +58,7 @@ def promote(target: Target, ruling: dict[str, Any]) -> str:
     version = registry.numbered_version(target, model, number)
     if version.status != Approval.APPROVED:
         raise CommandError(
-            f"{model} version {number} is {version.status}; "
-            f"'bellwether approve {model} --version {number}' puts it into service"
+            f"{model} version {number} is {version.status}; 'bellwether approve {model} --version {number}' deploys it"
         )
     action = Action.DEPLOY if number > experiment["champion_version"] else Action.ROLLBACK
     return executions.start(
@@ -118,7 +117,7 @@ def running(target: Target, model: str) -> dict[str, Any]:
     """The ruling on the experiment that is under way; CommandError when there is none."""
     found = experiment_of(look(target, model))
     if found is None:
-        raise CommandError(f"No experiment with {model} is under way; 'bellwether experiment start {model}' starts one")
+        raise CommandError(f"No experiment with {model} is running; 'bellwether experiment start {model}' starts one")
     return found
 
 
@@ -128,34 +127,32 @@ def ruling_table(ruling: dict[str, Any]) -> Table:
     table = Table(show_header=False)
     if "experiment" in standing:
         experiment = standing["experiment"]
-        table.title = (
-            f"{ruling['model']}: version {experiment['challenger_version']} beside {experiment['champion_version']}"
-        )
+        table.title = _title(ruling)
         table.add_row("experiment", experiment["experiment_id"])
-        table.add_row("mode", f"{experiment['mode']}, {experiment['share']:.0%} of the callers")
-        table.add_row("decided by", experiment["decider"])
-        table.add_row("from", f"{experiment['started_at'][:16]} to {experiment['ends_at'][:16]}")
+        table.add_row("mode", f"{experiment['mode']}, {experiment['share']:.0%} of the entities")
+        table.add_row("decider", experiment["decider"])
+        table.add_row("period", f"{experiment['started_at'][:16]} to {experiment['ends_at'][:16]}")
         table.add_row("pairs", str(standing["pairs"]))
         table.add_row("improvement", _percent(standing["improvement"]))
         interval = standing["interval"]
-        table.add_row("at all times within", f"{_percent(interval['lower'])} … {_percent(interval['upper'])}")
+        table.add_row("confidence sequence", f"{_percent(interval['lower'])} … {_percent(interval['upper'])}")
         table.add_row("champion", health_line(standing["champion"]))
         table.add_row("challenger", health_line(standing["challenger"]))
     else:
         table.title = f"{ruling['model']}: version {standing['version']} on probation"
         table.add_row("promoted", standing["promoted_at"][:16])
-        table.add_row("before it", f"version {standing['previous_version']}")
-        table.add_row("so far", health_line(standing["health"]))
+        table.add_row("previous", f"version {standing['previous_version']}")
+        table.add_row("health", health_line(standing["health"]))
     for gate in standing["gates"]:
         mark = "[green]✓[/]" if gate["passed"] else "[red]✗[/]"
         table.add_row(f"{mark} {gate['name']}", f"{gate['observed']} (limit {gate['limit']}) {gate['reason']}")
-    table.add_row("[bold]what follows[/]", f"{ruling['step'].replace('_', ' ')}: {ruling['reason']}")
+    table.add_row("[bold]next step[/]", f"{ruling['step'].replace('_', ' ')}: {ruling['reason']}")
     return table
 
 
 def health_line(health: dict[str, Any]) -> str:
     """Requests, failures and latency in a line."""
-    p95 = "no answer yet" if health["latency_p95_ms"] is None else f"p95 {health['latency_p95_ms']:.0f} ms"
+    p95 = "no latency yet" if health["latency_p95_ms"] is None else f"p95 {health['latency_p95_ms']:.0f} ms"
     return f"{health['requests']} requests, {health['failed']} failed, {p95}"
 
 
@@ -168,13 +165,15 @@ def draw_path(ruling: dict[str, Any], path: Path) -> Path:
 
     points = [SequencePoint(each["pairs"], each["lower"], each["upper"]) for each in ruling["path"]]
     if all(point.lower is None and point.upper is None for point in points):
-        raise CommandError("Nothing can be drawn yet: too few things came true that both versions were asked about")
+        raise CommandError("The chart needs more pairs: too few actuals are known for predictions of both versions")
     return draw_sequence(points, title=_title(ruling), path=path)
 
 
 def _title(ruling: dict[str, Any]) -> str:
     experiment = ruling["standing"]["experiment"]
-    return f"{ruling['model']}: version {experiment['challenger_version']} beside {experiment['champion_version']}"
+    return (
+        f"{ruling['model']}: challenger {experiment['challenger_version']}, champion {experiment['champion_version']}"
+    )
 
 
 def _percent(share: float | None) -> str:

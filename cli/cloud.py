@@ -21,22 +21,22 @@ _COLOURS = {"up": "green", "not answering": "yellow", "down": "red"}
 def up(
     deploy: Annotated[bool, typer.Option(help="Build and deploy the stack when its sources changed.")] = True,
 ) -> None:
-    """Start the embedded cloud and deploy the stack to it. Safe to repeat; state of before is kept."""
+    """Start the embedded cloud and deploy the stack. Can be repeated; state is kept."""
     with console.status("Starting") as spinner:
         endpoints = Cloud().up(_shown(spinner), deploy=deploy)
     _print_endpoints(endpoints)
 
 
 def down() -> None:
-    """Stop the embedded cloud. Its state and data stay for the next `up`."""
+    """Stop the embedded cloud. Its state is kept for the next `up`."""
     with console.status("Stopping") as spinner:
         Cloud().down(_shown(spinner))
 
 
 def reset(
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Stop the embedded cloud and remove everything that it keeps, whatever state it is in."""
+    """Stop the embedded cloud and delete its state."""
     cloud = Cloud()
     if not yes:
         typer.confirm(f"Remove everything in {cloud.home.root}?", abort=True)
@@ -45,9 +45,9 @@ def reset(
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Show what runs, where it listens, and whether the deployed stack is up to date. Exits with 1 unless all is up."""
+    """Show services, addresses and whether the stack is up to date. Exits with 1 unless all services are up."""
     seen = Cloud().status()
     if as_json:
         typer.echo(json.dumps({**dataclasses.asdict(seen), "healthy": seen.healthy}, indent=2))
@@ -63,8 +63,8 @@ def logs(
             help="emulator, sagemaker, replay, postgres, deploy; a SageMaker job or endpoint; a function or part of it."
         ),
     ],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until interrupted.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Number of lines.")] = 100,
 ) -> None:
     """Print the log of a service, a SageMaker job, or a Lambda function of the stack."""
     log = Cloud().logs(name)
@@ -98,7 +98,7 @@ def _print_endpoints(endpoints: Endpoints) -> None:
     for name, address, note in (
         ("AWS", endpoints.aws_url, f"region {endpoints.region}, account {endpoints.account}, any credentials"),
         ("SageMaker", endpoints.sagemaker_url, "training jobs, registry, endpoints"),
-        ("Replay", endpoints.replay_url, "invented news and bars, as feeds and a market-data API"),
+        ("Replay", endpoints.replay_url, "invented news feeds and market-data API"),
         ("Postgres", endpoints.postgres.address, "password in secret ops-pipeline/db-local"),
     ):
         console.print(f"{name:<10} {address}  [dim]{note}[/]", highlight=False, soft_wrap=True)
@@ -110,8 +110,8 @@ def _print_status(seen: CloudStatus) -> None:
         process = f"process {service.pid}, " if service.pid else ""
         console.print(f"{service.name:<10} {state}, {process}{service.address}", highlight=False, soft_wrap=True)
     if seen.stack is None:
-        console.print("stack      none to be seen: run `bellwether up`")
+        console.print("stack      not found: run `bellwether up`")
     else:
-        fresh = "as its sources are" if seen.stack.current else "older than its sources: run `bellwether up`"
+        fresh = "up to date" if seen.stack.current else "out of date: run `bellwether up`"
         console.print(f"stack      {seen.stack.name} {seen.stack.status}, {fresh}", highlight=False, soft_wrap=True)
     console.print(f"home       {seen.home}", highlight=False, soft_wrap=True)

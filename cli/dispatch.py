@@ -13,28 +13,28 @@ from cli.target import Target, current_target
 
 console = Console()
 FUNCTION = "SetDispatchControlFunctionName"
-Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept for good.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Reason, recorded permanently.")]
 
 
 def halt(reason: Reason, as_json: AsJson = False) -> None:
-    """Stop dispatching: when this returns, no recommendation is approved any more."""
+    """Halt dispatch. After this returns, no order is approved."""
     target = current_target()
     _show(target, _change(target, halted=True, reason=reason), as_json)
 
 
 def resume(reason: Reason, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Let recommendations be dispatched again."""
+    """Resume dispatch."""
     target = current_target()
     if not yes:
         state = target.invoke(target.output(FUNCTION), {})
         if state["halted"]:
             console.print(f"Halted by {state['actor']}: {state['reason']}", markup=False)
-        typer.confirm(f"Resume dispatching in the {target.where}?", abort=True)
+        typer.confirm(f"Resume dispatch in the {target.where}?", abort=True)
     _show(target, _change(target, halted=False, reason=reason), as_json)
 
 
 def dispatch(as_json: AsJson = False) -> None:
-    """Show whether dispatching is halted, by whom and why, and how many orders are on their way."""
+    """Show whether dispatch is halted, by whom and why, and the number of open orders."""
     target = current_target()
     _show(target, target.invoke(target.output(FUNCTION), {}), as_json)
 

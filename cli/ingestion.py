@@ -101,14 +101,14 @@ def ingest(target: Target, *, source: str | None) -> dict[str, Any]:
 def dataset_line(dataset: dict[str, Any] | None) -> str:
     """The merged data in a line."""
     if dataset is None:
-        return "no merged data yet"
+        return "no merged dataset yet"
     span = f"{dataset['first_month']} to {dataset['last_month']}"
     return f"{dataset['series']} series, {dataset['vintages']} vintages, {dataset['rows']} months, {span}"
 
 
 def findings_table(findings: list[dict[str, Any]]) -> Table:
     """What was set aside, where and why: of each file the first finding, and how many more there are."""
-    table = Table(title="Set aside")
+    table = Table(title="Quarantined")
     for column in ("file", "line", "field", "reason"):
         table.add_column(column, overflow="fold")
     for each in findings:

@@ -25,7 +25,7 @@ class _Commands(TyperGroup):
             _tell(str(problem))
             raise typer.Exit(1) from problem
         except (EndpointConnectionError, ConnectionClosedError) as problem:
-            _tell(f"{problem} What runs here, 'bellwether status' says.")
+            _tell(f"{problem} 'bellwether status' shows which services run.")
             raise typer.Exit(1) from problem
         except (BotoCoreError, ClientError) as problem:
             _tell(str(problem))

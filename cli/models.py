@@ -15,30 +15,36 @@ from cli.terminal import console, spinner
 
 Model = Annotated[str, typer.Argument(help=f"Name of the model in the catalogue: {', '.join(CATALOGUE)}.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 WAIT_SECONDS = 3600
 
 
 def ingest(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="CSV files, or folders of them; none: fetch the configured source.")
+        list[Path] | None, typer.Argument(help="CSV files or folders. Default: fetch from the configured source.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Whose data the files are; none: FRED series. A model that values takes sales.")
+        str | None,
+        typer.Option(help="Model that the data is for. Default: FRED series. A valuation model takes sales."),
     ] = None,
     start_over: Annotated[
-        bool, typer.Option("--start-over", help="Sales only: put the dataset before out of the way first.")
+        bool,
+        typer.Option(
+            "--start-over", help="Sales only: start a new dataset; the previous one is kept under another key."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring data into the bucket: FRED series from files or from the configured source, sales from files."""
+    """Ingest FRED series from files or from the configured source, or sales from files."""
     target = current_target()
     spec = None if model is None else model_spec(model)
     if isinstance(spec, ValuationSpec):
         _ingest_sales(target, spec, paths or [], start_over=start_over, as_json=as_json)
         return
     if start_over or not (spec is None or (isinstance(spec, TrainedSpec) and spec.dataset == FRED)):
-        raise CommandError(f"{model or 'FRED series'}: only sales can start over, and only trained models take data")
+        raise CommandError(
+            f"{model or 'FRED series'}: --start-over is for sales only, and only trained models take data"
+        )
     if paths:
         with console.status("Ingesting"):
             result = ingestion.ingest_pack(target, ingestion.csv_files(paths))
@@ -66,17 +72,17 @@ def _ingest_sales(target: Target, spec: ValuationSpec, paths: list[Path], *, sta
         if paths:
             result = sales.ingest_files(target, spec, ingestion.csv_files(paths), start_over=start_over)
             summary, findings = result.as_json(), result.findings
-            headline = f"{result.files} files, {result.new_sales} sales more, {len(findings)} files with findings"
+            headline = f"{result.files} files, {result.new_sales} new sales, {len(findings)} files with findings"
         else:
             summary = sales.ingest_inbox(target, spec, start_over=start_over)
             findings = summary["quarantined"]
-            headline = f"{len(summary['ingested'])} files of the inbox, {len(findings)} findings"
+            headline = f"{len(summary['ingested'])} files from the inbox, {len(findings)} findings"
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
         return
     console.print(headline, sales.dataset_line(summary["dataset"]), sep="\n")
     if summary["earlier"]:
-        console.print(f"The dataset before is kept under {summary['earlier']}", style="dim")
+        console.print(f"The previous dataset is kept under {summary['earlier']}", style="dim")
     if findings:
         console.print(ingestion.findings_table(findings))
 
@@ -84,14 +90,14 @@ def _ingest_sales(target: Target, spec: ValuationSpec, paths: list[Path], *, sta
 def train(
     model: Model,
     trials: Annotated[
-        int | None, typer.Option(min=1, max=500, help="Optuna trials; the job's default otherwise.")
+        int | None, typer.Option(min=1, max=500, help="Number of Optuna trials. Default: the job's own.")
     ] = None,
     parameters: Annotated[
-        list[str] | None, typer.Option("--set", help="A hyperparameter of the job, such as seed=8; repeat.")
+        list[str] | None, typer.Option("--set", help="Hyperparameter of the job, for example seed=8. Repeatable.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a candidate, put it through the gate, and register it for approval when it passes."""
+    """Train a candidate and register it for approval if it passes the quality gate."""
     target = current_target()
     wanted = predictions.parse_pairs(parameters or []) | ({} if trials is None else {"trials": str(trials)})
     arn = training.start(target, model, wanted)
@@ -104,10 +110,10 @@ def train(
 
 
 def models(
-    model: Annotated[str | None, typer.Argument(help="Name of a model in the catalogue; none: all of them.")] = None,
+    model: Annotated[str | None, typer.Argument(help="Name of a model in the catalogue. Default: all.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every model, or the versions of one: status, figures from the gate, traffic, archive, endpoint."""
+    """Show all models, or the versions of one: status, evaluation, role, traffic, endpoint."""
     views = registry.model_views(current_target(), model)
     if as_json:
         found = [view.model_dump(mode="json") for view in views]
@@ -118,19 +124,22 @@ def models(
 
 def approve(
     model: Model,
-    version: Annotated[int | None, typer.Option(help="Version to approve; the newest pending one otherwise.")] = None,
+    version: Annotated[
+        int | None, typer.Option(help="Version to approve. Default: the newest pending version.")
+    ] = None,
     for_experiment: Annotated[
-        bool, typer.Option("--for-experiment", help="Let it answer a share of the callers, and don't deploy it yet.")
+        bool, typer.Option("--for-experiment", help="Approve for an experiment only; do not deploy.")
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Approve a registered version; its deployment starts by itself, and this waits for it."""
+    """Approve a registered version and wait for its deployment."""
     target = current_target()
     chosen = registry.pending_version(target, model, version)
     console.print(registry.version_table(chosen))
     if for_experiment:
         challengers.approve_for_experiment(target, chosen)
-        console.print(f"{model} version {chosen.number} may be tried: 'bellwether experiment start {model}' starts it.")
+        console.print(f"{model} version {chosen.number} is approved for an experiment.")
+        console.print(f"Start it with 'bellwether experiment start {model}'.")
         return
     if not yes:
         typer.confirm(f"Deploy {model} version {chosen.number} to the {target.where}?", abort=True)
@@ -142,17 +151,18 @@ def approve(
 
 def reject(
     model: Model,
-    version: Annotated[int | None, typer.Option(help="Version to reject; the newest pending one otherwise.")] = None,
-    reason: Annotated[str, typer.Option(help="Why; it is kept with the version.")] = "rejected by hand",
+    version: Annotated[int | None, typer.Option(help="Version to reject. Default: the newest pending version.")] = None,
+    reason: Annotated[str, typer.Option(help="Reason, recorded with the version.")] = "rejected manually",
     yes: Yes = False,
 ) -> None:
-    """Reject a registered version; it is recorded as a decision and never deployed."""
+    """Reject a registered version. The rejection is recorded as a decision."""
     target = current_target()
     chosen = registry.pending_version(target, model, version)
     console.print(registry.version_table(chosen))
     if chosen.role == "champion":
         console.print(
-            f"It serves now, and goes on until 'bellwether rollback {model}' or a newer version.", style="bold"
+            f"This version stays in service until 'bellwether rollback {model}'.",
+            style="bold",
         )
     if not yes:
         typer.confirm(f"Reject {model} version {chosen.number} in the {target.where}?", abort=True)
@@ -162,14 +172,16 @@ def reject(
 
 def rollback(
     model: Model,
-    to: Annotated[int | None, typer.Option(help="Version to go back to; the one that served before otherwise.")] = None,
+    to: Annotated[
+        int | None, typer.Option(help="Version to roll back to. Default: the previously deployed version.")
+    ] = None,
     yes: Yes = False,
 ) -> None:
-    """Put an earlier approved version back into service."""
+    """Deploy an earlier approved version again."""
     target = current_target()
     chosen = registry.rollback_version(target, model, to)
     if not yes:
-        typer.confirm(f"Put {model} version {chosen.number} back into service in the {target.where}?", abort=True)
+        typer.confirm(f"Deploy {model} version {chosen.number} again to the {target.where}?", abort=True)
     title = f"Rolling {model} back to version {chosen.number}"
     arn = deployments.start_rollback(target, model, chosen)
     with spinner(title) as on_state:
@@ -180,25 +192,29 @@ def rollback(
 def predict(
     model: Model,
     row: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="The row; none: the one it was tested with.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=VALUE]...",
+            help="Features of one row. Default: the golden request of the version in service.",
+        ),
     ] = None,
-    figures: Annotated[list[str] | None, typer.Option("--set", help="The same as NAME=VALUE; repeat.")] = None,
+    figures: Annotated[list[str] | None, typer.Option("--set", help="Same as NAME=VALUE. Repeatable.")] = None,
     file: Annotated[
-        Path | None, typer.Option(help="JSON file with a row, or with a whole request: data or instances.")
+        Path | None, typer.Option(help="JSON file with one row, or with a request (data or instances).")
     ] = None,
     month: Annotated[
-        str | None, typer.Option(help="Month of the figures, YYYY-MM; the last month of the model's data otherwise.")
+        str | None, typer.Option(help="Month of the features, YYYY-MM. Default: the last month of the training data.")
     ] = None,
-    horizon: Annotated[int | None, typer.Option(help="Months ahead; the model's first horizon otherwise.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Months ahead. Default: the model's first horizon.")] = None,
     as_of: Annotated[
-        str | None, typer.Option(help="Day of a valuation, YYYY-MM-DD; the last day of the model's data otherwise.")
+        str | None, typer.Option(help="Date of a valuation, YYYY-MM-DD. Default: the last day of the training data.")
     ] = None,
     entity: Annotated[
-        str | None, typer.Option(help="Name of what the row is about: it decides which of two versions answers.")
+        str | None, typer.Option(help="Entity id of the row; it selects champion or challenger in an experiment.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the deployed model for a prediction."""
+    """Request a prediction from the deployed model."""
     target = current_target()
     model_spec(model)
     body = predictions.question(

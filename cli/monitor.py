@@ -45,11 +45,11 @@ class Looked:
 
 
 def monitor(
-    model: Annotated[str | None, typer.Argument(help="Name of a model in the catalogue; none: all of them.")] = None,
+    model: Annotated[str | None, typer.Argument(help="Name of a model in the catalogue. Default: all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the pages in the browser.")] = False,
 ) -> None:
-    """Look at what models were asked and answered lately and at what came true; a training may follow from it."""
+    """Measure drift and accuracy of deployed models now; drift may start a retraining."""
     target = current_target()
     payload = {} if model is None else {"models": [model_spec(model).name]}
     arn = executions.start(target, target.output("MonitorModelsStateMachineArn"), payload)
@@ -91,15 +91,15 @@ def _show(looked: Looked) -> None:
     for each in report.remarks:
         console.print(each, style="dim")
     if looked.outcome["trigger"]:
-        console.print(f"A training is asked for (trigger {looked.outcome['trigger']}).")
-    console.print(f"Pictures: {looked.page}", soft_wrap=True)
+        console.print(f"Retraining requested (trigger {looked.outcome['trigger']}).")
+    console.print(f"Page: {looked.page}", soft_wrap=True)
 
 
 def columns_table(report: MonitorReport) -> Table:
     """Each column with its state, those that drifted first."""
     title = f"{report.model} version {report.version}: {report.answered} rows since {report.since:%Y-%m-%d}"
     table = Table(title=title, caption=f"drifted: p ≤ {report.drift.p_value_max:.2g}, PSI > {report.drift.psi_floor:g}")
-    for name in ("column", "state", "rows", "worth", "p", "PSI", "missing"):
+    for name in ("column", "state", "rows", "independent", "p", "PSI", "missing"):
         table.add_column(name, justify="left" if name in ("column", "state") else "right", overflow="fold")
     for column in sorted(report.drift.columns, key=lambda each: list(STYLES).index(each.state.value)):
         table.add_row(*_column_cells(column))
@@ -109,7 +109,7 @@ def columns_table(report: MonitorReport) -> Table:
 def _column_cells(column: ColumnReport) -> tuple[str, ...]:
     missing = f"{column.missing_now / column.rows:.1%}" if column.rows else "-"
     return (
-        f"{column.name} (answered)" if column.is_prediction else column.name,
+        f"{column.name} (prediction)" if column.is_prediction else column.name,
         _state(column.state.value, column.rows_missing, "rows"),
         str(column.rows),
         f"{column.independent_rows:.0f}",
@@ -120,9 +120,9 @@ def _column_cells(column: ColumnReport) -> tuple[str, ...]:
 
 
 def accuracy_table(report: MonitorReport) -> Table:
-    """Errors of what came true, beside the backtest's."""
-    table = Table(title="What came true")
-    for name in ("prediction", "state", "truths", "RMSE", "backtest's", "ratio", "interval held"):
+    """Errors on actuals, compared with the backtest."""
+    table = Table(title="Accuracy on actuals")
+    for name in ("prediction", "state", "actuals", "RMSE", "backtest RMSE", "ratio", "coverage"):
         table.add_column(name, justify="left" if name in ("prediction", "state") else "right")
     for each in report.accuracy:
         table.add_row(*_accuracy_cells(each))
@@ -132,7 +132,7 @@ def accuracy_table(report: MonitorReport) -> Table:
 def _accuracy_cells(found: AccuracyReport) -> tuple[str, ...]:
     return (
         found.kind,
-        _state(found.state.value, found.truths_missing, "truths"),
+        _state(found.state.value, found.truths_missing, "actuals"),
         str(found.truths),
         *("-" if each is None else f"{each:,.4g}" for each in (found.rmse, found.promised_rmse, found.rmse_ratio)),
         "-" if found.coverage is None else f"{found.coverage:.0%}",
@@ -140,5 +140,5 @@ def _accuracy_cells(found: AccuracyReport) -> tuple[str, ...]:
 
 
 def _state(state: str, missing: int, what: str) -> str:
-    text = state.replace("_", " ") + (f", {missing} {what} short" if missing > 0 else "")
+    text = state.replace("_", " ") + (f": {missing} more {what} needed" if missing > 0 else "")
     return f"[{STYLES[state]}]{text}[/]"

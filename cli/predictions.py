@@ -26,7 +26,7 @@ def question(target: Target, model: str, pairs: Iterable[str], file: Path | None
     if file is not None:
         body = _of_file(file)
         if figures:
-            raise CommandError("either a file or NAME=VALUE pairs, not both")
+            raise CommandError("Give either a file or NAME=VALUE pairs, not both")
     elif figures:
         known = _first_row(golden_request(target, model)).get("data", {})
         body = {"data": {name: _typed(value, known.get(name)) for name, value in figures.items()}}
@@ -60,7 +60,7 @@ def _of_file(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CommandError(f"{file}: {error}") from error
     if not isinstance(content, dict):
-        raise CommandError(f"{file} holds no JSON object")
+        raise CommandError(f"{file} does not contain a JSON object")
     return content if {"data", "instances"} & content.keys() else {"data": content}
 
 
@@ -112,7 +112,7 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not (name and sign and value):
-            raise CommandError(f"a figure is NAME=VALUE, such as bedrooms=3; not {pair!r}")
+            raise CommandError(f"Expected NAME=VALUE, for example bedrooms=3; got {pair!r}")
         figures[name] = value
     return figures
 
@@ -159,7 +159,5 @@ def prediction_table(answer: dict[str, Any]) -> Table:
 def _recession_lines(answer: dict[str, Any]) -> list[str]:
     if found := answer.get("recession"):
         ahead, baseline = found["within_months"], found["baseline_probability"]
-        return [
-            f"recession within {ahead} months: {found['probability']:.0%} (the term spread alone says {baseline:.0%})"
-        ]
-    return [f"no chance of a recession: {reason}"] if (reason := answer.get("recession_left_out")) else []
+        return [f"recession within {ahead} months: {found['probability']:.0%} (term spread alone: {baseline:.0%})"]
+    return [f"no recession probability: {reason}"] if (reason := answer.get("recession_left_out")) else []

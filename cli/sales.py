@@ -61,7 +61,7 @@ def dataset_line(dataset: dict[str, Any] | None) -> str:
     if dataset is None:
         return "no sales yet"
     span = f"{dataset['first_day']} to {dataset['last_day']}"
-    return f"{dataset['rows']} sales of {dataset['files']} files, laid out as {dataset['layout']}, {span}"
+    return f"{dataset['rows']} sales from {dataset['files']} files, layout {dataset['layout']}, {span}"
 
 
 def _ingest(target: Target, spec: ValuationSpec, *, start_over: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ ALREADY_RUNNING = "already_running"
 def start(target: Target, model: str, hyperparameters: dict[str, str]) -> str:
     """Start the training state machine; returns the execution's ARN. CommandError for a model that arrives finished."""
     if not isinstance(model_spec(model), TrainedSpec):
-        raise CommandError(f"{model} is not trained here; 'bellwether model register {model}' brings a bundle of it in")
+        raise CommandError(f"{model} is not trained here; register a bundle with 'bellwether model register {model}'")
     return executions.start(
         target,
         target.output("TrainModelStateMachineArn"),
@@ -31,5 +31,5 @@ def start(target: Target, model: str, hyperparameters: dict[str, str]) -> str:
 def outcome_text(output: dict[str, Any]) -> str:
     """The text that approvers get, or why there is none."""
     if output.get("outcome") == ALREADY_RUNNING:
-        return f"The same training runs already as {output['job_name']}; this one started nothing."
+        return f"The same training is already running as {output['job_name']}; no job was started."
     return str(output["message"])

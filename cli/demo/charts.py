@@ -87,7 +87,7 @@ def draw_ticker(chart: TickerChart, rule: SignalRule, path: Path) -> Path:
                 label=f"{side.lower()} recommended",
             )
     above.set_ylabel("USD")
-    above.set_title(f"{chart.ticker}: price and news (replayed, invented)", loc="left")
+    above.set_title(f"{chart.ticker}: price and news sentiment (invented data)", loc="left")
     above.legend(frameon=False, ncols=4, loc="upper left")
 
     for label, colour in _COLOURS.items():
@@ -99,7 +99,7 @@ def draw_ticker(chart: TickerChart, rule: SignalRule, path: Path) -> Path:
             below.scatter(moments, heights, color=colour, s=22, zorder=3, label=label)
     decayed = [sentiment_at(_stories(chart.stories), moment, rule) for moment in times]
     line = [0.0 if value is None else value for value in decayed]
-    below.plot(times, line, color="#4c78a8", linewidth=1.4, label="decayed")
+    below.plot(times, line, color="#4c78a8", linewidth=1.4, label="decayed sentiment")
     below.axhspan(-rule.threshold, rule.threshold, color="#4c78a8", alpha=0.08, linewidth=0)
     below.set_ylim(-1.5, 1.1)  # the legend lies at the bottom
     below.set_ylabel("sentiment")

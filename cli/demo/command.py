@@ -23,10 +23,10 @@ SAMPLES = ROOT / "samples" / "fred"
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for report.json and the pictures.")] = ROOT / "build" / "demo",
-    trials: Annotated[int, typer.Option(min=1, max=500, help="Optuna trials.")] = 8,
+    out: Annotated[Path, typer.Option(help="Folder for report.json, charts and pages.")] = ROOT / "build" / "demo",
+    trials: Annotated[int, typer.Option(min=1, max=500, help="Number of Optuna trials.")] = 8,
 ) -> None:
-    """Run the whole system on this machine: files to forecasts, versions that compete, drift, news to dispatch."""
+    """Run the whole system on this machine: ingestion, training, deployment, experiments, drift, news, dispatch."""
     started = time.monotonic()
     packs = _packs()
     out.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def demo(
     with console.status("Starting the embedded cloud") as status:
         cloud.up(on_progress=lambda text: status.update(f"Embedded cloud: {text}"))
     target = local_target(cloud)
-    done(f"Embedded cloud is up, stack {target.stack} is deployed")
+    done(f"The embedded cloud is up; stack {target.stack} is deployed")
     begun = begin_housing(target)
     report = run_macro(target, packs, trials, out)
     report["housing"] = run_housing(target, begun, out)
@@ -42,10 +42,11 @@ def demo(
     report["seconds"] = round(time.monotonic() - started, 1)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     pictures = ", ".join(_shown(path) for path in sorted((*out.glob("*.png"), *out.glob("*.html"))))
-    console.print(f"All of it in {report['seconds']:.0f} s. Pictures: {pictures}. Facts: {_shown(out / 'report.json')}")
-    console.print("The cloud keeps running; 'make down' stops it.")
+    console.print(f"Demonstration finished in {report['seconds']:.0f} s")
+    console.print(f"Charts and pages: {pictures}. Report: {_shown(out / 'report.json')}")
+    console.print("The embedded cloud keeps running; 'make down' stops it.")
     if report["model"]["version"] is None and not os.environ.get(PACK_VARIABLE):
-        raise CommandError("The gate refused the candidate that the sample packs made; it should have let it through")
+        raise CommandError("The quality gate refused the candidate trained on the sample packs; it should have passed")
 
 
 def _packs() -> list[Path]:

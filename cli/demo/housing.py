@@ -69,7 +69,7 @@ def begin_housing(target: Target) -> Begun:
     """Bring sales in and start two trainings, which run while something else is looked at."""
     ingest(target, FIRST_YEARS, start_over=True)
     hasty = training.start(target, MODEL, HASTY)
-    with console.status(f"Freezing the sales of {FIRST_YEARS[0]} to {FIRST_YEARS[-1]}"):
+    with console.status(f"Preparing the training on sales of {FIRST_YEARS[0]} to {FIRST_YEARS[-1]}"):
         executions.await_state(target, hasty, "Train", timeout_seconds=WAIT_SECONDS)
     ingest(target, MORE_YEARS)
     return Begun(hasty, training.start(target, MODEL, THOROUGH))
@@ -124,7 +124,7 @@ def deploy(target: Target, number: int) -> None:
     version = registry.numbered_version(target, MODEL, number)
     with spinner(f"Deploying version {number}") as on_state:
         deployments.approve_and_wait(target, MODEL, version, timeout_seconds=WAIT_SECONDS, on_state=on_state)
-    done(f"Approved and deployed: version {number} is current")
+    done(f"Approved and deployed: version {number} passed the smoke test and is current")
 
 
 def compete(target: Target, number: int, houses: list[Row], *, decider: Decider) -> Contest:
@@ -132,13 +132,13 @@ def compete(target: Target, number: int, houses: list[Row], *, decider: Decider)
     champion = registry.current_version(target, MODEL)
     version = registry.numbered_version(target, MODEL, number)
     arn = challengers.start(target, MODEL, version, mode=Mode.SHADOW, share=1.0, decider=decider, days=1.0)
-    _follow(target, arn, f"Version {number} beside version {champion}")
-    with console.status(f"Asking about {len(houses)} houses of {ASKED_YEAR}"):
+    _follow(target, arn, f"Starting the experiment: challenger {number}, champion {champion}")
+    with console.status(f"Requesting predictions for {len(houses)} houses of {ASKED_YEAR}"):
         ask(target, houses)
         bring_truths_in(target, houses)
         ruling = _ruled(target, len(houses))
     won = ruling["standing"]["improvement"] > 0
-    done(f"Version {number} beside version {champion}: {ruling['step'].replace('_', ' ')}, {ruling['reason']}")
+    done(f"Challenger {number}, champion {champion}: {ruling['step'].replace('_', ' ')}, {ruling['reason']}")
     return Contest(number, champion, won, ruling)
 
 
@@ -163,17 +163,17 @@ def drift(target: Target, houses: list[Row], out: Path) -> dict[str, Any]:
         return round(value * LARGER) if name.endswith("_sqft") else value
 
     recorded = MonitoringViews(target.objects).recorded_predictions
-    with console.status("Asking about houses larger than any before"):
+    with console.status("Requesting predictions for houses larger than those in training"):
         before = recorded(MODEL)
         ask(target, houses, grown)
-        _await(lambda: recorded(MODEL) >= before + len(houses), "Predictions are not recorded")
+        _await(lambda: recorded(MODEL) >= before + len(houses), "Predictions were not recorded")
     arn = executions.start(target, target.output("MonitorModelsStateMachineArn"), {"models": [MODEL]})
-    (look,) = _follow(target, arn, "Looking for drift")["looks"]
+    (look,) = _follow(target, arn, "Monitoring")["looks"]
     looked = monitor.fetch(target, look, folder=out)
     if looked.report is None or not look["found"]:
-        raise CommandError(f"The monitor found nothing, where it should have: {look['message']}")
+        raise CommandError(f"Monitoring found no drift, although the inputs were changed: {look['message']}")
     drifted = [each.name for each in looked.report.drift.columns if each.state.value == "drifted"]
-    done(f"Monitor: {len(drifted)} of {len(looked.report.drift.columns)} columns have drifted: {', '.join(drifted)}")
+    done(f"Monitor: {len(drifted)} of {len(looked.report.drift.columns)} columns drifted: {', '.join(drifted)}")
     return dict(look) | {"execution": arn.rsplit(":", 1)[-1]}
 
 
@@ -181,7 +181,7 @@ def train_for(target: Target, look: Mapping[str, Any]) -> int:
     """Wait for the training that the monitor has asked for; returns the version that waits for approval."""
     machine = target.output("TrainModelStateMachineArn").replace(":stateMachine:", ":execution:")
     arn = f"{machine}:{MODEL}-{look['trigger']}-{look['execution']}"[: len(machine) + 81]
-    return _registered(_follow(target, arn, f"Training {MODEL} for {look['trigger']}"))
+    return _registered(_follow(target, arn, f"Retraining {MODEL} (trigger {look['trigger']})"))
 
 
 # --- what steps stand on ---------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def train_for(target: Target, look: Mapping[str, Any]) -> int:
 def _spec() -> ValuationSpec:
     spec = model_spec(MODEL)
     if not isinstance(spec, ValuationSpec):
-        raise CommandError(f"{MODEL} is no model that values things")
+        raise CommandError(f"{MODEL} is not a valuation model")
     return spec
 
 
@@ -216,8 +216,10 @@ def _follow(target: Target, arn: str, title: str) -> dict[str, Any]:
 def _registered(output: Mapping[str, Any]) -> int:
     version = output.get("version")
     if version is None:
-        raise CommandError(f"No version of {MODEL} came of a training:\n{output.get('message', json.dumps(output))}")
-    done(f"Trained, through the gate, registered as version {version}: PendingManualApproval")
+        raise CommandError(
+            f"The training registered no version of {MODEL}:\n{output.get('message', json.dumps(output))}"
+        )
+    done(f"Trained; passed the quality gate; registered as version {version} (PendingManualApproval)")
     return int(version)
 
 
@@ -225,14 +227,14 @@ def _ruled(target: Target, pairs: int) -> dict[str, Any]:
     """The judge's ruling once it has seen all pairs, acted upon."""
     _await(
         lambda: challengers.running(target, MODEL)["standing"]["pairs"] >= pairs,
-        f"Fewer than {pairs} pairs came together",
+        f"Fewer than {pairs} pairs of predictions and actuals are known",
     )
     answer = target.invoke(target.output(challengers.FUNCTION), {"models": [MODEL]})
     ruling = challengers.experiment_of(answer["rulings"])
     if ruling is None:
-        raise CommandError(f"The judge said nothing about {MODEL}")
+        raise CommandError(f"There is no verdict about {MODEL}")
     if ruling["execution_arn"] is not None:
-        _follow(target, ruling["execution_arn"], "Acting upon the verdict")
+        _follow(target, ruling["execution_arn"], "Applying the verdict")
     return ruling
 
 
@@ -245,13 +247,13 @@ def _await(condition: Callable[[], bool], otherwise: str) -> None:
 
 
 def _table(report: dict[str, Any]) -> Table:
-    table = Table(title=f"The life of {MODEL}, in {report['seconds']:.0f} s", show_header=False)
+    table = Table(title=f"Housing model: summary ({report['seconds']:.0f} s)", show_header=False)
     for contest in report["contests"]:
         low, high = contest["interval"]["lower"], contest["interval"]["upper"]
         table.add_row(
-            f"version {contest['challenger']} beside {contest['champion']}",
+            f"challenger {contest['challenger']}, champion {contest['champion']}",
             f"{'better' if contest['won'] else 'not better'}: mean relative error {contest['improvement']:+.1%} "
-            f"({low:+.1%} … {high:+.1%} at all times, outliers clipped), {contest['pairs']} houses",
+            f"({low:+.1%} … {high:+.1%} confidence sequence, outliers clipped), {contest['pairs']} houses",
         )
-    table.add_row("drift", f"found, and answered by a training: version {report['versions'][-1]}")
+    table.add_row("drift", f"detected; the model was retrained as version {report['versions'][-1]}")
     return table

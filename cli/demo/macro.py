@@ -48,7 +48,7 @@ def run_macro(target: Target, packs: list[Path], trials: int, out: Path) -> dict
     prediction = predictions.predict(target, MODEL, DatasetViews(target.objects).latest_figures()) if serves else None
     draw_backtest(
         candidate.backtest,
-        title=f"UNRATE {CHART_HORIZON_MONTHS} months ahead, as forecast at the time",
+        title=f"UNRATE: forecast {CHART_HORIZON_MONTHS} months ahead (backtest)",
         path=out / "forecast.png",
     )
     report = _report(target, packs, ingested, candidate, outcome, prediction, seconds=time.monotonic() - started)
@@ -79,9 +79,9 @@ def _train(target: Target, trials: int) -> Candidate:
         raise CommandError(training.outcome_text(output))
     version: int | None = output.get("version")
     if version is None:
-        console.print("[yellow]✗[/yellow] Trained, and refused by the gate: nothing is deployed")
+        console.print("[yellow]✗[/yellow] The quality gate refused the candidate: nothing is deployed")
     else:
-        done(f"Trained, through the gate, registered as version {version}: PendingManualApproval")
+        done(f"Trained; passed the quality gate; registered as version {version} (PendingManualApproval)")
     console.print(training.outcome_text(output), style="dim")
     evaluation, backtest = _job_output(target, output["job_name"])
     return Candidate(version=version, evaluation=evaluation, backtest=backtest)
@@ -121,7 +121,7 @@ def _approve(target: Target, number: int) -> str:
     version = registry.numbered_version(target, MODEL, number)
     with spinner(f"Deploying version {number}") as on_state:
         output = deployments.approve_and_wait(target, MODEL, version, timeout_seconds=WAIT_SECONDS, on_state=on_state)
-    done(f"Approved and deployed: smoke test passed, version {number} is current")
+    done(f"Approved and deployed: version {number} passed the smoke test and is current")
     return str(output["outcome"])
 
 
@@ -173,9 +173,9 @@ def _endpoint(target: Target, name: str) -> dict[str, str]:
 def _errors_table(evaluation: EvaluationReport) -> Table:
     table = Table(
         title=f"Backtest of {evaluation.target}: RMSE in {evaluation.unit}",
-        caption="p: Diebold–Mariano, one-sided, against AR",
+        caption="p: one-sided Diebold–Mariano test against AR",
     )
-    for column in ("months ahead", "n", "model", "random walk", "AR", "p", "80% interval held"):
+    for column in ("months ahead", "n", "model", "random walk", "AR", "p", "80% interval coverage"):
         table.add_column(column, justify="right")
     for horizon in evaluation.horizons:
         coverage = next((each.coverage for each in horizon.intervals if each.level == 0.8), None)
@@ -190,17 +190,17 @@ def _errors_table(evaluation: EvaluationReport) -> Table:
 
 
 def _facts_table(report: dict[str, Any]) -> Table:
-    table = Table(title=f"What happened, in {report['seconds']:.0f} s", show_header=False)
+    table = Table(title=f"Macro model: summary ({report['seconds']:.0f} s)", show_header=False)
     for pack in report["packs"]:
         table.add_row(
             f"pack {pack['pack']}",
             f"{pack['files']} files, {pack['new_vintages']} new vintages, {len(pack['findings'])} findings",
         )
     dataset, model, endpoint = report["dataset"], report["model"], report["endpoint"]
-    table.add_row("merged data", ingestion.dataset_line(dataset))
+    table.add_row("merged dataset", ingestion.dataset_line(dataset))
     table.add_row("model", _model_line(model))
     if endpoint is None:
-        table.add_row("endpoint", "none: no version serves")
+        table.add_row("endpoint", "none: no version is deployed")
     else:
         table.add_row("endpoint", f"{endpoint['name']}: {endpoint['status']} ({endpoint['config']})")
     return table
@@ -208,5 +208,5 @@ def _facts_table(report: dict[str, Any]) -> Table:
 
 def _model_line(model: dict[str, Any]) -> str:
     if model["version"] is None:
-        return f"refused by the gate, not registered in {model['group']}"
+        return f"refused by the quality gate, not registered in {model['group']}"
     return f"{model['group']} version {model['version']}, {model['status']}, {model['deployment']}"

@@ -87,7 +87,7 @@ def test_a_file_is_laid_out_run_and_its_answers_fetched(tmp_path: Path) -> None:
     assert clients.objects["data", "batch/macro/scenarios/input.jsonl"] == b"1\n2\n3\n"
     assert clients.started == [{"model": "macro", "name": "scenarios", "requested_by": "arn:me"}]
     assert (tmp_path / "answers.jsonl").read_bytes() == b"{}\n" * 3
-    assert batches.headline(answered) == "3 of 3 lines answered by macro-aaaaaaaa, 2 of them refused"
+    assert batches.headline(answered) == "3 of 3 lines predicted by macro-aaaaaaaa, 2 of them refused"
     assert "1 more" in str(batches.refusals_table(answered.report).title)
 
 
@@ -102,11 +102,11 @@ def test_lines_and_answers_may_lie_in_any_bucket() -> None:
 def test_the_same_batch_answered_before_says_so() -> None:
     answered = batches.run(target(Clients("already_answered")), "macro", "scenarios")
     assert not answered.new
-    assert batches.headline(answered).endswith("answered before, and nothing ran")
+    assert batches.headline(answered).endswith("predicted before, no job ran")
 
 
 def test_the_same_batch_under_way_is_told() -> None:
-    with pytest.raises(CommandError, match="under way as job"):
+    with pytest.raises(CommandError, match="already running as job"):
         batches.run(target(Clients("already_running")), "macro", "scenarios")
 
 
@@ -123,9 +123,9 @@ def test_a_batch_gets_a_name_that_can_be_recognised(place: str, begins: str) -> 
 
 def test_what_can_t_be_a_batch_is_refused_here(tmp_path: Path) -> None:
     aim = target(Clients())
-    with pytest.raises(CommandError, match="is no file"):
+    with pytest.raises(CommandError, match="is not a file"):
         batches.read(aim, str(tmp_path / "none"))
-    with pytest.raises(CommandError, match="no name for a batch"):
+    with pytest.raises(CommandError, match="not a valid batch name"):
         batches.put(aim, "macro", "../x", b"")
     with pytest.raises(NotFoundError, match="astrology"):
         batches.put(aim, "astrology", "x", b"")

@@ -58,7 +58,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, content: bytes) -> None:
     archive = tmp_path / "model.tar.gz"
     archive.write_bytes(content)
     (tmp_path / "evaluation.json").write_text("{}")
-    with pytest.raises(CommandError, match="is no bundle"):
+    with pytest.raises(CommandError, match="is not a bundle"):
         bundles.delivery(archive)
 
 

@@ -150,10 +150,10 @@ def test_a_stop_names_the_experiment_or_whatever_is_there(target: Target, states
 def test_an_experiment_is_shown_with_its_limits_and_gates() -> None:
     found, probation = rulings(10, 4)
     text = shown(found)
-    assert "housing: version 3 beside 2" in text
-    assert "shadow, 100% of the callers" in text
+    assert "housing: challenger 3, champion 2" in text
+    assert "shadow, 100% of the entities" in text
     assert "151 requests, 1 failed, p95 100 ms" in text
-    assert "what follows" in text
+    assert "next step" in text
     assert "ask: version 3 is better" in text
     assert "version 2 on probation" in shown(probation)
 
@@ -167,5 +167,5 @@ def test_a_model_without_an_experiment_says_how_to_start_one(target: Target, mon
 def test_the_confidence_sequence_is_drawn_once_there_is_one(tmp_path: Path) -> None:
     drawn = challengers.draw_path(rulings(10, 4)[0], tmp_path / "path.png")
     assert drawn.read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(CommandError, match="Nothing can be drawn yet"):
+    with pytest.raises(CommandError, match="The chart needs more pairs"):
         challengers.draw_path(rulings(10, 4, count=5)[0], tmp_path / "none.png")

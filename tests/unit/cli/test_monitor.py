@@ -122,7 +122,7 @@ def test_one_model_is_looked_at_by_name(cloud: _Cloud, monkeypatch: pytest.Monke
     assert result.exit_code == 0, result.output
     assert json.loads(cloud.started[0]["input"]) == {"models": ["macro"]}
     assert [Path(each).name for each in opened] == ["macro.html"]
-    assert "A training is asked for (trigger drift)." in result.output
+    assert "Retraining requested (trigger drift)." in result.output
     assert "sentiment: nothing of it is in service" in result.output
 
 
@@ -134,8 +134,8 @@ def test_an_unknown_model_starts_nothing(cloud: _Cloud) -> None:
 def test_columns_are_shown_with_what_is_missing() -> None:
     text = shown(monitor.columns_table(report()))
     assert "UNRATE" in text
-    assert "not enough data, 50 rows short" in text  # of the prediction, which nobody saw
+    assert "not enough data: 50 more rows needed" in text  # of the prediction, which nobody saw
 
 
 def test_truths_are_shown_with_what_is_missing() -> None:
-    assert "not enough data, 12 truths short" in shown(monitor.accuracy_table(report()))
+    assert "not enough data: 12 more actuals needed" in shown(monitor.accuracy_table(report()))

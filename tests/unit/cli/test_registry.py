@@ -74,11 +74,11 @@ def test_an_approval_is_told_from_a_rejection_of_the_same_version(monkeypatch: p
     [
         (
             {"recession": {"probability": 0.31, "within_months": 12, "baseline_probability": 0.18, "month": "2016-06"}},
-            "recession within 12 months: 31% (the term spread alone says 18%)",
+            "recession within 12 months: 31% (term spread alone: 18%)",
         ),
         (
             {"recession": None, "recession_left_out": "the dataset has no USREC"},
-            "no chance of a recession: the dataset",
+            "no recession probability: the dataset",
         ),
         ({}, "unit: percent"),
     ],

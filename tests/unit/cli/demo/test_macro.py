@@ -50,7 +50,7 @@ def test_a_refused_candidate_ends_in_a_report(
     said = capsys.readouterr().out
     assert "The macro candidate is refused." in said
     assert "RMSE" in said
-    assert "no version serves" in said
+    assert "no version is deployed" in said
 
 
 @pytest.mark.usefixtures("refused")
