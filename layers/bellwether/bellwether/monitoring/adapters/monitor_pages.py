@@ -25,7 +25,7 @@ STATES = {
     DriftState.NOT_ENOUGH_DATA: "not enough data",
     DriftState.NOT_MEASURED: "not measured",
     AccuracyState.INACCURATE: "less accurate",
-    AccuracyState.AS_PROMISED: "as promised",
+    AccuracyState.AS_PROMISED: "as expected",
 }
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 ORDER = (DriftState.DRIFTED, DriftState.STABLE, DriftState.NOT_ENOUGH_DATA, DriftState.NOT_MEASURED)
@@ -172,7 +172,7 @@ def _cells(column: ColumnReport) -> Iterator[tuple[str, int, int]]:
     kept = {at for _, at in weight[: BARS_MAX - 1]}
     yield from (cell for at, cell in enumerate(cells) if at in kept)
     rest = [cell for at, cell in enumerate(cells) if at not in kept]
-    yield f"{len(rest) - 1} other levels, and unknown ones", sum(c[1] for c in rest), sum(c[2] for c in rest)
+    yield f"{len(rest) - 1} other and unknown levels", sum(c[1] for c in rest), sum(c[2] for c in rest)
 
 
 def _chart(report: MonitorReport) -> Chart | None:
