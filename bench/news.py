@@ -34,7 +34,7 @@ from bellwether.news.adapters.postgres_feeds import PostgresFeeds
 from bellwether.news.domain.feeds import DueFeed, FetchResult, ListedFeed, after
 from bellwether.news.domain.stories import as_batch, content_sha256, event_uid
 from bellwether.news.ports.feed_access import FeedResponse
-from bellwether.news.usecases.fetch_feeds import RESULTS, fetch_feeds
+from bellwether.news.usecases.fetch_feeds import RESULTS, FetchPayload, fetch_feeds, unpack_results
 from bellwether.shared.adapters.postgres import Database, connect
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.ports.objects import ObjectStore
@@ -180,7 +180,7 @@ def read(part: Sequence[tuple[str, bytes]]) -> tuple[FetchResult, ...]:
     """From the bytes to what goes to the next function, through JSON and back, as there."""
     served = _Served(part)
     results = tuple(fetch_feeds(served, FeedparserReader(), _NO_QUARANTINE, served.feeds, seconds_left=lambda: 600))
-    return RESULTS.validate_json(RESULTS.dump_json(results))
+    return unpack_results(_NO_QUARANTINE, FetchPayload(results=RESULTS.validate_json(RESULTS.dump_json(results))))
 
 
 def seconds(work: Callable[[], object], before: Callable[[], None] = lambda: None) -> float:

@@ -3,15 +3,18 @@
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field, Json
+from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.news.adapters.postgres_feeds import PostgresFeeds
-from bellwether.news.domain.feeds import DueFeed, ListedFeed
+from bellwether.news.domain.feed_list import FeedList, read_feed_list
+from bellwether.news.domain.feeds import DueFeed
 from bellwether.news.usecases.list_due_feeds import list_due_feeds
 from bellwether.shared.adapters.clock import SystemClock
-from bellwether.shared.observability import logger, observed
+from bellwether.shared.observability import MetricUnit, logger, metrics, observed
 from bellwether.shared.settings import load, parse
 from bellwether.shared.wiring import DatabaseSettings, application_database
+
+REPORTED_PROBLEMS = 50
 
 
 class Settings(DatabaseSettings):
@@ -26,30 +29,40 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    feeds: Annotated[tuple[ListedFeed, ...], Field(max_length=5000)] | Json[tuple[ListedFeed, ...]] | None = None
+    feeds: list[Any] | str | None = None
 
 
 class DueFeeds(BaseModel):
-    """The feeds to be asked now."""
+    """The feeds to be asked now, and the faults of the list: `place: reason`."""
 
     model_config = ConfigDict(frozen=True)
 
     feeds: tuple[DueFeed, ...]
     count: int
+    problems: tuple[str, ...] = ()
 
 
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Claim what is due."""
     settings, request = load(Settings), parse(Request, event)
+    listed = FeedList(None) if request.feeds is None else read_feed_list(request.feeds)
+    _report_problems(listed)
     due = list_due_feeds(
         PostgresFeeds(application_database(settings)),
         SystemClock(),
-        request.feeds,
+        listed.feeds,
         lease_seconds=settings.lease_seconds,
         limit=settings.feeds_at_once,
     )
-    logger.info(
-        "feeds claimed", extra={"due": len(due), "listed": None if request.feeds is None else len(request.feeds)}
-    )
-    return DueFeeds(feeds=due, count=len(due)).model_dump(mode="json", exclude_none=True)
+    logger.info("feeds claimed", extra={"due": len(due), "listed": None if listed.feeds is None else len(listed.feeds)})
+    problems = tuple(f"{each.place}: {each.reason}" for each in listed.problems[:REPORTED_PROBLEMS])
+    return DueFeeds(feeds=due, count=len(due), problems=problems).model_dump(mode="json", exclude_none=True)
+
+
+def _report_problems(listed: FeedList) -> None:
+    """One line for each fault of the list. The metric is sent only if there are faults: it costs by the hour."""
+    for problem in listed.problems[:REPORTED_PROBLEMS]:
+        logger.warning("feed list has a fault", extra={"place": problem.place, "reason": problem.reason})
+    if listed.problems:
+        metrics.add_metric("FeedListProblems", MetricUnit.Count, len(listed.problems))

@@ -1,19 +1,29 @@
 """Claiming, fetching and storing as use cases: what an answer becomes, what goes by claim check, what is told."""
 
 import json
-from datetime import timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bellwether.news.adapters.feed_documents import FeedparserReader
-from bellwether.news.domain.feeds import DueFeed, FetchResult, ListedFeed
-from bellwether.news.ports.feed_access import FeedResponse
+from bellwether.news.domain.feeds import DueFeed, Entry, FeedUpdate, FetchResult, FetchStatus, ListedFeed
+from bellwether.news.domain.stories import Batch
+from bellwether.news.ports.feed_access import FeedDocument, FeedResponse, Stored
 from bellwether.news.usecases.fetch_feeds import INLINE_BYTES, FetchPayload, fetch_feeds, pack_results, unpack_results
 from bellwether.news.usecases.list_due_feeds import list_due_feeds
 from bellwether.news.usecases.store_entries import ENTRIES_AT_ONCE, store_entries
-from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, UpstreamError
+from bellwether.shared.domain.errors import (
+    BellwetherError,
+    InvalidInputError,
+    NotFoundError,
+    TransientUpstreamError,
+    UpstreamError,
+)
 from tests.fakes.feeds import NotedFeeds, ScriptedFetcher
 from tests.fakes.objects import InMemoryObjectStore
 from tests.feed_builders import NOON, due, entry, result, rss
@@ -46,13 +56,10 @@ def test_the_list_is_brought_in_and_what_is_due_soon_is_claimed_for_the_lease() 
     assert store.claims == [(NOON, NOON + timedelta(seconds=15), NOON + timedelta(seconds=300), 9)]
 
 
-def test_without_a_list_it_stays_as_it_is_and_a_doubled_feed_is_refused() -> None:
+def test_without_a_list_it_stays_as_it_is() -> None:
     store = NotedFeeds()
     list_due_feeds(store, FixedClock(), None, lease_seconds=300, limit=9)
     assert store.listed == []
-    twice = [ListedFeed(feed_id="a", url=url) for url in ("https://x.example", "https://y.example")]
-    with pytest.raises(InvalidInputError, match="two feeds have the id a"):
-        list_due_feeds(store, FixedClock(), twice, lease_seconds=300, limit=9)
 
 
 @pytest.mark.parametrize("url", ["ftp://example.org", "https://exa mple.org", "file:///etc/passwd", "", "https://"])
@@ -196,7 +203,155 @@ def test_a_handover_is_one_of_the_two_and_points_nowhere_else() -> None:
         unpack_results(InMemoryObjectStore(), FetchPayload(results_key="news/fetched/0-0.json"))
 
 
+texts = st.text(max_size=12)
+entries_of_all_kinds = st.builds(
+    Entry,
+    entry_id=texts,
+    url=st.none() | texts,
+    title=texts,
+    summary=texts,
+    published_at=st.none() | st.datetimes(min_value=datetime(1990, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+)
+results_of_all_kinds = st.builds(
+    FetchResult,
+    feed_id=st.sampled_from(["a", "b"]),
+    claim_token=st.uuids(),
+    status=st.sampled_from(get_args(FetchStatus)),
+    fetched_at=st.just(NOON),
+    interval_seconds=st.integers(1, 9),
+    failures=st.integers(0, 9),
+    http_status=st.none() | st.integers(100, 599),
+    etag=st.none() | texts,
+    last_modified=st.none() | texts,
+    body_sha256=st.none() | texts,
+    moved_to=st.none() | st.just("https://example.org/"),
+    retry_after_seconds=st.none() | st.integers(0, 9),
+    entries=st.lists(entries_of_all_kinds, max_size=3).map(tuple),
+    error=st.none() | texts,
+    quarantine_key=st.none() | texts,
+)
+
+
+@given(st.lists(results_of_all_kinds, max_size=3).map(tuple), st.booleans())
+def test_every_result_survives_the_way_to_the_next_step(results: tuple[FetchResult, ...], drop_nulls: bool) -> None:
+    # Given results with or without each optional value; when the handler returns them as JSON, nulls left out or not
+    objects = InMemoryObjectStore()
+    passed_on = json.dumps(pack_results(objects, results).model_dump(mode="json", exclude_none=drop_nulls))
+    # Then the next step reads the same
+    assert unpack_results(objects, FetchPayload.model_validate(json.loads(passed_on))) == results
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"title": "Zenith wins a big order today", "link": "https://example.org/1"},
+        {"title": "Zenith wins a big order today", "guid": "a1", "pubDate": "Mon, 02 Mar 2026 11:00:00 GMT"},
+        {"title": "Zenith wins a big order today"},
+    ],
+    ids=["no date", "no link", "neither"],
+)
+def test_an_entry_without_date_or_link_reaches_the_store_with_unknown_values(item: dict[str, str]) -> None:
+    # Given a feed with one incomplete entry between two complete ones
+    got = fetched(content=rss([{"title": "First story", "guid": "1"}, item, {"title": "Last story", "guid": "2"}]))
+    # When it is handed over
+    objects = InMemoryObjectStore()
+    handed = pack_results(objects, [got]).model_dump(mode="json", exclude_none=True)
+    # Then all three arrive
+    assert unpack_results(objects, FetchPayload.model_validate(handed)) == (got,)
+    assert len(got.entries) == 3
+
+
+def test_a_result_that_cannot_be_read_is_a_failure_of_its_feed_alone() -> None:
+    # Given a payload with a result that has an unreadable entry, one that names no feed, and a good one
+    good = result(feed_id="good", entries=(entry(1),)).model_dump(mode="json")
+    bad = {**good, "feed_id": "bad", "entries": [{"entry_id": "1", "title": 3}]}
+    payload = FetchPayload.model_validate({"results": [bad, {"status": "changed"}, good]})
+    # When it is unpacked; then the good one is whole and the bad one has failed, with its place
+    failed, whole = unpack_results(InMemoryObjectStore(), payload)
+    assert whole == result(feed_id="good", entries=(entry(1),))
+    assert (failed.feed_id, failed.status, failed.entries) == ("bad", "failed", ())
+    assert "entries.0.title" in (failed.error or "")
+
+
+def test_a_feed_that_breaks_the_parser_does_not_stop_the_others() -> None:
+    class BreakingParser(FeedparserReader):
+        def parse(self, content: bytes, *, url: str, content_type: str | None) -> FeedDocument:
+            if b"bad" in content:
+                raise RuntimeError("unforeseen")
+            return super().parse(content, url=url, content_type=content_type)
+
+    feeds = [due(feed_id=name) for name in ("bad", "good")]
+    answers = [FeedResponse(each, NOON, each.url, 200, rss(1, channel=f"<x>{each.feed_id}</x>")) for each in feeds]
+    bad, good = fetch_feeds(
+        ScriptedFetcher(*answers), BreakingParser(), InMemoryObjectStore(), feeds, seconds_left=lambda: 9
+    )
+    assert (bad.status, bad.error) == ("failed", "not processed: RuntimeError: unforeseen")
+    assert (good.status, len(good.entries)) == ("changed", 1)
+
+
 # --- storing --------------------------------------------------------------------------------------------------------
+
+
+class RefusingFeeds(NotedFeeds):
+    """FeedStore that refuses batches with certain titles, as the database refuses a value."""
+
+    def __init__(self, **refused: BellwetherError) -> None:
+        super().__init__()
+        self.refused = refused
+
+    def store(self, batch: Batch, updates: Sequence[FeedUpdate], *, now: datetime) -> Stored:
+        for story in batch.stories:
+            if story.title in self.refused:
+                raise self.refused[story.title]
+        return super().store(batch, updates, now=now)
+
+    def state(self, feed_id: str) -> FeedUpdate:
+        (update,) = (each for _, updates in self.stored for each in updates if each.feed_id == feed_id)
+        return update
+
+
+def test_an_entry_that_the_database_refuses_is_left_out_and_reported() -> None:
+    # Given a feed with one entry that the database refuses, beside a good feed
+    store = RefusingFeeds(poison=InvalidInputError("a NUL character", field="title"))
+    entries = (entry(1), entry(2, title="poison"), entry(3))
+    results = [result(feed_id="mixed", entries=entries), result(feed_id="good", entries=(entry(4),))]
+    # When both are stored
+    told = store_entries(store, FixedClock(), results, retention_days=30)
+    # Then all other entries are stored, and the feed's state says what was left out
+    stored = {story.title for batch, _ in store.stored for story in batch.stories}
+    assert stored == {entry(1).title, entry(3).title, entry(4).title}
+    assert store.state("mixed").error == "1 entries not stored: title: a NUL character"
+    assert store.state("mixed").succeeded
+    assert (store.state("good").error, told.failed_feeds) == (None, ())
+
+
+def test_a_feed_of_which_nothing_can_be_stored_fails_alone_and_backs_off() -> None:
+    store = RefusingFeeds(poison=UpstreamError("row refused"))
+    results = [result(feed_id="bad", entries=(entry(2, title="poison"),)), result(feed_id="good", entries=(entry(1),))]
+    told = store_entries(store, FixedClock(), results, retention_days=30)
+    assert [(each.feed_id, each.error, each.failures) for each in told.failed_feeds] == [
+        ("bad", "not stored: row refused", 1)
+    ]
+    assert store.state("bad").next_attempt_at > NOON + timedelta(seconds=60)
+    assert store.state("good").succeeded
+
+
+def test_a_feed_whose_statement_takes_too_long_fails_alone() -> None:
+    store = RefusingFeeds(slow=TransientUpstreamError("canceling statement due to statement timeout"))
+    results = [result(feed_id="slow", entries=(entry(2, title="slow"),)), result(feed_id="good", entries=(entry(1),))]
+    told = store_entries(store, FixedClock(), results, retention_days=30)
+    assert [each.feed_id for each in told.failed_feeds] == ["slow"]
+    assert store.state("good").succeeded
+
+
+def test_a_database_that_is_away_fails_the_run_so_that_it_is_retried() -> None:
+    class AwayFeeds(NotedFeeds):
+        def store(self, batch: Batch, updates: Sequence[FeedUpdate], *, now: datetime) -> Stored:
+            raise TransientUpstreamError("connection refused")
+
+    results = [result(feed_id="a", entries=(entry(1),)), result(feed_id="b")]
+    with pytest.raises(TransientUpstreamError):
+        store_entries(AwayFeeds(), FixedClock(), results, retention_days=30)
 
 
 def test_what_was_stored_and_what_failed_is_told() -> None:

@@ -90,6 +90,35 @@ def test_a_run_stores_what_is_new_and_shows_what_is_broken(
     assert [(line["FeedsFailed"], line["DocumentsQuarantined"]) for line in lines] == [([3.0], [1.0])]
 
 
+def test_incomplete_entries_and_faults_of_the_list_stop_nothing(feeds: FeedServer, database: Database) -> None:
+    # Given a feed with an entry without a date and one without a link, and a list with two bad items
+    items = [
+        {"title": "An undated story", "link": "https://example.org/1"},
+        {"title": "A story without a link", "guid": "2", "pubDate": "Mon, 02 Mar 2026 11:00:00 GMT"},
+        {"title": "A story with a NUL\0 character", "guid": "3"},
+    ]
+    listed = [
+        {"feed_id": "well", "url": feeds.says("/well", http("200 OK", rss(2)))},
+        {"feed_id": "My_Feed", "url": "https://example.org/x"},
+        {"feed_id": "b", "url": "feed://example.org/x"},
+        {"feed_id": "odd", "url": feeds.says("/odd", http("200 OK", rss(items))), "title": "note"},
+    ]
+    # When the machine runs
+    due = passed_on(list_app.handler({"feeds": json.dumps(listed)}, InvocationContext()))
+    results = passed_on(fetch_app.handler(due, InvocationContext(seconds_left=60)))
+    told = passed_on(store_app.handler(results, InvocationContext()))
+    # Then everything readable is stored, unknown values as unknown, and the faults are reported
+    assert (told["stored"], told["failed_feeds"]) == (5, [])
+    assert rows(database, "SELECT title FROM inbound_events_raw WHERE published_at IS NULL ORDER BY 1")[1][0] == (
+        "An undated story"
+    )
+    assert [each.split(":")[0] for each in due["problems"]] == [
+        "item 2 ('My_Feed')",
+        "item 3 ('b')",
+        "item 4 ('odd')",
+    ]
+
+
 def test_much_news_goes_by_way_of_the_bucket(feeds: FeedServer, database: Database) -> None:
     items = [{"guid": f"urn:{n}", "title": f"Title number {n}", "description": "word " * 200} for n in range(400)]
     told = run({"large": feeds.says("/large", http("200 OK", rss(items)))})
@@ -110,10 +139,12 @@ def test_results_that_arrive_twice_are_stored_once(feeds: FeedServer, database: 
     assert (first["stored"], first["known"], second["stored"], second["known"]) == (4, 0, 0, 4)
 
 
-@pytest.mark.parametrize("name", ["by_list", "by_parameter", "unchanged_list"])
+@pytest.mark.parametrize("name", ["by_list", "by_parameter", "unchanged_list", "faulty_list"])
 def test_sample_events_of_listing(name: str) -> None:
     answer = list_app.handler(sample_event(f"list_due_feeds/{name}"), InvocationContext())
-    assert answer["count"] == len(answer["feeds"]) == (0 if name == "unchanged_list" else 2)
+    listed = {"unchanged_list": 0, "faulty_list": 1}.get(name, 2)
+    assert answer["count"] == len(answer["feeds"]) == listed
+    assert len(answer["problems"]) == (2 if name == "faulty_list" else 0)
 
 
 @pytest.mark.parametrize("name", ["first_time", "conditional", "nothing_due"])
@@ -124,14 +155,14 @@ def test_sample_events_of_fetching(name: str) -> None:
 
 def test_sample_events_of_storing() -> None:
     list_app.handler(sample_event("list_due_feeds/by_list"), InvocationContext())
-    assert store_app.handler(sample_event("store_entries/inline"), InvocationContext())["stored"] == 1
+    assert store_app.handler(sample_event("store_entries/inline"), InvocationContext())["stored"] == 2
     with pytest.raises(NotFoundError):
         store_app.handler(sample_event("store_entries/claim_check"), InvocationContext())
 
 
 def test_nonsense_is_refused_by_field() -> None:
     with pytest.raises(InvalidInputError, match="feeds"):
-        list_app.handler({"feeds": [{"feed_id": "A B", "url": "https://example.org"}]}, InvocationContext())
+        list_app.handler({"feeds": 3}, InvocationContext())
     with pytest.raises(InvalidInputError, match="feeds"):
         fetch_app.handler({}, InvocationContext())
     with pytest.raises(InvalidInputError):

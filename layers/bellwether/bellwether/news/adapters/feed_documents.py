@@ -115,7 +115,18 @@ def _has_entries(content: bytes) -> bool:
     return _ENTRY.search(content) is not None
 
 
+_UNREADABLE = DocumentEntry("", "", "", "", None, None)
+"""Stands for an entry that can't be read; it counts as empty."""
+
+
 def _entry(entry: Any) -> DocumentEntry:
+    try:
+        return _read_entry(entry)
+    except Exception:  # noqa: BLE001 - one entry's fault must not stop the others
+        return _UNREADABLE
+
+
+def _read_entry(entry: Any) -> DocumentEntry:
     contents = _list(entry, "content")
     summary = _words(entry, "summary", SUMMARY_CHARACTERS)
     if not summary and contents:

@@ -51,10 +51,10 @@ class Entry(_Fact):
     """One entry as text. `entry_id` is its identity in the feed, see `identity`."""
 
     entry_id: str
-    url: str | None
+    url: str | None = None
     title: str
     summary: str
-    published_at: AwareDatetime | None
+    published_at: AwareDatetime | None = None
 
 
 class FetchResult(_Fact):

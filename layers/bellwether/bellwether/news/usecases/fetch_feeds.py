@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Self
 from uuid import uuid4
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult, interval_seconds
 from bellwether.news.domain.news_layout import FETCHED, fetched_key, quarantine_key, reason_key
@@ -20,7 +20,10 @@ from bellwether.shared.ports.objects import ObjectStore
 INLINE_BYTES = 100 * 1024
 """Larger results go to S3, and only their key through the state machine."""
 
-RESULTS = TypeAdapter(tuple[FetchResult, ...])
+PackedResult = Annotated[FetchResult | dict[str, Any], Field(union_mode="left_to_right")]
+"""A result, or the raw object of one that does not validate: it must not stop the others."""
+
+RESULTS = TypeAdapter(tuple[PackedResult, ...])
 
 
 class FetchPayload(BaseModel):
@@ -28,7 +31,7 @@ class FetchPayload(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    results: tuple[FetchResult, ...] | None = None
+    results: tuple[PackedResult, ...] | None = None
     results_key: Annotated[str, Field(pattern=rf"^{FETCHED}[0-9a-f-]+\.json$")] | None = None
 
     @model_validator(mode="after")
@@ -65,7 +68,12 @@ def fetch_feeds(
     A response that there is no time left to parse counts as untried.
     """
     for answer in fetcher.fetch(feeds, seconds_left=seconds_left()):
-        yield _result(answer if seconds_left() > 0 else replace(answer, tried=False), parser, store)
+        answer = answer if seconds_left() > 0 else replace(answer, tried=False)
+        try:
+            yield _result(answer, parser, store)
+        except Exception as error:  # noqa: BLE001 - one feed's fault must not stop the others
+            reason = _printable(f"not processed: {type(error).__name__}: {error}")
+            yield FetchResult(status="failed", error=reason, **_facts(answer))
 
 
 def pack_results(store: ObjectStore, results: Sequence[FetchResult]) -> FetchPayload:
@@ -79,17 +87,42 @@ def pack_results(store: ObjectStore, results: Sequence[FetchResult]) -> FetchPay
 
 
 def unpack_results(store: ObjectStore, payload: FetchPayload) -> tuple[FetchResult, ...]:
-    """Return the results of a payload. Raises NotFoundError when the object no longer exists."""
-    if payload.results_key is None:
-        return payload.results or ()
-    return RESULTS.validate_json(store.get(payload.results_key).content)
+    """Return the results of a payload; an unreadable one is a failure of its feed.
+
+    Raises NotFoundError when the object no longer exists.
+    """
+    packed = payload.results or ()
+    if payload.results_key is not None:
+        packed = RESULTS.validate_json(store.get(payload.results_key).content)
+    return tuple(result for each in packed if (result := _unpacked(each)) is not None)
+
+
+def _unpacked(packed: FetchResult | dict[str, Any]) -> FetchResult | None:
+    """A result that does not validate is a failure of its feed; None if not even the feed is named.
+
+    The claim of an unnamed feed expires with its lease.
+    """
+    if isinstance(packed, FetchResult):
+        return packed
+    known = ("feed_id", "claim_token", "fetched_at", "interval_seconds", "failures")
+    try:
+        FetchResult.model_validate(packed)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        with suppress(ValidationError):
+            return FetchResult.model_validate(
+                {name: packed.get(name) for name in known}
+                | {"status": "failed", "error": _printable(f"result not readable: {place}: {first['msg']}")}
+            )
+    return None
 
 
 # --- one answer -----------------------------------------------------------------------------------------------------
 
 
-def _result(answer: FeedResponse, parser: FeedParser, store: ObjectStore) -> FetchResult:
-    facts: dict[str, Any] = {
+def _facts(answer: FeedResponse) -> dict[str, Any]:
+    return {
         "feed_id": answer.feed.feed_id,
         "claim_token": answer.feed.claim_token,
         "fetched_at": answer.fetched_at,
@@ -98,6 +131,10 @@ def _result(answer: FeedResponse, parser: FeedParser, store: ObjectStore) -> Fet
         "http_status": answer.http_status,
         "retry_after_seconds": answer.retry_after_seconds,
     }
+
+
+def _result(answer: FeedResponse, parser: FeedParser, store: ObjectStore) -> FetchResult:
+    facts = _facts(answer)
     if not answer.tried:
         return FetchResult(status="untried", **facts)
     if answer.error is None and answer.unreadable is None:

@@ -1,16 +1,19 @@
 """Store fetched entries: each entry once, its edits as versions, and the state of each feed."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from bellwether.news.domain.feeds import FetchResult, after
+from bellwether.news.domain.feeds import Entry, FetchResult, after
 from bellwether.news.domain.stories import as_batch
 from bellwether.news.ports.feed_access import FeedStore, Stored
+from bellwether.shared.domain.errors import BellwetherError, TransientUpstreamError
 from bellwether.shared.ports.clock import Clock
 
 DELETED_AT_ONCE = 500
+ERROR_CHARACTERS = 1000
 ENTRIES_AT_ONCE = 5_000
 """Approximate number of entries in one transaction, so that one large feed does not roll back the others."""
 
@@ -48,13 +51,16 @@ class StoredEntries(BaseModel):
 def store_entries(
     store: FeedStore, clock: Clock, results: Sequence[FetchResult], *, retention_days: int
 ) -> StoredEntries:
-    """Store the results, each feed in one transaction, then delete some entries past the retention period."""
-    updates = [after(each) for each in results]
+    """Store the results, each feed in one transaction, then delete some entries past the retention period.
+
+    A feed that can't be stored is a failed feed; the others are stored. Raises TransientUpstreamError when the
+    database is away.
+    """
     now = clock.now()
-    done = Stored()
-    for some in _portions(results):
-        batch = as_batch((each.feed_id, each.fetched_at, each.entries) for each in some)
-        done += store.store(batch, [after(each) for each in some], now=now)
+    storage = _Storage(store, now)
+    results = [each for some in _portions(results) for each in storage.store(some)]
+    updates = [after(each) for each in results]
+    done = storage.stored
     deleted = store.delete_unseen(unseen_since=now - timedelta(days=retention_days), limit=DELETED_AT_ONCE)
     failed = tuple(
         FailedFeed(
@@ -79,6 +85,74 @@ def store_entries(
         retired_feeds=tuple(each.feed_id for each in results if each.status == "gone"),
         failed_feeds=failed,
     )
+
+
+@dataclass
+class _Storage:
+    """Stores portions of results. What a portion's transaction refuses is stored feed by feed, entry by entry."""
+
+    feeds: FeedStore
+    now: datetime
+    stored: Stored = field(default_factory=Stored, init=False)
+
+    def store(self, results: Sequence[FetchResult]) -> list[FetchResult]:
+        """Return the results as stored: a feed that is refused has failed."""
+        try:
+            self._write(results, updates=True)
+        except BellwetherError as error:
+            if len(results) == 1 and isinstance(error, TransientUpstreamError):
+                return [self._fail(results[0], error)]
+            if len(results) == 1:
+                return [self._store_without_refused_entries(results[0], error)]
+            return [stored for each in results for stored in self.store([each])]
+        return list(results)
+
+    def _write(self, results: Sequence[FetchResult], *, updates: bool) -> None:
+        batch = as_batch((each.feed_id, each.fetched_at, each.entries) for each in results)
+        self.stored += self.feeds.store(batch, [after(each) for each in results] if updates else [], now=self.now)
+
+    def _store_without_refused_entries(self, result: FetchResult, error: BellwetherError) -> FetchResult:
+        refused = self._refused(result)
+        if len(refused) == len(result.entries):
+            return self._fail(result, error)
+        reason = f"{len(refused)} entries not stored: {error}"[:ERROR_CHARACTERS]
+        rest = tuple(each for each in result.entries if each not in refused)
+        stored = result.model_copy(update={"entries": rest, "error": reason})
+        try:
+            self._write([stored], updates=True)
+        except BellwetherError as fault:
+            return self._fail(result, fault)
+        return stored
+
+    def _refused(self, result: FetchResult) -> list[Entry]:
+        """Find the refused entries by halving; the others are stored on the way."""
+        try:
+            self._write([result], updates=False)
+        except TransientUpstreamError:
+            raise
+        except BellwetherError:
+            entries = result.entries
+            if len(entries) <= 1:
+                return list(entries)
+            middle = len(entries) // 2
+            halves = (result.model_copy(update={"entries": half}) for half in (entries[:middle], entries[middle:]))
+            return [each for half in halves for each in self._refused(half)]
+        return []
+
+    def _fail(self, result: FetchResult, error: BellwetherError) -> FetchResult:
+        """Book the failure to the feed. Raises when even that is impossible: then the database is away."""
+        failed = FetchResult(
+            feed_id=result.feed_id,
+            claim_token=result.claim_token,
+            status="failed",
+            fetched_at=result.fetched_at,
+            interval_seconds=result.interval_seconds,
+            failures=result.failures,
+            http_status=result.http_status,
+            error=f"not stored: {error}"[:ERROR_CHARACTERS],
+        )
+        self._write([failed], updates=True)
+        return failed
 
 
 def _portions(results: Sequence[FetchResult]) -> Iterator[list[FetchResult]]:

@@ -1,0 +1,76 @@
+"""The configured feed list: a JSON array of feeds. A bad item is left out and reported; the others are polled."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from bellwether.news.domain.feeds import ListedFeed
+
+MAX_FEEDS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class FeedProblem:
+    """A fault in the feed list: the place (position and, if readable, the feed id) and the reason."""
+
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedList:
+    """The usable feeds, or None when there is no list that can be read; and every fault."""
+
+    feeds: tuple[ListedFeed, ...] | None
+    problems: tuple[FeedProblem, ...] = ()
+
+
+def read_feed_list(content: str | Sequence[Any]) -> FeedList:
+    """Read a feed list, as JSON text or as a sequence. Unknown keys are reported and ignored."""
+    items: Any = content
+    if isinstance(content, str):
+        try:
+            items = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            return FeedList(None, (FeedProblem("list", f"not JSON: {error}"),))
+    if not isinstance(items, list | tuple):
+        return FeedList(None, (FeedProblem("list", f"not a JSON array but {type(items).__name__}"),))
+    feeds: dict[str, ListedFeed] = {}
+    problems: list[FeedProblem] = []
+    for position, item in enumerate(items, start=1):
+        place = _place(position, item)
+        if len(feeds) == MAX_FEEDS:
+            problems.append(FeedProblem(place, f"the list has more than {MAX_FEEDS} feeds: left out from here on"))
+            break
+        if isinstance(item, dict) and (unknown := sorted(str(key) for key in item.keys() - ListedFeed.model_fields)):
+            problems.append(FeedProblem(place, f"unknown keys are ignored: {', '.join(unknown)[:200]}"))
+            item = {key: value for key, value in item.items() if key in ListedFeed.model_fields}
+        try:
+            feed = ListedFeed.model_validate(item)
+        except ValidationError as error:
+            problems.append(FeedProblem(place, f"left out: {_reason(error)}"))
+            continue
+        if feed.feed_id in feeds:
+            problems.append(FeedProblem(place, "left out: an earlier feed has the same feed_id"))
+            continue
+        feeds[feed.feed_id] = feed
+    return FeedList(tuple(feeds.values()), tuple(problems))
+
+
+def _place(position: int, item: Any) -> str:
+    name = item.get("feed_id") if isinstance(item, dict) else getattr(item, "feed_id", None)
+    return f"item {position}" + (f" ({name[:60]!r})" if isinstance(name, str) else "")
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    value = first["input"]
+    said = f" {value[:100]!r}" if isinstance(value, str) else ""
+    hint = ": only http:// and https:// addresses are fetched" if field == "url" else ""
+    if field == "feed_id" and isinstance(value, str):
+        hint = ": use a-z, 0-9 and hyphens, at most 60 characters"
+    return f"{field or 'item'}{said}: {first['msg']}{hint}" if not hint else f"{field}{said}{hint}"

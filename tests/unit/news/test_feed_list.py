@@ -1,0 +1,55 @@
+"""The configured feed list: a bad item is left out and reported, the others are polled."""
+
+import json
+from typing import Any
+
+import pytest
+
+from bellwether.news.domain.feed_list import MAX_FEEDS, read_feed_list
+from bellwether.news.domain.feeds import ListedFeed
+
+GOOD = {"feed_id": "good", "url": "https://example.org/feed"}
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ({"feed_id": "My_Feed", "url": "https://example.org/x"}, "feed_id 'My_Feed': use a-z, 0-9 and hyphens"),
+        ({"feed_id": "b", "url": "feed://example.org/x"}, "url 'feed://example.org/x': only http:// and https://"),
+        ({"feed_id": "b"}, "url: only http:// and https:// addresses"),
+        ({"url": "https://example.org/x"}, "feed_id: Field required"),
+        ({"feed_id": "good", "url": "https://example.org/x"}, "an earlier feed has the same feed_id"),
+        ({"feed_id": 3, "url": None}, "feed_id: Input should be a valid string"),
+        ("https://example.org/x", "item 'https://example.org/x': Input should be"),
+        (None, "item: Input should be"),
+        ([], "item: Input should be"),
+    ],
+)
+def test_a_bad_item_is_left_out_with_its_place_and_reason(item: Any, reason: str) -> None:
+    listed = read_feed_list(json.dumps([GOOD, item, {"feed_id": "last", "url": "https://example.org/last"}]))
+    assert [each.feed_id for each in listed.feeds or ()] == ["good", "last"]
+    (problem,) = listed.problems
+    assert problem.place.startswith("item 2")
+    assert problem.reason.startswith("left out: ")
+    assert reason in problem.reason
+
+
+def test_a_feed_with_an_unknown_key_is_polled_and_the_key_is_reported() -> None:
+    listed = read_feed_list([GOOD | {"title": "note"}])
+    assert listed.feeds == (ListedFeed.model_validate(GOOD),)
+    assert [(each.place, each.reason) for each in listed.problems] == [
+        ("item 1 ('good')", "unknown keys are ignored: title")
+    ]
+
+
+@pytest.mark.parametrize("content", ["", "[{", '{"feeds": []}', "3", "null", "[" * 100_000])
+def test_without_a_readable_list_the_feeds_stay_as_they_are(content: str) -> None:
+    listed = read_feed_list(content)
+    assert listed.feeds is None
+    assert [each.place for each in listed.problems] == ["list"]
+
+
+def test_a_list_that_is_too_long_is_cut_and_reported() -> None:
+    listed = read_feed_list([{"feed_id": f"f{n}", "url": "https://example.org/"} for n in range(MAX_FEEDS + 2)])
+    assert len(listed.feeds or ()) == MAX_FEEDS
+    assert [each.place for each in listed.problems] == [f"item {MAX_FEEDS + 1} ('f{MAX_FEEDS}')"]
