@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Bytecode is written: otherwise each process compiles every library again, which costs seconds for each.
+unexport PYTHONDONTWRITEBYTECODE
 
 UV_VERSION := 0.13.8
 UV := .venvs/uv/bin/uv
