@@ -6,12 +6,13 @@ import io
 import re
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
 
+from bellwether.news.domain.stories import STORY_DAYS
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.bars import Bar, Timeframe, checked
 from bellwether.trading.domain.signals import Story
@@ -117,7 +118,7 @@ def read_stories(
     if not rows:
         raise CommandError(f"No stories in {path.name}.")
     scored = _sentiments([row for _, row in rows], scorer)
-    by_ticker: dict[str, list[Story]] = {}
+    found: list[tuple[Story, str, list[str]]] = []
     for (line, row), sentiment in zip(rows, scored, strict=True):
         published, seen = _instant(_first(row, PUBLISHED)), _instant(_first(row, KNOWN))
         if published is None or sentiment is None or not -1 <= sentiment <= 1:
@@ -125,11 +126,26 @@ def read_stories(
             continue
         known = seen if as_seen and seen else published + latency
         uid = row.get("event_uid") or f"{path.name}:{line}"
-        story = Story(uid, row.get("story_uid") or _first(row, TITLES).lower() or uid, published, known, sentiment)
-        for ticker in re.split(r"[;,\s]+", _first(row, (*TICKERS, "tickers"))):
-            if ticker:
-                by_ticker.setdefault(ticker, []).append(story)
-    return {ticker: sorted(stories, key=lambda each: each.known_at) for ticker, stories in by_ticker.items()}
+        story = Story(uid, row.get("story_uid") or "", published, known, sentiment)
+        tickers = [each for each in re.split(r"[;,\s]+", _first(row, (*TICKERS, "tickers"))) if each]
+        found.append((story, _first(row, TITLES).lower(), tickers))
+    by_ticker: dict[str, list[Story]] = {}
+    for story, tickers in _linked(found):
+        for ticker in tickers:
+            by_ticker.setdefault(ticker, []).append(story)
+    return by_ticker
+
+
+def _linked(found: Iterable[tuple[Story, str, list[str]]]) -> Iterator[tuple[Story, list[str]]]:
+    """Stories in the order in which they were known; equal titles at most `STORY_DAYS` apart are one story, as live."""
+    latest: dict[str, tuple[str, datetime]] = {}
+    for story, title, tickers in sorted(found, key=lambda each: each[0].known_at):
+        uid = story.story_uid or story.event_uid
+        if title and not story.story_uid:
+            told, at = latest.get(title, (uid, story.known_at))
+            uid = told if story.known_at - at <= timedelta(days=STORY_DAYS) else uid
+            latest[title] = uid, story.known_at
+        yield replace(story, story_uid=uid), tickers
 
 
 def _sentiments(rows: Sequence[Mapping[str, str]], scorer: Scorer) -> Iterable[float | None]:

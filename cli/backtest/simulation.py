@@ -19,7 +19,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.bars import Bar, Timeframe
 from bellwether.trading.domain.market_calendar import MarketHours
-from bellwether.trading.domain.signals import Side, Signal, SignalRule, Situation, Story, apply_rule
+from bellwether.trading.domain.signals import (
+    Side,
+    Signal,
+    SignalRule,
+    Situation,
+    Story,
+    apply_rule,
+    with_first_tellings,
+)
 
 BPS = Decimal(10_000)
 TRADING_DAYS = 252
@@ -160,6 +168,7 @@ class _Run:
         self._terms = terms
         share = (terms.capital_usd / len(histories)).quantize(Decimal(1))
         self._rule = replace(rule, budget_usd=share)
+        self._stories = {each.ticker: with_first_tellings(each.stories) for each in histories}
         self._known = {each.ticker: [story.known_at for story in each.stories] for each in histories}
         self._cash = terms.capital_usd
         self._positions: dict[str, _Position] = {}
@@ -218,7 +227,7 @@ class _Run:
                 now=now,
                 market_open=daily or self._terms.hours.session_at(now) is not None,
                 bars=history.bars,
-                stories=history.stories[window],
+                stories=self._stories[bar.ticker][window],
                 last_made_at=self._last_made.get(bar.ticker),
             ),
             self._rule,

@@ -21,6 +21,8 @@ from bellwether.trading.domain.signals import (
     Story,
     apply_rule,
     recommendation_id,
+    sentiment_at,
+    with_first_tellings,
 )
 from tests.unit.trading.builders import FIVE_MINUTES, NOON, bar, bars_until, situation, story
 
@@ -112,6 +114,31 @@ def test_a_story_told_by_many_counts_once() -> None:
     alone, many = apply_rule(situation(), INTRADAY), apply_rule(situation(stories=(story(), *tellings)), INTRADAY)
     # Then nothing but the first telling counts
     assert alone == many
+
+
+@pytest.mark.parametrize("minutes", [-10, 0, 10, 60])
+def test_a_retold_story_has_the_age_of_its_first_telling_and_ends_with_it(minutes: int) -> None:
+    # Given a bad story and its retelling 20 hours later
+    first, again = story(-0.9, uid="a", story_uid="s"), story(-0.9, uid="b", story_uid="s")
+    begun = NOON - timedelta(hours=24, minutes=minutes)
+    first = replace(first, published_at=begun, known_at=begun)
+    retold = replace(again, published_at=begun + timedelta(hours=20), known_at=begun + timedelta(hours=20))
+    # When the first telling leaves the window of 24 hours, whether the first is still among the stories or not
+    known = sentiment_at([first, retold], NOON, INTRADAY)
+    assert known == sentiment_at(with_first_tellings([first, retold])[1:], NOON, INTRADAY)
+    # Then the story ends; before that it has the weight of its first telling, 2^-4 of 24 hours
+    if minutes >= 0:
+        assert known is None
+    else:
+        weight = 2 ** (-(24 - 1 / 6) / 6)
+        assert known == pytest.approx(-0.9 * weight / (weight + 0.5), abs=1e-6)
+
+
+def test_a_telling_that_arrives_later_with_an_earlier_date_makes_the_story_older() -> None:
+    late = story(0.9, uid="late", story_uid="s", hours_ago=30, known_at=NOON - timedelta(minutes=1))
+    told = [story(0.9, uid="early", story_uid="s", hours_ago=2), late]
+    assert sentiment_at(told, NOON - timedelta(minutes=2), INTRADAY) is not None
+    assert sentiment_at(told, NOON, INTRADAY) is None
 
 
 def test_a_date_in_the_future_makes_no_story_fresher() -> None:

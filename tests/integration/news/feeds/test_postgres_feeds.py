@@ -102,6 +102,71 @@ def test_a_new_address_starts_afresh_and_brings_a_retired_feed_back(store: Postg
     assert (again.url, again.etag, again.failures) == ("https://new.example.org/", None, 0)
 
 
+# --- age of stories --------------------------------------------------------------------------------------------------
+
+
+def ages(database: Database) -> dict[str, datetime | None]:
+    """The instant from which each entry's age counts."""
+    return dict(rows(database, "SELECT title, dated_at FROM inbound_events_raw"))
+
+
+def read_at(store: PostgresFeeds, at: datetime, *titles: str, dated: datetime | None = None) -> None:
+    (feed,) = claim(store, at)
+    entries = [entry(n, entry_id=title, title=title, published_at=dated) for n, title in enumerate(titles)]
+    keep(store, told(feed, *entries, at=at), now=at)
+
+
+def test_undated_entries_of_a_first_reading_have_an_unknown_age(store: PostgresFeeds, database: Database) -> None:
+    # Given a feed that is read for the first time
+    store.list_feeds(listed("example"), now=NOON)
+    read_at(store, NOON, "old one", "old two")
+    # When it is read again with a new entry
+    read_at(store, NOON + LEASE, "new", "old one", "old two")
+    # Then only the new entry has a date: its arrival
+    assert ages(database) == {"old one": None, "old two": None, "new": NOON + LEASE}
+    assert rows(database, "SELECT title, published_at FROM inbound_events_raw WHERE new_since_reading") == [
+        ("new", None)
+    ]
+
+
+def test_a_dated_entry_has_its_date_in_every_reading(store: PostgresFeeds, database: Database) -> None:
+    store.list_feeds(listed("example"), now=NOON)
+    read_at(store, NOON, "one", dated=NOON - LEASE)
+    read_at(store, NOON + LEASE, "one", "two", dated=NOON - LEASE)
+    assert ages(database) == {"one": NOON - LEASE, "two": NOON - LEASE}
+
+
+def test_after_a_long_silence_an_undated_entry_has_an_unknown_age(store: PostgresFeeds, database: Database) -> None:
+    store.list_feeds(listed("example"), now=NOON)
+    read_at(store, NOON, "one")
+    read_at(store, NOON + timedelta(hours=3), "two", "one")
+    assert ages(database) == {"one": None, "two": None}
+
+
+def test_a_document_of_new_entries_only_is_a_first_reading_again(store: PostgresFeeds, database: Database) -> None:
+    store.list_feeds(listed("example"), now=NOON)
+    read_at(store, NOON, "one", "two")
+    read_at(store, NOON + LEASE, "other one", "other two")
+    assert set(ages(database).values()) == {None}
+
+
+def test_a_feed_of_one_entry_at_a_time_has_ages_from_its_second_reading(
+    store: PostgresFeeds, database: Database
+) -> None:
+    store.list_feeds(listed("example"), now=NOON)
+    read_at(store, NOON, "one")
+    read_at(store, NOON + LEASE, "two")
+    assert ages(database) == {"one": None, "two": NOON + LEASE}
+
+
+def test_a_new_address_is_a_first_reading(store: PostgresFeeds, database: Database) -> None:
+    store.list_feeds(listed("example"), now=NOON)
+    read_at(store, NOON, "one")
+    store.list_feeds([ListedFeed(feed_id="example", url="https://new.example.org/")], now=NOON + LEASE)
+    read_at(store, NOON + LEASE, "two", "one")
+    assert ages(database) == {"one": None, "two": None}
+
+
 # --- states ---------------------------------------------------------------------------------------------------------
 
 

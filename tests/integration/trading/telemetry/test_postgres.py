@@ -11,7 +11,7 @@ from bellwether.shared.adapters.postgres import Database
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.adapters.postgres_telemetry import PostgresBars, PostgresSignals
-from bellwether.trading.domain.signals import INTRADAY, Signal, Situation, apply_rule
+from bellwether.trading.domain.signals import INTRADAY, Signal, Situation, apply_rule, sentiment_at
 from tests.fakes.bar_store_suite import BarStoreSuite
 from tests.unit.trading.builders import FIVE_MINUTES, NOON, bar, bars_until, situation, story
 
@@ -31,6 +31,7 @@ def tell(
     published: datetime | None = NOON - timedelta(hours=1),
     known: datetime = NOON - timedelta(minutes=55),
     story_uid: str | None = None,
+    new_since_reading: bool = False,
 ) -> None:
     """A classified story."""
     scores = f'{{"positive": {max(sentiment, 0)}, "neutral": 0.0, "negative": {max(-sentiment, 0)}}}'
@@ -40,10 +41,11 @@ def tell(
         connection.execute(
             """
             INSERT INTO inbound_events_raw (
-                event_uid, feed_id, entry_id, title, summary, published_at, first_seen_at, content_sha256, story_uid
-            ) VALUES (%s, 'wire', %s, 'title', '', %s, %s, repeat('0', 64), %s)
+                event_uid, feed_id, entry_id, title, summary, published_at, first_seen_at, content_sha256, story_uid,
+                new_since_reading
+            ) VALUES (%s, 'wire', %s, 'title', '', %s, %s, repeat('0', 64), %s, %s)
             """,
-            (event_uid, uid, published, known, story_uid or event_uid),
+            (event_uid, uid, published, known, story_uid or event_uid, new_since_reading),
         )
         connection.execute(
             """
@@ -109,7 +111,7 @@ def test_a_situation_holds_what_the_rule_needs(database: Database) -> None:
     bars = bars_until(NOON + 2 * FIVE_MINUTES, closes=[*range(100, 130)])
     PostgresBars(database).store(bars, (), "test")
     tell(database, "s1", ["ACME", "BETA"])
-    tell(database, "s2", ["ACME"], sentiment=-0.25, published=None, story_uid="another")
+    tell(database, "s2", ["ACME"], sentiment=-0.25, published=None, story_uid="another", new_since_reading=True)
     tell(database, "s3", [], sentiment=0.1)
     # When they are asked for
     found = situations(database)
@@ -119,9 +121,28 @@ def test_a_situation_holds_what_the_rule_needs(database: Database) -> None:
     assert acme.bars == tuple(each for each in bars if each.start + FIVE_MINUTES <= NOON)[-20:]
     stories = {each.story_uid: each for each in acme.stories}
     assert {each.sentiment for each in acme.stories} == {0.9, -0.25}
-    # And a story without a date is as old as our knowledge of it
+    # And a story without a date that was new since the last reading is as old as our knowledge of it
     assert stories["another"].published_at == NOON - timedelta(minutes=55)
     assert (found["BETA"].bars, len(found["BETA"].stories), acme.last_made_at) == ((), 1, None)
+
+
+def test_a_story_of_unknown_age_has_no_weight(database: Database) -> None:
+    tell(database, "dated", ["ACME"])
+    tell(database, "undated", ["ACME", "BETA"], published=None)
+    found = situations(database)
+    assert {ticker: len(each.stories) for ticker, each in found.items()} == {"ACME": 1}
+
+
+@pytest.mark.parametrize("published", [NOON - timedelta(hours=30), None], ids=["dated", "of unknown age"])
+def test_a_retold_story_is_as_old_as_its_first_telling(database: Database, published: datetime | None) -> None:
+    # Given a story that was told 30 hours ago, of another ticker or with an unknown date, and is told again
+    tell(database, "first", ["BETA"], published=published, known=NOON - timedelta(hours=30), story_uid="s")
+    tell(database, "again", ["ACME"], story_uid="s")
+    # When the situations are asked for
+    (again,) = situations(database)["ACME"].stories
+    # Then the retelling carries the first telling, and so has no weight in a window of 24 hours
+    assert again.first_told_at == NOON - timedelta(hours=30)
+    assert sentiment_at([again], NOON, INTRADAY) is None
 
 
 def test_stories_out_of_the_window_or_not_yet_known_are_left_out(database: Database) -> None:

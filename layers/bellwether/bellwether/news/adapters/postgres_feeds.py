@@ -11,6 +11,12 @@ from bellwether.shared.adapters.postgres import Database
 
 SEEN_AGAIN = timedelta(hours=6)
 """`last_seen_at` of an entry that stays in its feed is written no more often than this."""
+READING_GAP = timedelta(hours=2)
+"""An undated entry takes its arrival as its date only if the feed was read this shortly before; else it has none.
+
+The reading must also share an entry with what was known: a document of new entries only is a first reading again, as
+after a change of ids. A document of one entry is exempt.
+"""
 
 _LIST = """
 WITH wanted AS (SELECT * FROM unnest(%(feed_ids)s::text[], %(urls)s::text[]) AS w (feed_id, url)),
@@ -22,7 +28,7 @@ INSERT INTO feed_state AS s (feed_id, url, next_attempt_at, added_at)
 SELECT feed_id, url, %(now)s, %(now)s FROM wanted ORDER BY feed_id
 ON CONFLICT (feed_id) DO UPDATE SET
     url = EXCLUDED.url, listed = true, moved_to = NULL, etag = NULL, last_modified = NULL, body_sha256 = NULL,
-    interval_seconds = DEFAULT, failures = 0, last_error = NULL, retired_at = NULL,
+    interval_seconds = DEFAULT, failures = 0, last_error = NULL, retired_at = NULL, last_success_at = NULL,
     next_attempt_at = EXCLUDED.next_attempt_at, claimed_until = NULL, claim_token = NULL
 WHERE s.url <> EXCLUDED.url OR NOT s.listed
 """
@@ -66,6 +72,12 @@ known AS (
     FROM inbound_events_raw r WHERE r.event_uid = ANY (%(event_uid)s::text[])
 ),
 fresh AS (SELECT i.* FROM incoming i WHERE NOT EXISTS (SELECT FROM known k WHERE k.event_uid = i.event_uid)),
+reading AS ( -- whether an undated entry that is new has appeared since a reading shortly before this one
+    SELECT i.feed_id, s.last_success_at >= max(i.seen_at) - %(reading_gap)s::interval
+            AND (count(k.event_uid) > 0 OR count(*) = 1) AS continues
+    FROM incoming i JOIN feed_state s USING (feed_id) LEFT JOIN known k USING (event_uid)
+    GROUP BY i.feed_id, s.last_success_at
+),
 keyed AS (SELECT * FROM unnest(%(key_event_uid)s::text[], %(story_key)s::bigint[]) AS k (event_uid, story_key)),
 near AS (
     SELECT DISTINCT f.event_uid, candidate.event_uid AS other_uid
@@ -94,11 +106,13 @@ matched AS (
 stored AS (
     INSERT INTO inbound_events_raw (
         event_uid, feed_id, entry_id, url, title, summary, published_at, first_seen_at, last_seen_at, content_sha256,
-        content_seen_at, story_uid, title_terms
+        content_seen_at, story_uid, title_terms, new_since_reading
     )
     SELECT f.event_uid, f.feed_id, f.entry_id, f.url, f.title, f.summary, f.published_at, f.seen_at, f.seen_at,
-        f.content_sha256, f.seen_at, coalesce(m.story_uid, leader.story_uid, of_leader.story_uid, f.leader_uid), f.terms
+        f.content_sha256, f.seen_at, coalesce(m.story_uid, leader.story_uid, of_leader.story_uid, f.leader_uid),
+        f.terms, f.published_at IS NULL AND coalesce(reading.continues, false)
     FROM fresh f
+    LEFT JOIN reading ON reading.feed_id = f.feed_id
     LEFT JOIN matched m ON m.event_uid = f.event_uid
     LEFT JOIN known leader ON leader.event_uid = f.leader_uid
     LEFT JOIN matched of_leader ON of_leader.event_uid = f.leader_uid
@@ -270,6 +284,7 @@ def story_columns(batch: Batch) -> dict[str, Any]:
         "alike_within": ALIKE_WITHIN,
         "alike_beside": ALIKE_BESIDE,
         "seen_again": SEEN_AGAIN,
+        "reading_gap": READING_GAP,
         "looked_at": SUMMARY_LOOKED_AT,
     }
 

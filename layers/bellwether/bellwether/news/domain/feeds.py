@@ -17,6 +17,9 @@ MAX_BACKOFF_SECONDS = 6 * 3600
 FAILURES_OF_A_MOVE = 5
 """After this many consecutive failures at a redirected address, the configured address is used again."""
 MAX_RETRY_AFTER_SECONDS = 24 * 3600
+FIRST_YEAR = 1990
+FUTURE_SKEW = timedelta(minutes=15)
+"""A publisher's clock may be ahead by this much. A date further ahead is wrong: a zone or a day is misread."""
 
 FeedId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
 FeedUrl = Annotated[str, Field(max_length=2000, pattern=r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f]+$")]
@@ -104,6 +107,13 @@ class FeedUpdate:
     changed: bool
     retired: bool
     forget_move: bool
+
+
+def credible_date(published_at: datetime | None, *, now: datetime) -> datetime | None:
+    """The publication date, or None (unknown) for a placeholder such as 1970 and for a date in the future."""
+    if published_at is None or published_at.year < FIRST_YEAR or published_at > now + FUTURE_SKEW:
+        return None
+    return published_at
 
 
 def interval_seconds(*hints_seconds: int | None) -> int:

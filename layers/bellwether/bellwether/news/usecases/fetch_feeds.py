@@ -4,13 +4,12 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from typing import Annotated, Any, Self
 from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult, interval_seconds
+from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult, credible_date, interval_seconds
 from bellwether.news.domain.news_layout import FETCHED, fetched_key, quarantine_key, reason_key
 from bellwether.news.domain.stories import identity
 from bellwether.news.ports.feed_access import DocumentEntry, FeedDocument, FeedFetcher, FeedParser, FeedResponse
@@ -192,7 +191,7 @@ def _validators(answer: FeedResponse, sha256: str | None) -> dict[str, str | Non
 
 
 def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedResponse) -> Entry | None:
-    """The entry with its identity; a date in the future is dropped."""
+    """The entry with its identity; a date that can't be right is unknown."""
     identity_ = identity(
         entry_id=entry.entry_id,
         url=entry.url,
@@ -203,17 +202,12 @@ def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedResponse) -
     )
     if identity_ is None:
         return None
-    published_at = entry.published_at or entry.updated_at
-    if published_at and not 1990 <= published_at.year < 2200:
-        published_at = None
-    if published_at and published_at > answer.fetched_at + timedelta(days=1):
-        published_at = None
     return Entry(
         entry_id=identity_,
         url=entry.url or None,
         title=entry.title,
         summary=entry.summary,
-        published_at=published_at,
+        published_at=credible_date(entry.published_at or entry.updated_at, now=answer.fetched_at),
     )
 
 

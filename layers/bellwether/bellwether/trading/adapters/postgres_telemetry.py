@@ -188,22 +188,28 @@ SITUATIONS = """
 WITH story AS (
     SELECT
         label.event_uid, raw.story_uid, label.tickers, label.classified_at AS known_at,
-        coalesce(raw.published_at, raw.first_seen_at) AS published_at,
+        raw.dated_at AS published_at, first_told.at AS first_told_at,
         coalesce((label.scores ->> 'positive')::float8, 0)
             - coalesce((label.scores ->> 'negative')::float8, 0) AS sentiment
     FROM inbound_events_classified AS label
     JOIN inbound_events_raw AS raw USING (event_uid)
-    WHERE label.classified_at > %(now)s::timestamptz - %(window)s::interval AND label.classified_at <= %(now)s
+    CROSS JOIN LATERAL ( -- of all tellings, in whatever feed, classified or not
+        SELECT min(least(telling.dated_at, telling.first_seen_at)) AS at FROM inbound_events_raw AS telling
+        WHERE telling.story_uid = raw.story_uid AND telling.first_seen_at <= %(now)s
+    ) AS first_told
+    WHERE raw.dated_at IS NOT NULL -- a story of unknown age has no weight
+        AND label.classified_at > %(now)s::timestamptz - %(window)s::interval AND label.classified_at <= %(now)s
         AND label.tickers <> '{}'
 ), news AS (
     SELECT
         ticker, array_agg(event_uid) AS event_uids, array_agg(story_uid) AS story_uids,
-        array_agg(published_at) AS published, array_agg(known_at) AS known, array_agg(sentiment) AS sentiments
+        array_agg(published_at) AS published, array_agg(known_at) AS known, array_agg(sentiment) AS sentiments,
+        array_agg(first_told_at) AS first_told
     FROM story CROSS JOIN LATERAL unnest(story.tickers) AS named (ticker)
     GROUP BY ticker
 )
 SELECT
-    news.ticker, event_uids, story_uids, published, known, sentiments,
+    news.ticker, event_uids, story_uids, published, known, sentiments, first_told,
     starts, opens, highs, lows, closes, volumes, (
         SELECT made_at FROM dispatch_recommendations AS earlier
         WHERE earlier.ticker = news.ticker ORDER BY made_at DESC LIMIT 1
@@ -297,6 +303,7 @@ def _situation(
     published: list[datetime],
     known: list[datetime],
     sentiments: list[float],
+    first_told: list[datetime],
     starts: list[datetime] | None,
     *rest: Any,
 ) -> Situation:
@@ -307,6 +314,6 @@ def _situation(
         now=now,
         market_open=True,
         bars=tuple(Bar(ticker, *figures) for figures in bars),
-        stories=tuple(map(Story, event_uids, story_uids, published, known, sentiments)),
+        stories=tuple(map(Story, event_uids, story_uids, published, known, sentiments, first_told)),
         last_made_at=last_made_at,
     )

@@ -6,7 +6,7 @@ ended and stories that are not yet known are dropped first.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from bellwether.trading.domain.bars import Bar, Timeframe, suspected_splits
 
 RULE_NAME = "sentiment-sma"
-RULE_REVISION = 1  # of the code below; `version` also includes the parameters
+RULE_REVISION = 2  # of the code below; `version` also includes the parameters
 
 
 class Side(StrEnum):
@@ -84,7 +84,8 @@ DAILY = SignalRule(
 class Story:
     """A classified story; `sentiment` is the probability of positive minus that of negative.
 
-    `known_at`: when its label became available. Near-duplicates share `story_uid` and count once.
+    `known_at`: when its label became available. Near-duplicates share `story_uid` and count once, with the age of the
+    first telling. `first_told_at`: an earlier telling that is not among the stories, if there is one.
     """
 
     event_uid: str
@@ -92,6 +93,7 @@ class Story:
     published_at: datetime
     known_at: datetime
     sentiment: float
+    first_told_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,20 @@ def sentiment_at(stories: Iterable[Story], now: datetime, rule: SignalRule) -> f
     return _decayed(counted, rule) if counted else None
 
 
+def with_first_tellings(stories: Iterable[Story]) -> tuple[Story, ...]:
+    """Stories, ordered by the time at which they were known, each with the first telling known until then.
+
+    Then the stories of a window are enough to know the age of each.
+    """
+    told_at: dict[str, datetime] = {}
+    found = []
+    for story in stories:
+        since = min(story.published_at, story.known_at, story.first_told_at or story.known_at)
+        told_at[story.story_uid] = min(since, told_at.get(story.story_uid, since))
+        found.append(replace(story, first_told_at=told_at[story.story_uid]))
+    return tuple(found)
+
+
 def _side(sentiment: float, close: Decimal, sma: Decimal, rule: SignalRule) -> Side | NoSignal:
     if sentiment >= rule.threshold:
         return Side.BUY if close > sma * (1 + rule.band) else NoSignal.AGAINST_TREND
@@ -229,20 +245,26 @@ class _WeightedStory:
 def _weighted(stories: Iterable[Story], now: datetime, rule: SignalRule) -> tuple[_WeightedStory, ...]:
     """Known stories of the window without near-duplicates, largest weight first.
 
-    The age counts from the earlier of publication and arrival, so a date in the future has no advantage.
+    The age counts from the earlier of publication and arrival, so a date in the future has no advantage, and from the
+    first telling, so a retelling makes no story fresher.
     """
     first: dict[str, tuple[datetime, str, Story]] = {}
+    told_at: dict[str, datetime] = {}
     for story in stories:
         if story.known_at > now:
             continue
         since = min(story.published_at, story.known_at)
-        if now - since >= rule.window:
-            continue
+        uid = story.story_uid
+        told_at[uid] = min(since, story.first_told_at or since, told_at.get(uid, since))
         candidate = (since, story.event_uid, story)
-        if story.story_uid not in first or candidate[:2] < first[story.story_uid][:2]:
-            first[story.story_uid] = candidate
+        if uid not in first or candidate[:2] < first[uid][:2]:
+            first[uid] = candidate
     rate = log(2) / rule.half_life.total_seconds()
-    weighted = (_WeightedStory(story, exp(-rate * (now - since).total_seconds())) for since, _, story in first.values())
+    weighted = (
+        _WeightedStory(story, exp(-rate * (now - told_at[uid]).total_seconds()))
+        for uid, (_, _, story) in first.items()
+        if now - told_at[uid] < rule.window
+    )
     return tuple(sorted(weighted, key=lambda each: (-each.weight, each.story.event_uid)))
 
 
