@@ -2,7 +2,7 @@
 
 The bare queue is `UPDATE … WHERE id IN (SELECT … FOR UPDATE SKIP LOCKED LIMIT n)` on a table of ids: no gate, no
 decision, no order. The writing queue also inserts a decision and an order for each row, of the same size and with the
-same indexes, ungated. Ours is the function's own use case: claim, twelve gates that see each other's orders,
+same indexes, ungated. Ours is the function's own use case: claim, fourteen gates that see each other's orders,
 a decision and an order each, one transaction a batch. All with the same number of processes and rows a batch, on one
 embedded Postgres that waits for the disk at each commit.
 Run: python -m bench.dispatch [--rows N] [--workers N] [--json]
@@ -47,11 +47,13 @@ POLICY = DispatchPolicy.model_construct(  # beyond the range of the parameters
     max_trades_per_day=10**9,
     max_trade_notional_usd=LIMITLESS,
     max_position_notional_usd=LIMITLESS,
+    max_total_exposure_usd=LIMITLESS,
+    capital_usd=LIMITLESS,
     max_daily_loss_usd=LIMITLESS,
     trade_cooldown_seconds=0,
 )
 
-GATES = [{"name": f"gate_{n}", "observed": "1000", "limit": "5000", "passed": True, "reason": ""} for n in range(12)]
+GATES = [{"name": f"gate_{n}", "observed": "1000", "limit": "5000", "passed": True, "reason": ""} for n in range(14)]
 TERMS = {f"term_{n}": "0d0c6f4e-2d3b-5a39-9f3f-6a7d1a2b3c4d" for n in range(13)}
 
 Work = Callable[[DatabaseLogin, int], int]

@@ -1,7 +1,8 @@
-"""Commands of dispatch: halt, resume, and how it stands."""
+"""Commands of dispatch: halt, resume, its state, and positions."""
 
 import json
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,17 @@ def dispatch(as_json: AsJson = False) -> None:
     _show(target, target.invoke(target.output(FUNCTION), {}), as_json)
 
 
+def positions(as_json: AsJson = False) -> None:
+    """Show shares held, open orders, cash, and profit and loss, as the risk gates see them."""
+    target = current_target()
+    portfolio = target.invoke(target.output("ListPositionsFunctionName"), {})
+    if as_json:
+        typer.echo(json.dumps(portfolio, indent=2))
+    else:
+        console.print(positions_table(portfolio))
+        console.print(totals_table(portfolio))
+
+
 def _change(target: Target, *, halted: bool, reason: str) -> dict[str, Any]:
     return target.invoke(target.output(FUNCTION), {"halted": halted, "actor": target.caller, "reason": reason})
 
@@ -61,3 +73,38 @@ def state_table(state: dict[str, Any], where: str) -> Table:
         table.add_row("reason", state["reason"])
     table.add_row("open orders", str(state["open_orders"]))
     return table
+
+
+def positions_table(portfolio: dict[str, Any]) -> Table:
+    """Tickers with shares or open orders, and the realised profit of closed positions."""
+    at = datetime.fromisoformat(portfolio["at"])
+    table = Table(title=f"Positions at {portfolio['broker']}, {at:%Y-%m-%d %H:%M} UTC")
+    table.add_column("ticker")
+    for name in ("shares", "average price", "price", "value", "unrealised", "realised", "today", "buying", "selling"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in portfolio["positions"]:
+        amounts = ("average_price", "price", "value_usd", "unrealised_usd", "realised_usd", "gain_today_usd")
+        table.add_row(
+            each["ticker"],
+            each["quantity"],
+            *(_usd(each[name]) for name in amounts),
+            each["ordered_in"],
+            each["ordered_out"],
+        )
+    return table
+
+
+def totals_table(portfolio: dict[str, Any]) -> Table:
+    """Cash, exposure and profit of all positions together."""
+    table = Table(show_header=False)
+    table.add_row("cash", f"{_usd(portfolio['cash_usd'])} of {_usd(portfolio['capital_usd'])} USD")
+    table.add_row("exposure", f"{_usd(portfolio['exposure_usd'])} of {_usd(portfolio['max_total_exposure_usd'])} USD")
+    table.add_row("unrealised profit", f"{_usd(portfolio['unrealised_usd'])} USD")
+    table.add_row("realised profit", f"{_usd(portfolio['realised_usd'])} USD")
+    table.add_row("gain today", f"{_usd(portfolio['gain_today_usd'])} USD")
+    table.add_row("orders today", str(portfolio["trades_today"]))
+    return table
+
+
+def _usd(amount: str | None) -> str:
+    return "unknown" if amount is None else f"{Decimal(amount):,.2f}"

@@ -51,7 +51,7 @@ for command in (
     *(cloud.up, cloud.down, cloud.reset, cloud.status, cloud.logs),
     *(models.ingest, models.train, models.models, models.approve, models.reject, models.rollback, models.predict),
     monitor.monitor,
-    *(dispatch.halt, dispatch.resume, dispatch.dispatch),
+    *(dispatch.halt, dispatch.resume, dispatch.dispatch, dispatch.positions),
     local_template.local_template,
 ):
     app.command()(command)

@@ -21,6 +21,7 @@ from bellwether.trading.domain.executions import (
 )
 from bellwether.trading.domain.gate_evaluation import Evaluation
 from bellwether.trading.domain.orders import DRY_RUN, ZERO, Order, Quote, Recommendation
+from bellwether.trading.domain.positions import Fill
 from bellwether.trading.domain.risk_gates import DispatchPolicy
 from bellwether.trading.domain.signals import Side
 from bellwether.trading.ports.dispatch import Unsettled
@@ -218,15 +219,23 @@ class InMemoryDispatchStores:
             before=sum((_signed(each) for each in executions if each not in today), ZERO),
             today=sum((_signed(each) for each in today), ZERO),
             spent_today=sum((_signed(each) * (each.price or ZERO) + each.fees for each in today), ZERO),
-            ordered_in=sum(
-                (e.order.quantity for e in executions if not e.status.is_final and e.order.side == "BUY"), ZERO
-            ),
+            ordered_in=sum((e.order.quantity for e in executions if _is_open_buy(e)), ZERO),
             ordered_out=sum(
                 (e.order.quantity for e in executions if not e.status.is_final and e.order.side == "SELL"), ZERO
             ),
             last_trade_at=max((each.approved_at for each in executions), default=None),
             opening_price=next((bar.price for bar in reversed(bars) if bar.at <= day_start), None),
             price=bars[-1].price if bars else None,
+            spent=sum((_signed(each) * (each.price or ZERO) + each.fees for each in executions), ZERO),
+            ordered_in_usd=sum((e.order.quantity * e.order.limit_price for e in executions if _is_open_buy(e)), ZERO),
+        )
+
+    def fills(self, broker: str) -> tuple[Fill, ...]:
+        by_time = sorted(self._executions.items(), key=lambda item: (item[1].approved_at, item[0]))
+        return tuple(
+            Fill(each.order.ticker, each.order.side, each.filled, each.price, each.fees)
+            for _, each in by_time
+            if each.order.broker == broker and each.price is not None
         )
 
     def record(self, evaluations: Sequence[Evaluation], token: UUID, *, claimed_until: datetime) -> None:
@@ -280,6 +289,10 @@ class InMemoryDispatchStores:
 
     def open_orders(self) -> int:
         return sum(not each.status.is_final for each in self._executions.values())
+
+
+def _is_open_buy(row: _ExecutionRow) -> bool:
+    return row.order.side is Side.BUY and not row.status.is_final
 
 
 def _signed(row: _ExecutionRow) -> Decimal:

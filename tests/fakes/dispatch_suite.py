@@ -16,6 +16,7 @@ from bellwether.trading.domain.signals import Side
 from bellwether.trading.ports.dispatch import DispatchControls, ExecutionStore, RecommendationStore
 from bellwether.trading.usecases.claim_recommendations import Claimed, claim_recommendations
 from bellwether.trading.usecases.execute_orders import execute_orders
+from bellwether.trading.usecases.list_positions import list_positions
 from bellwether.trading.usecases.set_dispatch_control import set_dispatch_control
 from bellwether.trading.usecases.settle_executions import Settled, settle_executions
 from tests.fakes.dispatch import NOW, OPENED, FakeBroker, ManualClock, a_recommendation, with_limits
@@ -208,6 +209,48 @@ class DispatchSuite:
         (refusal,) = claim(stores, clock, with_limits(EASY, max_daily_loss_usd=Decimal(20))).refused
         # Then 2 × (200.14 - 190) is over it
         assert refusal.reasons == ("daily_loss_usd: 20.28 (limit 20)",)
+
+    def test_an_exit_after_a_loss_beyond_the_limit_and_within_the_cooldown_closes_the_position(
+        self, stores: DispatchStores, clock: ManualClock, broker: FakeBroker
+    ) -> None:
+        # Given two shares, and a price that has fallen by half within the minute
+        stores.add(a_recommendation(1))
+        dispatch(stores, clock, broker)
+        clock.forward(minutes=1)
+        stores.add_bar("AAPL", Decimal(100), clock.now())
+        # When a sale of nine shares is recommended on a day whose orders are used up
+        stores.add(a_recommendation(2, side=Side.SELL, quantity=Decimal(9), reference_price=Decimal(100)))
+        policy = with_limits(POLICY, max_daily_loss_usd=Decimal(20), max_trades_per_day=1)
+        claimed, settled = dispatch(stores, clock, broker, policy)
+        # Then both shares are sold and none is left
+        assert (settled.ends, claimed.orders[0].quantity) == ({"FILLED": 1}, Decimal(2))
+        portfolio = list_positions(store=stores.recommendations, clock=clock, policy=policy)
+        (position,) = portfolio.positions
+        assert (position.quantity, position.unrealised_usd) == (Decimal(0), Decimal(0))
+        # And bought at 200.14, sold at 99.93, 200.42 USD are lost
+        assert position.realised_usd == portfolio.gain_today_usd == Decimal("-200.42")
+        assert portfolio.cash_usd == POLICY.capital_usd - Decimal("200.42")
+
+    def test_total_exposure_and_cash_count_filled_and_open_orders_of_all_tickers(
+        self, stores: DispatchStores, clock: ManualClock, broker: FakeBroker
+    ) -> None:
+        # Given two shares of AAPL held, and an open order for two of MSFT
+        stores.add_bar("MSFT", Decimal(200), clock.now())
+        stores.add(a_recommendation(1))
+        dispatch(stores, clock, broker, EASY)
+        stores.add(a_recommendation(2, ticker="MSFT"))
+        claim(stores, clock, EASY)
+        # When two more shares are recommended
+        for number, limits in (
+            (3, {"max_total_exposure_usd": Decimal(1200)}),
+            (4, {"capital_usd": Decimal(1200)}),
+        ):
+            stores.add(a_recommendation(number, ticker="MSFT"))
+            (refusal,) = claim(stores, clock, with_limits(EASY, **limits)).refused
+            # Then exposure is 400 + 400 + 401, and cash is 1200 - 400.28 - 401 - 401
+            assert refusal.reasons == (
+                ("total_exposure_usd: 1201 (limit 1200)",) if number == 3 else ("cash_usd: -2.28 (limit 0)",)
+            )
 
     def test_another_brokers_positions_are_not_ours(
         self, stores: DispatchStores, clock: ManualClock, broker: FakeBroker

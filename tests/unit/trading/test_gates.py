@@ -15,7 +15,7 @@ from bellwether.trading.domain.book import Book, Control, Holding, trading_day_s
 from bellwether.trading.domain.executions import Execution, ExecutionStatus, SettlementAction, settlement_action
 from bellwether.trading.domain.gate_evaluation import Evaluation, evaluate
 from bellwether.trading.domain.orders import Quote, Recommendation, fill_price, make_order
-from bellwether.trading.domain.risk_gates import DispatchPolicy
+from bellwether.trading.domain.risk_gates import GATES, DispatchPolicy
 from bellwether.trading.domain.signals import Side
 from tests.fakes.dispatch import NOW, OPENED, a_recommendation, with_limits
 from tests.fakes.dispatch_suite import a_claimed_order
@@ -35,6 +35,11 @@ def holding(**changes: Any) -> dict[str, Holding]:
     """Of AAPL, which opened at 199 and stands at 200."""
     given: dict[str, Any] = {"opening_price": Decimal(199), "price": Decimal(200)}
     return {"AAPL": Holding(**(given | changes))}
+
+
+def loss_of(usd: str) -> dict[str, Holding]:
+    """A share of MSFT that has lost this much today."""
+    return {"MSFT": Holding(before=Decimal(1), opening_price=Decimal(usd) + 1, price=Decimal(1))}
 
 
 def evaluated(
@@ -64,6 +69,19 @@ def test_what_nothing_speaks_against_passes() -> None:
 
 
 SELL = a_recommendation(side=Side.SELL)
+
+# five shares of MSFT at 100 USD, bought for 400, and an open order for another five at up to 60
+OTHER = {
+    "MSFT": Holding(
+        before=Decimal(5),
+        spent=Decimal(400),
+        ordered_in=Decimal(5),
+        ordered_in_usd=Decimal(300),
+        opening_price=Decimal(100),
+        price=Decimal(100),
+    )
+}
+SHORT = {"MSFT": Holding(before=Decimal(-12), spent=Decimal(-1200), opening_price=Decimal(100), price=Decimal(100))}
 
 AT_THE_LIMIT: list[Any] = [
     pytest.param({}, "manual_kill_switch", True, id="running"),
@@ -140,7 +158,7 @@ AT_THE_LIMIT: list[Any] = [
         {"recommendation": SELL, "book": a_book(holdings=holding(before=Decimal(100)))},
         "position_notional_usd",
         True,
-        id="selling always may",
+        id="a sale closes the position",
     ),
     pytest.param(
         {"recommendation": SELL, "book": a_book(holdings=holding(before=Decimal(2)))},
@@ -151,14 +169,51 @@ AT_THE_LIMIT: list[Any] = [
     pytest.param(
         {"recommendation": SELL, "book": a_book(holdings=holding(before=Decimal("1.9")))},
         "shares_held",
-        False,
-        id="has fewer",
+        True,
+        id="sells the fewer shares that are held",
     ),
     pytest.param(
-        {"recommendation": SELL, "book": a_book(holdings=holding(before=Decimal(3), ordered_out=Decimal(2)))},
+        {"recommendation": SELL, "book": a_book(holdings=holding(before=Decimal(3), ordered_out=Decimal(3)))},
         "shares_held",
         False,
-        id="sold already",
+        id="another order sells all shares",
+    ),
+    pytest.param({"recommendation": SELL}, "shares_held", False, id="no shares held"),
+    pytest.param(
+        {"policy": with_limits(POLICY, max_total_exposure_usd=Decimal("1401"))} | {"book": a_book(holdings=OTHER)},
+        "total_exposure_usd",
+        True,
+        id="total exposure at the limit",
+    ),
+    pytest.param(
+        {"policy": with_limits(POLICY, max_total_exposure_usd=Decimal("1400.99"))} | {"book": a_book(holdings=OTHER)},
+        "total_exposure_usd",
+        False,
+        id="total exposure above the limit",
+    ),
+    pytest.param(
+        {"book": a_book(holdings={"MSFT": Holding(before=Decimal(1), opening_price=Decimal(1))})},
+        "total_exposure_usd",
+        False,
+        id="total exposure unknown",
+    ),
+    pytest.param(
+        {"policy": with_limits(POLICY, capital_usd=Decimal("1101"))} | {"book": a_book(holdings=OTHER)},
+        "cash_usd",
+        True,
+        id="cash pays the order exactly",
+    ),
+    pytest.param(
+        {"policy": with_limits(POLICY, capital_usd=Decimal("1100.99"))} | {"book": a_book(holdings=OTHER)},
+        "cash_usd",
+        False,
+        id="cash does not pay the order",
+    ),
+    pytest.param(
+        {"policy": with_limits(POLICY, capital_usd=Decimal("1500")), "book": a_book(holdings=SHORT)},
+        "cash_usd",
+        False,
+        id="proceeds of a short sale are not cash",
     ),
     pytest.param(
         {"recommendation": SELL, "policy": with_limits(POLICY, short_selling=True)},
@@ -176,8 +231,8 @@ AT_THE_LIMIT: list[Any] = [
         False,
         id="short has its limit too",
     ),
-    pytest.param({"book": a_book(holdings=holding(before=Decimal(-199)))}, "daily_loss_usd", True, id="lost less"),
-    pytest.param({"book": a_book(holdings=holding(before=Decimal(-200)))}, "daily_loss_usd", False, id="lost enough"),
+    pytest.param({"book": a_book(holdings=loss_of("199"))}, "daily_loss_usd", True, id="lost less"),
+    pytest.param({"book": a_book(holdings=loss_of("200"))}, "daily_loss_usd", False, id="lost enough"),
     pytest.param(
         {"book": a_book(holdings=holding(before=Decimal(1), price=None))}, "daily_loss_usd", False, id="worth what?"
     ),
@@ -222,8 +277,99 @@ def test_all_gates_speak_even_when_one_has_failed() -> None:
         NOW - timedelta(days=1),
     )
     # Then each says so for itself
-    assert len(evaluation.decision.gates) == 12
+    assert len(evaluation.decision.gates) == len(GATES)
     assert len(evaluation.decision.reasons) == len(failed(evaluation)) >= 7
+
+
+# --- closing a position ----------------------------------------------------------------------------------------------
+
+HELD = holding(before=Decimal(36))
+
+
+@pytest.mark.parametrize("held", ["0.5", "35", "36", "37", "100"])
+@pytest.mark.parametrize("wanted", ["1", "36", "1000"])
+def test_an_opposite_signal_closes_the_whole_position(held: str, wanted: str) -> None:
+    # Given a position, and a recommendation to sell fewer or more shares than are held
+    book = a_book(holdings=holding(before=Decimal(held)))
+    # When it is evaluated
+    evaluation = evaluated(a_recommendation(side=Side.SELL, quantity=Decimal(wanted)), book)
+    # Then the order sells exactly the shares held, and the ledger keeps both quantities
+    assert evaluation.order is not None, evaluation.reason
+    assert evaluation.order.quantity == Decimal(held)
+    assert evaluation.decision.evidence["quantity"] == wanted
+    assert evaluation.decision.evidence["order"]["quantity"] == held
+
+
+@pytest.mark.parametrize("short_selling", [False, True])
+def test_an_exit_never_opens_the_opposite_position(short_selling: bool) -> None:
+    # Given ten shares of which an open order sells four
+    book = a_book(holdings=holding(before=Decimal(10), ordered_out=Decimal(4)))
+    # When a sale of 50 is recommended
+    policy = with_limits(POLICY, short_selling=short_selling)
+    evaluation = evaluated(a_recommendation(side=Side.SELL, quantity=Decimal(50)), book, policy)
+    # Then it sells the six that are left
+    assert evaluation.order is not None
+    assert evaluation.order.quantity == 6
+
+
+def test_buying_closes_a_short_position() -> None:
+    evaluation = evaluated(a_recommendation(quantity=Decimal(2)), a_book(holdings=holding(before=Decimal(-9))))
+    assert evaluation.order is not None
+    assert evaluation.order.quantity == 9
+
+
+@pytest.mark.parametrize(
+    ("gate_name", "situation"),
+    [
+        ("daily_loss_usd", {"book": a_book(holdings=HELD | loss_of("1000"))}),
+        ("daily_loss_usd", {"book": a_book(holdings=holding(before=Decimal(36), opening_price=None))}),
+        ("trades_per_day", {"book": a_book(holdings=HELD, trades_today=20)}),
+        (
+            "cooldown_seconds",
+            {"book": a_book(holdings=holding(before=Decimal(36), last_trade_at=NOW - timedelta(minutes=30)))},
+        ),
+        ("trade_notional_usd", {"book": a_book(holdings=HELD)}),
+        ("total_exposure_usd", {"book": a_book(holdings=holding(before=Decimal(1000)))}),
+        (
+            "total_exposure_usd",
+            {"book": a_book(holdings=HELD | {"MSFT": Holding(before=Decimal(1), opening_price=Decimal(1))})},
+        ),
+        ("cash_usd", {"book": a_book(holdings=HELD), "policy": with_limits(POLICY, capital_usd=Decimal(0))}),
+        (
+            "price_move_bps",
+            {
+                "book": a_book(holdings=HELD),
+                "recommendation": a_recommendation(side=Side.SELL, reference_price=Decimal(220)),
+            },
+        ),
+    ],
+)
+def test_no_limit_on_risk_stops_an_exit(gate_name: str, situation: dict[str, Any]) -> None:
+    # Given 36 shares held, and a situation in which a limit on risk is exceeded
+    situation = {"recommendation": SELL} | situation
+    # Then the position is closed, and the gate says why it passed
+    evaluation = evaluated(**situation)
+    assert evaluation.order is not None, evaluation.reason
+    assert gate(evaluation, gate_name).passed
+    assert gate(evaluation, gate_name).reason == "closes a position"
+
+
+@pytest.mark.parametrize(
+    ("gate_name", "situation"),
+    [
+        ("manual_kill_switch", {"book": a_book(holdings=HELD, control=HALTED)}),
+        ("error_kill_switch", {"book": a_book(holdings=HELD, failures=3)}),
+        ("market_hours", {"book": a_book(holdings=HELD), "now": OPENED - timedelta(seconds=1)}),
+        ("quote_age_seconds", {"book": a_book(holdings=HELD, quotes={})}),
+    ],
+)
+def test_an_exit_needs_a_running_dispatch_an_open_market_and_a_price(gate_name: str, situation: dict[str, Any]) -> None:
+    evaluation = evaluated(SELL, **situation)
+    assert evaluation.order is None
+    assert gate_name in failed(evaluation)
+
+
+# --- figures of the book ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -308,8 +454,56 @@ def test_no_sequence_of_orders_exceeds_a_limit(trades: list[tuple[Side, Decimal]
     bought = sum(order.quantity * order.limit_price for order in orders if order.side is Side.BUY)
     assert len(orders) <= room
     assert all(order.quantity * order.limit_price <= policy.max_trade_notional_usd for order in orders)
-    assert bought <= policy.max_position_notional_usd
+    assert bought <= min(policy.max_position_notional_usd, policy.max_total_exposure_usd, policy.capital_usd)
     assert not [order for order in orders if order.side is Side.SELL]  # nothing was held
+
+
+@given(
+    st.lists(st.tuples(sides, st.sampled_from(("AAPL", "MSFT", "XOM")), quantities), min_size=1, max_size=40),
+    st.booleans(),
+    st.integers(0, 3_000),
+    st.integers(0, 3_000),
+)
+def test_whatever_is_filled_exposure_and_cash_stay_within_their_limits(
+    trades: list[tuple[Side, str, Decimal]], short_selling: bool, exposure: int, capital: int
+) -> None:
+    # Given any recommendations for three tickers, each order of which is filled at its limit price
+    policy = with_limits(
+        POLICY,
+        trade_cooldown_seconds=0,
+        max_trades_per_day=1_000,
+        short_selling=short_selling,
+        max_total_exposure_usd=Decimal(exposure),
+        capital_usd=Decimal(capital),
+    )
+    prices_of = {ticker: Decimal(200) for ticker in ("AAPL", "MSFT", "XOM")}
+    held, cash = dict.fromkeys(prices_of, Decimal(0)), Decimal(capital)
+    spent = dict.fromkeys(prices_of, Decimal(0))
+    for number, (side, ticker, quantity) in enumerate(trades):
+        book = Book(
+            holdings={
+                name: Holding(
+                    before=held[name], opening_price=prices_of[name], price=prices_of[name], spent=spent[name]
+                )
+                for name in prices_of
+            },
+            quotes={name: Quote(price, NOW) for name, price in prices_of.items()},
+        )
+        order = evaluated(a_recommendation(number, side=side, ticker=ticker, quantity=quantity), book, policy).order
+        if order is None:
+            continue
+        signed = order.quantity if order.side is Side.BUY else -order.quantity
+        before = held[ticker]
+        held[ticker] += signed
+        cash -= signed * order.limit_price
+        spent[ticker] += signed * order.limit_price
+        # Then an order that opens keeps every limit, and one against a position only makes it smaller
+        if before * signed < 0:
+            assert held[ticker] == 0
+        else:
+            assert cash >= 0
+            assert sum(abs(held[name]) * price for name, price in prices_of.items()) <= exposure
+    assert short_selling or all(shares >= 0 for shares in held.values())
 
 
 # --- settling --------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from bellwether.shared.observability import metrics
 from functions.operations.run_watchdog import app as watch_app
 from functions.trading.claim_recommendations import app as claim_app
 from functions.trading.execute_orders import app as execute_app
+from functions.trading.list_positions import app as positions_app
 from functions.trading.set_dispatch_control import app as control_app
 from functions.trading.settle_executions import app as settle_app
 from tests.containers.cases import DISPATCH, Case
@@ -39,6 +40,7 @@ APPS = {
     "execute_orders": execute_app,
     "settle_executions": settle_app,
     "set_dispatch_control": control_app,
+    "list_positions": positions_app,
     "run_watchdog": watch_app,
 }
 
@@ -89,6 +91,23 @@ def test_a_recommendation_is_dispatched_in_a_dry_run(stores: PostgresDispatchSto
     # And spread and slippage are in the price
     assert stores.column("SELECT fill_price FROM dispatch_executions") == [Decimal("200.14")]
     assert dispatch()["count"] == 0
+
+
+def test_positions_show_shares_profit_and_cash(stores: PostgresDispatchStores) -> None:
+    # Given two shares bought at 200.14, now at 210
+    recommend(stores)
+    dispatch()
+    stores.add_bar("AAPL", Decimal(210), datetime.now(UTC))
+    # Then they show with their profit, and the cash is what is left of the capital
+    portfolio = call("list_positions")
+    (position,) = portfolio["positions"]
+    assert [position[name] for name in ("ticker", "quantity", "average_price", "unrealised_usd")] == [
+        "AAPL",
+        "2",
+        "200.1400",
+        "19.7200",
+    ]
+    assert (Decimal(portfolio["cash_usd"]), Decimal(portfolio["exposure_usd"])) == (Decimal("24599.72"), Decimal(420))
 
 
 def test_in_paper_mode_it_goes_to_alpaca(stores: PostgresDispatchStores, monkeypatch: pytest.MonkeyPatch) -> None:

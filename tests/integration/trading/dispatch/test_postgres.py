@@ -44,6 +44,8 @@ def test_a_decision_says_what_each_gate_saw(stores: PostgresDispatchStores) -> N
         "trades_per_day": (1, 20, True),
         "trade_notional_usd": ("401", "1000", True),
         "position_notional_usd": ("401", "5000", True),
+        "total_exposure_usd": ("401", "20000", True),
+        "cash_usd": ("24599", 0, True),
         "shares_held": ("0", "any", True),
         "daily_loss_usd": ("0", "200", True),
         "cooldown_seconds": (None, 3600, True),

@@ -24,6 +24,7 @@ from bellwether.trading.domain.book import RUNNING, Book, Control, Holding
 from bellwether.trading.domain.executions import Execution, ExecutionStatus, SettlementAction, settlement_action
 from bellwether.trading.domain.gate_evaluation import Evaluation
 from bellwether.trading.domain.orders import Order, Quote, Recommendation
+from bellwether.trading.domain.positions import Fill
 from bellwether.trading.domain.signals import Side
 from bellwether.trading.ports.dispatch import Unsettled
 
@@ -42,6 +43,9 @@ WITH traded AS (
         sum(fees) FILTER (WHERE is_today) AS fees_today,
         sum(quantity) FILTER (WHERE settled_at IS NULL AND side = 'BUY') AS ordered_in,
         sum(quantity) FILTER (WHERE settled_at IS NULL AND side = 'SELL') AS ordered_out,
+        sum(filled * fill_price) AS paid, sum(fees) AS fees,
+        sum(quantity * (order_terms ->> 'limit_price')::numeric) FILTER (WHERE settled_at IS NULL AND side = 'BUY')
+            AS ordered_in_usd,
         max(approved_at) AS last_trade_at,
         count(*) FILTER (WHERE is_today) AS trades_today
     FROM (
@@ -55,7 +59,8 @@ WITH traded AS (
         ticker, coalesce(before, 0) AS before, coalesce(today, 0) AS today,
         coalesce(paid_today, 0) + coalesce(fees_today, 0) AS spent_today,
         coalesce(ordered_in, 0) AS ordered_in, coalesce(ordered_out, 0) AS ordered_out, last_trade_at,
-        coalesce(trades_today, 0) AS trades_today
+        coalesce(trades_today, 0) AS trades_today, coalesce(paid, 0) + coalesce(fees, 0) AS spent,
+        coalesce(ordered_in_usd, 0) AS ordered_in_usd
     FROM traded FULL JOIN unnest(%(tickers)s::text[]) AS asked (ticker) USING (ticker)
 )
 SELECT line.*, opening.close, newest.close, newest.known_at
@@ -67,8 +72,10 @@ LEFT JOIN LATERAL (
 ) AS opening ON true
 LEFT JOIN LATERAL (
     SELECT close, least(bar.ts + %(bar)s, bar.received_at) AS known_at FROM lane_telemetry AS bar
-    WHERE (line.before <> 0 OR line.today <> 0 OR line.ticker = ANY(%(tickers)s))
-        AND bar.ticker = line.ticker AND bar.timeframe = '5Min'
+    WHERE (
+        line.before <> 0 OR line.today <> 0 OR line.ordered_in <> 0 OR line.ordered_out <> 0
+        OR line.ticker = ANY(%(tickers)s)
+    ) AND bar.ticker = line.ticker AND bar.timeframe = '5Min'
     ORDER BY bar.ts DESC LIMIT 1
 ) AS newest ON true
 """
@@ -169,8 +176,23 @@ class PostgresRecommendations:
         holdings: dict[str, Holding] = {}
         quotes: dict[str, Quote] = {}
         trades_today = 0
-        for ticker, before, today, spent, coming, going, last_trade_at, trades, opening, price, known_at in lines:
-            holdings[ticker] = Holding(before, today, spent, coming, going, last_trade_at, opening, price)
+        for (
+            ticker,
+            before,
+            today,
+            *amounts,
+            last_trade_at,
+            trades,
+            spent,
+            coming_usd,
+            opening,
+            price,
+            known_at,
+        ) in lines:
+            spent_today, coming, going = amounts
+            holdings[ticker] = Holding(
+                before, today, spent_today, coming, going, last_trade_at, opening, price, spent, coming_usd
+            )
             trades_today += trades
             if price is not None:
                 quotes[ticker] = Quote(price, known_at)
@@ -181,6 +203,17 @@ class PostgresRecommendations:
             holdings=holdings,
             quotes=quotes,
         )
+
+    def fills(self, broker: str) -> tuple[Fill, ...]:
+        """Return every fill at `broker`, oldest first."""
+        rows = self._connection.execute(
+            """
+            SELECT ticker, side, filled_quantity, fill_price, fees FROM dispatch_executions
+            WHERE broker = %s AND filled_quantity > 0 ORDER BY approved_at, recommendation_id
+            """,
+            (broker,),
+        ).fetchall()
+        return tuple(Fill(ticker, Side(side), *amounts) for ticker, side, *amounts in rows)
 
     def record(self, evaluations: Sequence[Evaluation], token: UUID, *, claimed_until: datetime) -> None:
         """Store decisions, and approved orders under `token`. Raises ConflictError when a decision exists."""

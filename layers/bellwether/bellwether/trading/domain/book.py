@@ -1,6 +1,6 @@
 """The book: holdings, open orders, quotes and the kill switch at one instant. The risk limits refer to it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
@@ -14,7 +14,7 @@ from bellwether.trading.domain.signals import Side
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One ticker in the book. `ordered_*` are approved and not settled; `spent_today` is net and includes fees."""
+    """One ticker in the book. `ordered_*` are approved and not settled; `spent*` are net and include fees."""
 
     before: Decimal = ZERO
     today: Decimal = ZERO
@@ -24,6 +24,8 @@ class Holding:
     last_trade_at: datetime | None = None
     opening_price: Decimal | None = None
     price: Decimal | None = None
+    spent: Decimal = ZERO  # since the first trade
+    ordered_in_usd: Decimal = ZERO  # open orders to buy, at their limit prices
 
     @property
     def held(self) -> Decimal:
@@ -38,6 +40,19 @@ class Holding:
         value = self.held * self.price if self.price is not None else ZERO
         opening_value = self.before * self.opening_price if self.opening_price is not None else ZERO
         return value - opening_value - self.spent_today
+
+    @property
+    def exposure_usd(self) -> Decimal | None:
+        """Value of the largest position that open orders can lead to; None when a required price is missing."""
+        shares = max(abs(self.held), abs(self.held + self.ordered_in), abs(self.held - self.ordered_out))
+        if not shares:
+            return ZERO
+        return None if self.price is None else shares * self.price
+
+    def closed_by(self, side: Side) -> Decimal:
+        """Shares that an order of this side closes: the whole opposite position, less what open orders close."""
+        closed = self.held - self.ordered_out if side is Side.SELL else -self.held - self.ordered_in
+        return max(closed, ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +81,23 @@ class Book:
     @cached_property
     def loss_today(self) -> Decimal | None:
         """Loss in USD since the day began (negative: gain); None when the value of a holding is unknown."""
-        gains = [holding.gain_today for holding in self.holdings.values()]
-        known = [gain for gain in gains if gain is not None]
-        return -sum(known, ZERO) if len(known) == len(gains) else None
+        gain = _total(holding.gain_today for holding in self.holdings.values())
+        return None if gain is None else -gain
+
+    @cached_property
+    def exposure_usd(self) -> Decimal | None:
+        """Value of all positions, long and short, including open orders; None when a required price is missing."""
+        return _total(holding.exposure_usd for holding in self.holdings.values())
+
+    def cash_usd(self, capital_usd: Decimal) -> Decimal | None:
+        """Cash left of the capital once open orders to buy are paid. A short position takes as much as a long one.
+
+        None when the price of a short position is missing.
+        """
+        paid = sum((each.spent + each.ordered_in_usd for each in self.holdings.values()), ZERO)
+        shorts = [each for each in self.holdings.values() if each.held < 0]
+        reserved = _total(None if each.price is None else -each.held * each.price for each in shorts)
+        return None if reserved is None else capital_usd - paid - 2 * reserved
 
     def holding(self, ticker: str) -> Holding:
         """Holding of a ticker; an empty one if the ticker is not in the book."""
@@ -81,11 +110,24 @@ class Book:
             holding,
             ordered_in=holding.ordered_in + (order.quantity if order.side is Side.BUY else ZERO),
             ordered_out=holding.ordered_out + (order.quantity if order.side is Side.SELL else ZERO),
+            ordered_in_usd=holding.ordered_in_usd
+            + (order.quantity * order.limit_price if order.side is Side.BUY else ZERO),
+            price=order.quote_price if holding.price is None else holding.price,
             last_trade_at=at,
         )
         book = replace(self, trades_today=self.trades_today + 1, holdings={**self.holdings, order.ticker: holding})
         book.__dict__["loss_today"] = self.loss_today  # an open order has neither gain nor loss
         return book
+
+
+def _total(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """Sum; None when an amount is unknown."""
+    total = ZERO
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount
+    return total
 
 
 def trading_day_start(now: datetime, hours: MarketHours = MarketHours.NYSE) -> datetime:

@@ -1,7 +1,7 @@
 """Evaluate a recommendation against every risk gate, and make the decision."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,13 +39,17 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate every gate and record what each one observed.
 
+    A recommendation against a position closes all of it, whatever quantity it recommends: it leaves no shares behind
+    and opens no opposite position. Gates that limit risk do not stop it.
     A recommendation with unusable figures is refused, so that it never blocks those after it.
     """
     try:
         quote = book.quotes.get(recommendation.ticker)
-        order = make_order(recommendation, quote, policy) if quote else None
-        trade = ProposedTrade(recommendation, order, book, policy, now)
-        results = tuple(gate.check(trade) for gate in gates)
+        closed = book.holding(recommendation.ticker).closed_by(recommendation.side)
+        sized = replace(recommendation, quantity=closed or recommendation.quantity)
+        order = make_order(sized, quote, policy) if quote else None
+        trade = ProposedTrade(sized, order, book, policy, now, closes=closed > 0)
+        results = tuple(gate.evaluate(trade) for gate in gates)
     except (ValidationError, ArithmeticError) as error:
         terms = f"{recommendation.quantity} {recommendation.ticker} at {recommendation.reference_price}"[:200]
         invalid = Gate(

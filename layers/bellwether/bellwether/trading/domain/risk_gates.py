@@ -41,8 +41,17 @@ class DispatchPolicy(OrderPolicy):
         Decimal,
         Field(ge=0, le=1_000_000, description="Maximum value of a ticker's position including open orders, in USD"),
     ] = Decimal(5_000)
+    max_total_exposure_usd: Annotated[
+        Decimal,
+        Field(ge=0, le=10_000_000, description="Maximum value of all positions including open orders, in USD"),
+    ] = Decimal(20_000)
+    capital_usd: Annotated[
+        Decimal,
+        Field(ge=0, le=10_000_000, description="Cash of the account before its first trade, in USD"),
+    ] = Decimal(25_000)
     max_daily_loss_usd: Annotated[
-        Decimal, Field(ge=0, le=100_000, description="Loss since the session opened that stops all trades, in USD")
+        Decimal,
+        Field(ge=0, le=100_000, description="Loss since the session opened that stops new positions, in USD"),
     ] = Decimal(200)
     trade_cooldown_seconds: Annotated[
         int, Field(ge=0, le=604_800, description="Minimum time between two orders of a ticker, in seconds")
@@ -63,13 +72,17 @@ class DispatchPolicy(OrderPolicy):
 
 @dataclass(frozen=True, slots=True)
 class ProposedTrade:
-    """Input of the gates: a recommendation, its order (None without a quote), the book and the limits."""
+    """Input of the gates: a recommendation, its order (None without a quote), the book and the limits.
+
+    The quantity of the recommendation is that of the order. `closes`: the order closes a position and opens none.
+    """
 
     recommendation: Recommendation
     order: Order | None
     book: Book
     policy: DispatchPolicy
     now: datetime
+    closes: bool = False
 
     @property
     def quote(self) -> Quote | None:
@@ -84,18 +97,34 @@ class ProposedTrade:
         """Highest price that the order may be filled at; None without an order."""
         return max(self.order.limit_price, self.order.quote_price) if self.order else None
 
+    @property
+    def notional_usd(self) -> Decimal | None:
+        """Highest value of the order; None without an order."""
+        return None if self.price is None else self.recommendation.quantity * self.price
+
 
 @dataclass(frozen=True, slots=True)
 class RiskGate:
-    """A check of every proposed trade. `passes_when` and `limits` (policy fields) are documentation."""
+    """A check of every proposed trade. `passes_when` and `limits` (policy fields) are documentation.
+
+    A gate with `limits_risk` never stops an order that closes a position.
+    """
 
     check: Callable[[ProposedTrade], Gate]
     passes_when: str
     limits: tuple[str, ...] = ()
+    limits_risk: bool = False
 
     @property
     def name(self) -> str:
         return self.check.__name__
+
+    def evaluate(self, trade: ProposedTrade) -> Gate:
+        """Result of the check."""
+        gate = self.check(trade)
+        if self.limits_risk and trade.closes and not gate.passed:
+            return gate.model_copy(update={"passed": True, "reason": "closes a position"})
+        return gate
 
 
 def manual_kill_switch(trade: ProposedTrade) -> Gate:
@@ -164,7 +193,7 @@ def trades_per_day(trade: ProposedTrade) -> Gate:
 
 def trade_notional_usd(trade: ProposedTrade) -> Gate:
     limit = trade.policy.max_trade_notional_usd
-    notional = None if trade.price is None else trade.recommendation.quantity * trade.price
+    notional = trade.notional_usd
     return Gate(
         name="trade_notional_usd",
         observed=_text(notional),
@@ -174,19 +203,44 @@ def trade_notional_usd(trade: ProposedTrade) -> Gate:
 
 
 def position_notional_usd(trade: ProposedTrade) -> Gate:
-    """Worst case: all open orders of this side are filled, none of the other side. Closing always passes."""
+    """Worst case: all open orders of this side are filled, none of the other side."""
     holding, quantity, limit = trade.holding, trade.recommendation.quantity, trade.policy.max_position_notional_usd
     if trade.recommendation.side is Side.BUY:
         position = holding.held + holding.ordered_in + quantity
     else:
         position = holding.held - holding.ordered_out - quantity
     value = None if trade.price is None else abs(position) * trade.price
-    closes = position * holding.held >= 0 and abs(position) < abs(holding.held)
     return Gate(
         name="position_notional_usd",
         observed=_text(value),
         limit=_text(limit),
-        passed=value is not None and (closes or value <= limit),
+        passed=value is not None and value <= limit,
+    )
+
+
+def total_exposure_usd(trade: ProposedTrade) -> Gate:
+    """Worst case: all open orders are filled that make positions larger."""
+    exposure, notional, limit = trade.book.exposure_usd, trade.notional_usd, trade.policy.max_total_exposure_usd
+    value = None if exposure is None or notional is None else exposure + notional
+    return Gate(
+        name="total_exposure_usd",
+        observed=_text(value),
+        limit=_text(limit),
+        passed=value is not None and value <= limit,
+        reason="" if exposure is not None else "the price of a held ticker is unknown",
+    )
+
+
+def cash_usd(trade: ProposedTrade) -> Gate:
+    """Cash left after the order and its fees."""
+    cash, notional = trade.book.cash_usd(trade.policy.capital_usd), trade.notional_usd
+    left = None if cash is None or notional is None or not trade.order else cash - notional - trade.order.expected_fees
+    return Gate(
+        name="cash_usd",
+        observed=_text(left),
+        limit=0,
+        passed=left is not None and left >= 0,
+        reason="" if cash is not None else "the price of a short position is unknown",
     )
 
 
@@ -235,19 +289,53 @@ GATES = (
         price_move_bps,
         "the price has moved no more than the limit since the recommendation",
         ("max_price_move_bps",),
+        limits_risk=True,
     ),
-    RiskGate(trades_per_day, "the order stays within the number of orders for the day", ("max_trades_per_day",)),
-    RiskGate(trade_notional_usd, "the value of the order is within the limit", ("max_trade_notional_usd",)),
+    RiskGate(
+        trades_per_day,
+        "the order stays within the number of orders for the day",
+        ("max_trades_per_day",),
+        limits_risk=True,
+    ),
+    RiskGate(
+        trade_notional_usd,
+        "the value of the order is within the limit",
+        ("max_trade_notional_usd",),
+        limits_risk=True,
+    ),
     RiskGate(
         position_notional_usd,
-        "the position including open orders is within the limit, or the order reduces the position",
+        "the position including open orders is within the limit",
         ("max_position_notional_usd",),
+        limits_risk=True,
+    ),
+    RiskGate(
+        total_exposure_usd,
+        "all positions including open orders and this one are within the limit",
+        ("max_total_exposure_usd",),
+        limits_risk=True,
+    ),
+    RiskGate(
+        cash_usd,
+        "the capital, less what all trades and open orders cost, pays the order",
+        ("capital_usd",),
+        limits_risk=True,
     ),
     RiskGate(
         shares_held, "a sale has enough shares that no other open order sells, or may be short", ("short_selling",)
     ),
-    RiskGate(daily_loss_usd, "the loss since the session opened is below the limit", ("max_daily_loss_usd",)),
-    RiskGate(cooldown_seconds, "the last order of the ticker is old enough", ("trade_cooldown_seconds",)),
+    RiskGate(
+        daily_loss_usd,
+        "the loss since the session opened is below the limit",
+        ("max_daily_loss_usd",),
+        limits_risk=True,
+    ),
+    RiskGate(
+        cooldown_seconds,
+        "the last order of the ticker is old enough",
+        ("trade_cooldown_seconds",),
+        limits_risk=True,
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from bellwether.trading.domain.book import Book, Control
 from bellwether.trading.domain.executions import BrokerOrder, Execution, SettlementAction
 from bellwether.trading.domain.gate_evaluation import Evaluation
 from bellwether.trading.domain.orders import Order, Recommendation
+from bellwether.trading.domain.positions import Fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ class RecommendationStore(Protocol):
 
     def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
         """Return the book at `broker` with quotes of `tickers`; locked until the transaction ends."""
+
+    def fills(self, broker: str) -> Sequence[Fill]:
+        """Return every fill at `broker`, oldest first."""
 
     def record(self, evaluations: Sequence[Evaluation], token: UUID, *, claimed_until: datetime) -> None:
         """Store decisions, and approved orders under `token`. Raises ConflictError when a decision exists."""
