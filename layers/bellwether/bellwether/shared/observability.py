@@ -20,7 +20,7 @@ def _line(entry: dict[str, Any]) -> str:
 
 logger = Logger(json_serializer=_line)
 metrics = Metrics()
-tracer = Tracer()
+tracer = Tracer(patch_modules=("botocore",))  # patching all would import psycopg where no SQL is used
 
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
