@@ -13,6 +13,7 @@ from typing import Any
 from rich.table import Table
 
 from bellwether.datasets.domain.fred_layout import INBOX, QUARANTINE
+from bellwether.datasets.domain.series_descriptions import DESCRIPTIONS_FILE
 from bellwether.datasets.views import DatasetViews
 from cli.problems import CommandError
 from cli.target import Target
@@ -21,15 +22,24 @@ EVENT_WAIT_SECONDS = 120
 
 
 def csv_files(paths: Iterable[Path]) -> list[Path]:
-    """CSV files among the paths and directly below the folders among them, sorted by name."""
+    """CSV files among the paths and directly below the folders among them, sorted by name.
+
+    A `series.json` beside them describes series that the catalogue does not know, and goes with them.
+    """
     found: list[Path] = []
     for path in paths:
         if not path.exists():
             raise CommandError(f"{path} does not exist")
-        found.extend(sorted(path.glob("*.csv")) if path.is_dir() else [path])
+        found.extend(_pack_files(path) if path.is_dir() else [path])
     if not found:
         raise CommandError(f"No CSV file in {', '.join(str(path) for path in paths)}")
     return found
+
+
+def _pack_files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.csv"))
+    described = folder / DESCRIPTIONS_FILE
+    return [*files, described] if files and described.is_file() else files
 
 
 @dataclass(frozen=True)

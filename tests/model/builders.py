@@ -42,6 +42,11 @@ class Economy:
         )
         return Economy(panel, tuple(entry for entry in self.series if entry.name not in names))
 
+    def renamed(self, name: str, described: Series) -> "Economy":
+        """The same figures as another series."""
+        panel = replace(self.panel, names=tuple(described.name if each == name else each for each in self.panel.names))
+        return Economy(panel, tuple(described if entry.name == name else entry for entry in self.series))
+
     def with_values(self, values: Array) -> "Economy":
         """The same series with other figures."""
         return replace(self, panel=replace(self.panel, values=values))
@@ -126,6 +131,7 @@ def _entry(panel: Panel, entry: Series, digest: str) -> Mapping[str, Any]:
         "aggregation": "mean",
         "tcode": entry.tcode,
         "publication_lag_months": entry.publication_lag_months,
+        "stands_for": entry.stands_for,
         "first_month": format_month(panel.first_month + present[0]),
         "last_month": format_month(panel.first_month + present[-1]),
         "rows": len(present),

@@ -8,7 +8,10 @@ import pytest
 from jobs.training.learning.errors import InvalidDatasetError, TooLittleDataError
 from jobs.training.learning.intervals import FEWEST
 from jobs.training.learning.macro.dataset import Dataset, Series
+from jobs.training.learning.macro.features import build
+from jobs.training.learning.macro.known import view
 from jobs.training.learning.macro.parameters import JobParameters
+from jobs.training.learning.macro.recession.head import build_head_features
 from jobs.training.learning.macro.selection import select_series, windows
 from jobs.training.learning.macro.transforms import Array
 from tests.model.builders import Economy
@@ -41,6 +44,37 @@ def test_an_unusable_column_is_left_out(made: Economy, values: Array, reason: st
     assert dropped.series == "FLAWED"
     assert reason in dropped.reason
     assert selection.series == made.series
+
+
+def test_a_column_that_the_dataset_leaves_out_stays_out_with_its_reason(made: Economy) -> None:
+    # Given a usable column that the catalogue does not know, when series are selected, then it is named with the reason
+    extended = made.with_column(Series("NEWWAGE", "", "monthly", 1, 2), figures(0, 240))
+    selection = select_series(replace(dataset(extended), left_out={"NEWWAGE": "not in the catalogue"}), "UNRATE")
+    assert [(each.series, each.reason) for each in selection.dropped] == [("NEWWAGE", "not in the catalogue")]
+    assert selection.series == made.series
+
+
+DAILY = Series("DGS10", "percent", "daily", 2, 0, stands_for="GS10")
+
+
+def test_a_monthly_mean_stands_in_for_a_series_that_is_missing(made: Economy) -> None:
+    # Given an economy that has the daily DGS10 in place of GS10
+    daily = select_series(dataset(made.renamed("GS10", DAILY)), "UNRATE")
+    # When features are made, then they are those of GS10, the recession head's included
+    own = select_series(dataset(made), "UNRATE")
+    known, expected = (view(each.panel, each.series, "UNRATE") for each in (daily, own))
+    table, reference = build(known, "UNRATE"), build(expected, "UNRATE")
+    assert table.names == reference.names
+    np.testing.assert_array_equal(table.values, reference.values)
+    head, head_reference = build_head_features(known), build_head_features(expected)
+    assert head is not None
+    assert head_reference is not None
+    assert head.names == head_reference.names
+
+
+def test_a_series_that_is_there_is_not_replaced(made: Economy) -> None:
+    selection = select_series(dataset(made.with_column(DAILY, figures(0, 240))), "UNRATE")
+    assert [entry.stands_for for entry in selection.series if entry.name == "DGS10"] == [""]
 
 
 def test_a_column_that_starts_late_or_has_gaps_stays(made: Economy) -> None:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwether.datasets.domain.dataset import MergedManifest, build_dataset, figure, guard, read_columns
-from bellwether.datasets.domain.folding import UNKNOWN, Column, Fold, Merged, merge_series
+from bellwether.datasets.domain.folding import Column, Fold, Merged, merge_series
 from bellwether.datasets.domain.monthly import month_text
+from bellwether.datasets.domain.series_descriptions import SeriesDescription
 from bellwether.datasets.domain.vintages import Vintage, in_order
 from bellwether.models.domain.manifests import DatasetManifest
 from bellwether.shared.domain.errors import InvalidInputError
@@ -78,11 +79,60 @@ def test_a_daily_series_that_later_comes_as_monthly_means_keeps_its_older_months
     }
 
 
-def test_an_unknown_series_is_taken_and_said_so() -> None:
-    merged = merge_series("NEWTHING", [a_vintage(monthly([1.0] * 9), series="NEWTHING")])
+def test_an_unknown_series_is_kept_but_left_out_of_training_with_the_way_to_use_it() -> None:
+    # Given a trend that the catalogue does not know
+    wages: list[float | None] = [10.0 * 1.003**month * (1.001 if month % 7 else 1.0) for month in range(120)]
+    # When it is merged
+    merged = merge_series("NEWWAGE", [a_vintage(monthly(wages), series="NEWWAGE")])
+    # Then its figures are there, training leaves it out, and the reason names a proposal and the file that applies it
     assert merged.column is not None
-    assert [finding.reason for finding in merged.findings] == [UNKNOWN]
     assert (merged.column.entry.unit, merged.column.entry.frequency) == ("unknown", "monthly")
+    (finding,) = merged.findings
+    assert finding.reason == merged.column.entry.left_out
+    assert finding.reason.startswith("left out of training: it is not in the catalogue")
+    assert "a unit-root test proposes tcode 5 (log difference)" in finding.reason
+    assert finding.reason.endswith('add {"NEWWAGE": {"tcode": 5}} to a file series.json in the pack')
+
+
+def test_a_description_makes_an_unknown_series_an_input_of_training() -> None:
+    # Given a description of a series that the catalogue does not know
+    fold = Fold("NEWWAGE")
+    fold.add(a_vintage(monthly([1.0, 2.0, 3.0]), series="NEWWAGE"))
+    described = SeriesDescription.model_validate({"tcode": 6, "unit": "USD an hour", "publication_lag_months": 0})
+    # When it is merged with the description
+    merged = fold.merged(described)
+    # Then training may use it as described
+    assert merged.column is not None
+    entry = merged.column.entry
+    assert (entry.tcode, entry.unit, entry.publication_lag_months, entry.left_out) == (6, "USD an hour", 0, "")
+    assert merged.findings == ()
+
+
+def test_dates_win_over_a_described_frequency_and_that_is_said() -> None:
+    fold = Fold("NEWTHING")
+    fold.add(a_vintage(monthly([1.0] * 12), series="NEWTHING"))
+    merged = fold.merged(SeriesDescription.model_validate({"tcode": 1, "frequency": "quarterly"}))
+    assert merged.column is not None
+    assert merged.column.entry.frequency == "monthly"
+    assert [each.reason for each in merged.findings] == [
+        "described as quarterly, but its dates are monthly; the dates decide"
+    ]
+
+
+def test_a_described_quarterly_series_without_a_lag_counts_as_late() -> None:
+    quarters: dict[date, float | None] = dict.fromkeys(month_starts("2010-01", 48)[::3], 1.0)
+    fold = Fold("NEWQUARTER")
+    fold.add(a_vintage(quarters, series="NEWQUARTER"))
+    merged = fold.merged(SeriesDescription.model_validate({"tcode": 5}))
+    assert merged.column is not None
+    assert merged.column.entry.publication_lag_months == 4
+
+
+def test_the_entry_says_which_series_a_monthly_mean_stands_for() -> None:
+    days = [date(2020, 1, 1) + timedelta(days=number) for number in range(31)]
+    merged = merge_series("DGS10", [a_vintage({day: 2.0 for day in days if day.weekday() < 5}, series="DGS10")])
+    assert merged.column is not None
+    assert (merged.column.entry.series, merged.column.entry.stands_for) == ("DGS10", "GS10")
 
 
 def test_the_entry_says_what_the_series_is() -> None:

@@ -13,6 +13,7 @@ from bellwether.datasets.domain.fred_layout import INBOX, ORIGINALS, QUARANTINE,
 from bellwether.datasets.ports.series import Download
 from bellwether.datasets.usecases import ingest_series, quarantine
 from bellwether.datasets.usecases.ingest_series import Ingestion, ingest_from, ingest_inbox
+from bellwether.datasets.usecases.publish_dataset import publish_dataset
 from bellwether.shared.domain import delimited
 from bellwether.shared.domain.errors import BellwetherError, NotFoundError, TransientUpstreamError, UpstreamError
 from tests.fakes.objects import NOON, InMemoryObjectStore
@@ -101,6 +102,40 @@ def test_a_bad_row_is_quarantined_and_the_rest_of_its_file_goes_on(store: InMemo
         "UNRATE",
         "'abc' is no number",
     )
+
+
+def test_a_pack_may_describe_series_that_the_catalogue_does_not_know(store: InMemoryObjectStore) -> None:
+    # Given an archive with an unknown series, and a series.json with one usable entry and one that is not
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as pack:
+        pack.writestr("today/NEWWAGE.csv", a_file(monthly([10.0, 10.1, 10.2]), "NEWWAGE"))
+        pack.writestr("today/series.json", json.dumps({"NEWWAGE": {"tcode": 6}, "OTHER": {"tcode": 9}}))
+    drop(store, "pack.zip", archive.getvalue())
+    # When the inbox is ingested and published
+    result = ingest_inbox(store)
+    published = publish_dataset(store, pause=lambda _attempt: None)
+    # Then the entry is kept and applied, and the bad one is in quarantine with its field
+    assert result.described == ("NEWWAGE",)
+    assert [(part.file, part.field) for part in result.quarantined] == [("pack.zip!today/series.json", "OTHER.tcode")]
+    assert published is not None
+    (entry,) = published.manifest.series
+    assert (entry.series, entry.tcode, entry.left_out) == ("NEWWAGE", 6, "")
+
+
+def test_a_description_that_comes_later_changes_the_published_data(store: InMemoryObjectStore) -> None:
+    # Given published data with an unknown series, which training leaves out
+    drop(store, "NEWWAGE.csv", a_file(monthly([10.0, 10.1, 10.2]), "NEWWAGE"))
+    ingest_inbox(store)
+    before = publish_dataset(store, pause=lambda _attempt: None)
+    assert before is not None
+    assert before.manifest.series[0].left_out
+    # When its description comes alone, then it is an input; the same word again changes nothing
+    for changed in (True, False):
+        drop(store, "series.json", b'{"NEWWAGE": {"tcode": 6}}')
+        ingest_inbox(store)
+        after = publish_dataset(store, pause=lambda _attempt: None)
+        assert after is not None
+        assert (after.changed, after.manifest.series[0].left_out) == (changed, "")
 
 
 def test_a_broken_file_leaves_the_others_alone(store: InMemoryObjectStore) -> None:

@@ -14,11 +14,13 @@ DATA_FILE = "fred_merged_data.csv"
 def read_dataset(folder: Path) -> Dataset:
     """Read and check the training channel; raises InvalidDatasetError that names file and place."""
     channel = read_channel(folder, DATA_FILE)
-    series = tuple(_series(entry, number) for number, entry in enumerate(channel.manifest.get("series", [])))
+    entries = channel.manifest.get("series", [])
+    series = tuple(_series(entry, number) for number, entry in enumerate(entries))
     panel = parse_panel(channel.text, DATA_FILE)
     if missing := sorted({entry.name for entry in series} - set(panel.names)):
         raise InvalidDatasetError(f"{DATA_FILE} lacks columns that the manifest lists: {', '.join(missing)}")
-    return Dataset(_select(panel, [entry.name for entry in series]), series, channel.sha256)
+    left_out = {str(entry["series"]): str(entry["left_out"]) for entry in entries if entry.get("left_out")}
+    return Dataset(_select(panel, [entry.name for entry in series]), series, channel.sha256, left_out)
 
 
 def _series(entry: Mapping[str, Any], number: int) -> Series:
@@ -29,6 +31,7 @@ def _series(entry: Mapping[str, Any], number: int) -> Series:
             frequency=str(entry["frequency"]),
             tcode=int(entry["tcode"]),
             publication_lag_months=int(entry["publication_lag_months"]),
+            stands_for=str(entry.get("stands_for", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidDatasetError(f"{MANIFEST_FILE}: series[{number}] has no usable {error}") from error

@@ -3,7 +3,8 @@
 import csv
 import io
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,13 +15,14 @@ from .transforms import Array
 
 @dataclass(frozen=True)
 class Series:
-    """What the manifest says about one column."""
+    """What the manifest says about one column; `stands_for`: the series whose place it takes, empty for its own."""
 
     name: str
     unit: str
     frequency: str
     tcode: int
     publication_lag_months: int
+    stands_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,15 @@ class Panel:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A panel with the description of its columns and the SHA-256 of its file."""
+    """A panel with the description of its columns and the SHA-256 of its file.
+
+    `left_out`: columns that the dataset wants left out of training, and why.
+    """
 
     panel: Panel
     series: tuple[Series, ...]
     sha256: str
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def describe(self, name: str) -> Series:
         """Description of one column; raises KeyError."""

@@ -194,12 +194,13 @@ def _of_series(known: Known, target: str) -> Named:
     if known.has(EMPLOYED, LABOUR_FORCE):
         covered |= {EMPLOYED, LABOUR_FORCE, *DURATIONS}
     for entry in known.series:
-        if entry.name in covered:
+        name = entry.stands_for or entry.name
+        if name in covered:
             continue
-        values = known.column(entry.name)
+        values = known.column(name)
         base = _log(values) if entry.tcode >= 4 else values
         if entry.tcode in {1, 4}:
-            yield f"{entry.name}.level", base
+            yield f"{name}.level", base
         monthly = entry.frequency != "quarterly" and entry.tcode in {1, 2, 4, 5}
         for months in (1, 3, 6, 12) if monthly else (3, 12):
-            yield f"{entry.name}.change{months}", change(base, months)
+            yield f"{name}.change{months}", change(base, months)

@@ -27,12 +27,12 @@ class Known:
     values: Array
 
     def has(self, *names: str) -> bool:
-        """Whether all these series are here."""
-        return set(names) <= {entry.name for entry in self.series}
+        """Whether all these series, or others in their place, are here."""
+        return set(names) <= {entry.stands_for or entry.name for entry in self.series}
 
     def column(self, name: str) -> Array:
-        """One series as known; raises ValueError for an unknown one."""
-        return self.values[:, [entry.name for entry in self.series].index(name)]
+        """One series as known, or the one in its place; raises ValueError for an unknown one."""
+        return self.values[:, [entry.stands_for or entry.name for entry in self.series].index(name)]
 
 
 def relative_lags(series: Sequence[Series], target: str) -> dict[str, int]:

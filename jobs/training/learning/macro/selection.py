@@ -1,6 +1,7 @@
 """Which columns of a dataset the model can use, and whether there is enough history for an honest backtest."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,7 +39,10 @@ class Selection:
 
 
 def select_series(dataset: Dataset, target: str) -> Selection:
-    """Leave out what is too short, constant, or no longer published; raises InvalidDatasetError without a target."""
+    """Leave out what the dataset leaves out and what is too short, constant, or no longer published.
+
+    Raises InvalidDatasetError without a target.
+    """
     if target not in dataset.panel.names:
         raise InvalidDatasetError(f"the dataset has no series '{target}', which is the target")
     published = np.flatnonzero(~np.isnan(dataset.panel.column(target)))
@@ -49,7 +53,11 @@ def select_series(dataset: Dataset, target: str) -> Selection:
     for entry in dataset.series:
         values = dataset.panel.column(entry.name)
         last_due = int(published[-1]) - lags[entry.name]
-        reason = LABELS.get(entry.name) or _unusable(values, entry, last_due, dataset.panel.first_month)
+        reason = (
+            LABELS.get(entry.name)
+            or dataset.left_out.get(entry.name)
+            or _unusable(values, entry, last_due, dataset.panel.first_month)
+        )
         reason = None if entry.name == target else reason
         if reason is None:
             kept.append(entry)
@@ -58,7 +66,18 @@ def select_series(dataset: Dataset, target: str) -> Selection:
     names = [entry.name for entry in kept]
     columns = [dataset.panel.names.index(name) for name in names]
     panel = Panel(dataset.panel.first_month, tuple(names), dataset.panel.values[:, columns])
-    return Selection(panel, tuple(kept), tuple(dropped))
+    return Selection(panel, _in_place(kept), tuple(dropped))
+
+
+def _in_place(kept: Sequence[Series]) -> tuple[Series, ...]:
+    """A series takes another's place only where that one is missing, and only one does."""
+    taken = {entry.name for entry in kept}
+    placed = []
+    for entry in kept:
+        stands_for = "" if entry.stands_for in taken else entry.stands_for
+        taken.add(stands_for)
+        placed.append(replace(entry, stands_for=stands_for))
+    return tuple(placed)
 
 
 def _unusable(values: Array, entry: Series, last_due: int, first_month: int) -> str | None:

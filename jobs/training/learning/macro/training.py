@@ -151,6 +151,7 @@ def _report(
             "kept_defaults": tuning.kept_defaults,
             "chosen": asdict(tuning.chosen),
         },
+        "stand_ins": {each.stands_for: each.name for each in trained.selection.series if each.stands_for},
         "dropped_series": [asdict(each) for each in trained.selection.dropped],
         "horizons": evaluations,
         "recession": trained.recession.evaluation,
@@ -217,6 +218,9 @@ def _say_data(dataset: Dataset, selection: Selection, problem: Problem) -> None:
     say(f"dataset {dataset.sha256[:8]}: {len(panel.names)} series, {len(panel.values)} months")
     for one in selection.dropped:
         say(f"dropped {one.series}: {one.reason}")
+    for each in selection.series:
+        if each.stands_for:
+            say(f"{each.name} by month stands in for {each.stands_for}")
     say(f"{len(problem.table.names)} features")
 
 

@@ -22,7 +22,7 @@ WITHIN_MONTHS = 12
 HEAD_FILE = "recession.json"
 LEAST, MOST = 0.002, 0.998  # bounds before log odds are taken: trees that are surer have not seen enough
 # Ten years against three months where both are there, otherwise what comes nearest.
-SPREADS = (("GS10", "TB3MS"), ("GS10", "FEDFUNDS"), ("T10YFFM",), ("T10Y3M",))
+SPREADS = (("GS10", "TB3MS"), ("GS10", "FEDFUNDS"), ("T10YFFM",), ("T10Y3M",), ("GS10", "GS3M"))
 
 
 @dataclass(frozen=True)

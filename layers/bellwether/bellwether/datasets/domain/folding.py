@@ -5,8 +5,8 @@ row for keeps what it had. When a later vintage shows the same history on anothe
 dollars), figures of the old base are left out rather than spliced.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from statistics import quantiles
 
@@ -15,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from bellwether.datasets.domain.monthly import month_text, to_months
 from bellwether.datasets.domain.series import Frequency, SeriesSpec, frequency_of
 from bellwether.datasets.domain.series_catalogue import spec_of
+from bellwether.datasets.domain.series_descriptions import DESCRIPTIONS_FILE, SeriesDescription
+from bellwether.datasets.domain.stationarity import TCODE_NAMES, propose_tcode
 from bellwether.datasets.domain.vintages import Vintage
 from bellwether.models.domain.manifests import SeriesEntry
 
 REBASE_OVERLAP = 12
 REBASE_SHIFT = 0.02
 REBASE_SPREAD = 0.02
-UNKNOWN = "not in the catalogue: unit unknown, level (tcode 1), careful publication lag"
 
 Figures = dict[date, float | None]
 
@@ -102,18 +103,26 @@ class Fold:
         self._folds[frequency] = fold
         self._latest = str(vintage.name), vintage.sha256
 
-    def merged(self) -> Merged:
-        """What was folded in so far, by month."""
+    def merged(self, description: SeriesDescription | None = None) -> Merged:
+        """What was folded in so far, by month. A series without a transformation is left out of training."""
+        spec = description.apply(self._spec) if description and not self._spec.known else self._spec
         months: dict[int, float] = {}
         for frequency, figures in self._folds.items():
-            months.update(to_months(figures, frequency, self._spec.aggregation))
+            months.update(to_months(figures, frequency, spec.aggregation))
         findings = list(self._findings)
         if not months:
             reason = "no complete month" if self._folds else "no vintage was known then"
             return Merged(self.series, None, (*findings, Finding(series=self.series, reason=reason)))
-        if not self._spec.known:
-            findings.append(Finding(series=self.series, reason=UNKNOWN))
-        entry = _entry(self._spec, next(reversed(self._folds)), self._latest, months)
+        left_out = "" if spec.known else _unknown_reason(self.series, [months[month] for month in sorted(months)])
+        if left_out:
+            findings.append(Finding(series=self.series, reason=left_out))
+        frequency = next(reversed(self._folds))
+        if description and description.frequency not in (None, frequency):
+            reason = f"described as {description.frequency}, but its dates are {frequency}; the dates decide"
+            findings.append(Finding(series=self.series, reason=reason))
+        if frequency is Frequency.QUARTERLY and not self._spec.known and not (description and description.has_lag):
+            spec = replace(spec, publication_lag_months=2 * spec.publication_lag_months)
+        entry = _entry(spec, frequency, self._latest, months, left_out)
         return Merged(self.series, Column(entry, months), tuple(findings))
 
 
@@ -148,10 +157,23 @@ def _is_rebased(before: Mapping[date, float | None], after: Mapping[date, float 
     return abs(middle - 1) > REBASE_SHIFT and (high - low) / middle < REBASE_SPREAD
 
 
-def _entry(spec: SeriesSpec, frequency: Frequency, latest: tuple[str, str], months: Mapping[int, float]) -> SeriesEntry:
-    lag = spec.publication_lag_months
-    if not spec.known and frequency is Frequency.QUARTERLY:
-        lag *= 2
+def _unknown_reason(series: str, figures: Sequence[float]) -> str:
+    """Why an unknown series is no input of training, what a test proposes, and what a person can do."""
+    tcode = propose_tcode(figures)
+    proposal = (
+        "no transformation made it stationary in a unit-root test"
+        if tcode is None
+        else f"a unit-root test proposes tcode {tcode} ({TCODE_NAMES[tcode]})"
+    )
+    return (
+        f"left out of training: it is not in the catalogue, so its transformation is unknown; {proposal}. "
+        f'To use it, add {{"{series}": {{"tcode": {tcode or "1 to 7"}}}}} to a file {DESCRIPTIONS_FILE} in the pack'
+    )
+
+
+def _entry(
+    spec: SeriesSpec, frequency: Frequency, latest: tuple[str, str], months: Mapping[int, float], left_out: str
+) -> SeriesEntry:
     vintage, sha256 = latest
     return SeriesEntry(
         series=spec.series,
@@ -160,10 +182,12 @@ def _entry(spec: SeriesSpec, frequency: Frequency, latest: tuple[str, str], mont
         frequency=frequency.value,
         aggregation=spec.aggregation.value,
         tcode=spec.tcode,
-        publication_lag_months=lag,
+        publication_lag_months=spec.publication_lag_months,
         first_month=month_text(min(months)),
         last_month=month_text(max(months)),
         rows=len(months),
         vintage=vintage,
         sha256=sha256,
+        stands_for=spec.stands_for,
+        left_out=left_out,
     )

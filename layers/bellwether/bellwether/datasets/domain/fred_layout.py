@@ -16,6 +16,7 @@ MERGED_MANIFEST = FRED.manifest_key
 VINTAGES = f"{FRED.folder}/vintages/"
 AS_OF = f"{FRED.folder}/as-of/"
 CHECKPOINTS = f"{FRED.folder}/checkpoints/"
+DESCRIPTIONS = f"{FRED.folder}/series/"
 
 
 def vintage_prefix(series: str) -> str:
@@ -34,6 +35,11 @@ def parse_vintage_key(key: str) -> tuple[str, VintageName]:
     if not (key.startswith(VINTAGES) and SERIES_PATTERN.fullmatch(series) and name.endswith(".csv")):
         raise InvalidInputError("no vintage's key", field=key)
     return series, VintageName.parse(name.removesuffix(".csv"))
+
+
+def description_key(series: str) -> str:
+    """Where the description of a series lies that the catalogue lacks."""
+    return f"{DESCRIPTIONS}{series}.json"
 
 
 def as_of_keys(as_of: datetime) -> tuple[str, str]:

@@ -37,7 +37,8 @@ class Aggregation(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SeriesSpec:
     """One series. `tcode` is the transformation code of FRED-MD (1 level, 2 difference, … 5 log difference, …);
-    values outside `minimum`..`maximum` (in `unit`) are taken for mistakes."""
+    values outside `minimum`..`maximum` (in `unit`) are taken for mistakes. The monthly mean of a series is the series
+    `stands_for`, where that is a series of its own."""
 
     series: str
     title: str
@@ -49,6 +50,7 @@ class SeriesSpec:
     minimum: float = -math.inf
     maximum: float = math.inf
     known: bool = True
+    stands_for: str = ""
 
     def admits(self, value: float) -> bool:
         """Whether a value is plausible."""

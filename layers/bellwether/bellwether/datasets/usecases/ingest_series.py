@@ -14,10 +14,12 @@ from bellwether.datasets.domain.drop_layout import original_key
 from bellwether.datasets.domain.fred_layout import INBOX, ORIGINALS, QUARANTINE, stated_day, vintage_key
 from bellwether.datasets.domain.packs import MAX_PACK_BYTES, PackFile, unpack
 from bellwether.datasets.domain.series_catalogue import spec_of
+from bellwether.datasets.domain.series_descriptions import is_descriptions_file, read_descriptions
 from bellwether.datasets.domain.tabular import SeriesTable, TableReading, read_table
 from bellwether.datasets.domain.vintages import compare, make_vintage, place, start_of
 from bellwether.datasets.ports.series import SeriesSource
 from bellwether.datasets.usecases.quarantine import QuarantinedPart, set_aside, set_aside_unread
+from bellwether.datasets.usecases.stored_descriptions import keep_descriptions
 from bellwether.datasets.usecases.stored_vintages import list_vintages, load_vintage
 from bellwether.shared.domain.delimited import Rejection
 from bellwether.shared.domain.errors import (
@@ -56,9 +58,13 @@ class FailedSeries(_Fact):
 
 
 class Ingestion(_Fact):
-    """What came in. Of each file the first reasons are in `quarantined`; `rejections` counts all."""
+    """What came in. Of each file the first reasons are in `quarantined`; `rejections` counts all.
+
+    `described`: series that the catalogue lacks and that a file says how to use.
+    """
 
     ingested: tuple[IngestedSeries, ...] = ()
+    described: tuple[str, ...] = ()
     quarantined: tuple[QuarantinedPart, ...] = ()
     failed: tuple[FailedSeries, ...] = ()
     rejections: int = 0
@@ -66,6 +72,7 @@ class Ingestion(_Fact):
     def __add__(self, other: "Ingestion") -> "Ingestion":
         return Ingestion(
             ingested=self.ingested + other.ingested,
+            described=self.described + other.described,
             quarantined=self.quarantined + other.quarantined,
             failed=self.failed + other.failed,
             rejections=self.rejections + other.rejections,
@@ -100,24 +107,36 @@ def _entries(store: ObjectStore, keys: Collection[str]) -> Iterator[StoredObject
 def _ingest_drop(store: ObjectStore, entry: StoredObject, wanted: Collection[str] | None) -> Ingestion:
     file = entry.key.removeprefix(INBOX)
     if entry.size_bytes > MAX_PACK_BYTES:
-        parts = set_aside_unread(store, QUARANTINE, entry, file, limit_bytes=MAX_PACK_BYTES)
-        result = Ingestion(quarantined=parts, rejections=len(parts))
+        unread = set_aside_unread(store, QUARANTINE, entry, file, limit_bytes=MAX_PACK_BYTES)
+        result = Ingestion(quarantined=unread, rejections=len(unread))
         etag = entry.etag
     else:
         try:
             drop = store.get(entry.key)
         except NotFoundError:  # somebody else has just ingested it
             return Ingestion()
-        readings = [(part, _read(part, drop.modified_at)) for part in unpack(file, drop.content)]
+        parts = list(unpack(file, drop.content))
+        described = [part for part in parts if is_descriptions_file(part.name) and not part.problem]
+        readings = [(part, _read(part, drop.modified_at)) for part in parts if part not in described]
         if wanted and not any(table.series in wanted for _, reading in readings for table in reading.tables):
             return Ingestion()
         _keep(store, original_key(ORIGINALS, file, drop.content), drop.content)
         result, etag = Ingestion(), drop.etag
+        for part in described:
+            result += _ingest_descriptions(store, part, drop.modified_at)
         for part, reading in readings:
             result += _ingest_reading(store, part, reading, drop.modified_at, stated_day(part.name))
     with suppress(ConflictError):  # replaced meanwhile: the new content has an event of its own
         store.delete(entry.key, only_if_etag=etag)
     return result
+
+
+def _ingest_descriptions(store: ObjectStore, part: PackFile, received_at: datetime) -> Ingestion:
+    """Keep what a file says about series that the catalogue lacks; what can't be used is quarantined."""
+    descriptions, rejections = read_descriptions(part.content)
+    keep_descriptions(store, descriptions)
+    quarantined = set_aside(store, QUARANTINE, part, rejections, 0, received_at) if rejections else ()
+    return Ingestion(described=tuple(sorted(descriptions)), quarantined=quarantined, rejections=len(rejections))
 
 
 def _read(part: PackFile, received_at: datetime) -> TableReading:

@@ -11,8 +11,10 @@ from bellwether.datasets.domain.dataset import RECIPE, Dataset, MergedManifest, 
 from bellwether.datasets.domain.folding import Column, Finding, Merged
 from bellwether.datasets.domain.fred_layout import MERGED_CSV, MERGED_MANIFEST, as_of_keys
 from bellwether.datasets.domain.series_catalogue import catalogue_sha256
+from bellwether.datasets.domain.series_descriptions import Descriptions, SeriesDescription
 from bellwether.datasets.domain.vintages import VintageName
 from bellwether.datasets.usecases.checkpoints import fold_vintages
+from bellwether.datasets.usecases.stored_descriptions import load_descriptions
 from bellwether.datasets.usecases.stored_vintages import VintageNames, digest, distinct_vintages, list_vintages
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.ports.objects import ObjectContent, ObjectStore
@@ -59,10 +61,11 @@ def publish_dataset(
         if not names:
             return _unchanged(present, names)
         sources = distinct_vintages(names)
-        inputs = _inputs_sha256(sources)
+        descriptions = load_descriptions(store)
+        inputs = _inputs_sha256(sources, descriptions)
         if not accept_shrunken and present.columns and present.manifest and present.manifest.inputs_sha256 == inputs:
             return _unchanged(present, names)
-        merged = guard(present.columns, _merge(store, sources), accept=accept_shrunken)
+        merged = guard(present.columns, _merge(store, sources, descriptions), accept=accept_shrunken)
         if not any(each.column for each in merged):
             return _unchanged(present, names)
         try:
@@ -85,7 +88,12 @@ def dataset_as_of(store: ObjectStore, as_of: datetime, *, series: Collection[str
         if series is None or owner in series
     }
     names = distinct_vintages({owner: kept for owner, kept in known.items() if kept})
-    return build_dataset(_merge(store, names), inputs_sha256=_inputs_sha256(names), as_of=as_of.astimezone(UTC))
+    descriptions = load_descriptions(store)
+    return build_dataset(
+        _merge(store, names, descriptions),
+        inputs_sha256=_inputs_sha256(names, descriptions),
+        as_of=as_of.astimezone(UTC),
+    )
 
 
 def publish_as_of(store: ObjectStore, as_of: datetime) -> Published:
@@ -101,14 +109,16 @@ def publish_as_of(store: ObjectStore, as_of: datetime) -> Published:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _merge(store: ObjectStore, names: VintageNames) -> list[Merged]:
-    return [_merge_one(store, series, kept) for series, kept in names.items()]
+def _merge(store: ObjectStore, names: VintageNames, descriptions: Descriptions) -> list[Merged]:
+    return [_merge_one(store, series, kept, descriptions.get(series)) for series, kept in names.items()]
 
 
-def _merge_one(store: ObjectStore, series: str, names: Sequence[VintageName]) -> Merged:
+def _merge_one(
+    store: ObjectStore, series: str, names: Sequence[VintageName], description: SeriesDescription | None
+) -> Merged:
     """One series whose vintages can't be read is a finding; the others go on."""
     try:
-        return fold_vintages(store, series, names).merged()
+        return fold_vintages(store, series, names).merged(description)
     except (InvalidInputError, NotFoundError) as error:
         return Merged(series, None, (Finding(series=series, reason=f"a vintage can't be read: {error}"),))
 
@@ -132,8 +142,9 @@ def _found(store: ObjectStore, key: str) -> ObjectContent | None:
         return None
 
 
-def _inputs_sha256(names: VintageNames) -> str:
-    return hashlib.sha256(f"{RECIPE}\n{catalogue_sha256()}\n{digest(names)}".encode()).hexdigest()
+def _inputs_sha256(names: VintageNames, descriptions: Descriptions) -> str:
+    described = "".join(f"\n{series} {each.model_dump_json()}" for series, each in sorted(descriptions.items()))
+    return hashlib.sha256(f"{RECIPE}\n{catalogue_sha256()}\n{digest(names)}{described}".encode()).hexdigest()
 
 
 def _unchanged(present: _Present, names: VintageNames) -> Published | None:

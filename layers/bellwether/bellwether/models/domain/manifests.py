@@ -37,7 +37,11 @@ class Manifest(Report, ABC):
 
 
 class SeriesEntry(Report):
-    """One column of the merged file."""
+    """One column of the merged file.
+
+    `stands_for`: the series that its monthly mean is, used in that one's place where it is missing (DGS10 for GS10).
+    `left_out`: why it is no input of training; empty for one that is.
+    """
 
     series: str
     title: str
@@ -51,6 +55,8 @@ class SeriesEntry(Report):
     rows: Annotated[int, Field(ge=1)]
     vintage: str
     sha256: Sha256
+    stands_for: str = ""
+    left_out: str = ""
 
 
 class DatasetManifest(Manifest):
