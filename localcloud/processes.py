@@ -90,14 +90,12 @@ def _listens(pid: int, port: int) -> bool:
     return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in sockets)
 
 
-def stop(
-    home: Path, service: str, *, with_signal: signal.Signals = signal.SIGTERM, patience_seconds: float = 20
-) -> None:
+def stop(home: Path, service: str, *, with_signal: signal.Signals = signal.SIGTERM, grace_seconds: float = 20) -> None:
     """Ask the service to end, wait, then kill it and whatever it started that is still there."""
     process = leader(home, service)
     if process is not None:
         send(process.pid, with_signal)
-        _wait_for_end(process.pid, patience_seconds)
+        _wait_for_end(process.pid, grace_seconds)
     kill(home, service)
 
 
@@ -143,7 +141,7 @@ def send(pid: int, what: signal.Signals) -> None:
         os.kill(pid, what)
 
 
-def _wait_for_end(pid: int, patience_seconds: float) -> None:
-    deadline = time.monotonic() + patience_seconds
+def _wait_for_end(pid: int, grace_seconds: float) -> None:
+    deadline = time.monotonic() + grace_seconds
     while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,6 +1,6 @@
 """A custom resource whose function dies fails at once with the function's reason.
 
-ministack (as AWS) waits for an answer that never comes: an hour by default. AWS needs that patience, a laptop doesn't.
+ministack (as AWS) waits for an answer that never comes: an hour by default. AWS needs that long, a laptop doesn't.
 """
 
 from typing import Any

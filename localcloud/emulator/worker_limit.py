@@ -15,7 +15,7 @@ from localcloud.emulator.names import WORKER_LIMIT_VARIABLE
 from localcloud.emulator.patching import replace
 
 _PARAMETERS = ("func_name", "config", "code_zip", "qualifier", "max_concurrency")
-_PATIENCE_SECONDS = 60.0
+_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.01
 
 
@@ -26,7 +26,7 @@ def apply() -> None:
         def acquire_worker(
             func_name: str, config: Any, code_zip: bytes, qualifier: str = "$LATEST", max_concurrency: int | None = None
         ) -> Any:
-            deadline = time.monotonic() + _PATIENCE_SECONDS
+            deadline = time.monotonic() + _WAIT_SECONDS
             while time.monotonic() < deadline:
                 worker, reason = acquire(func_name, config, code_zip, qualifier, max_concurrency or limit)
                 if worker is not None or max_concurrency:

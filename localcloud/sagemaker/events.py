@@ -34,11 +34,11 @@ class EventPublisher:
         self._thread.start()
         self._wake.set()
 
-    def stop(self, patience_seconds: float = 2.0) -> None:
+    def stop(self, grace_seconds: float = 2.0) -> None:
         """Send what is waiting, if that is possible quickly; the rest stays in the outbox."""
         self._stopped.set()
         self._wake.set()
-        self._thread.join(patience_seconds)
+        self._thread.join(grace_seconds)
 
     def publish(self, detail_type: str, arn: str, detail: Document) -> None:
         """Queue `detail` as an event of source `aws.sagemaker` about the resource `arn`."""

@@ -164,14 +164,14 @@ class JobDesk(ABC):
             elif job[self.status_field] == "Stopping":
                 self._finish(job[self.name_field], Finish("Stopped"))
 
-    def shut_down(self, patience_seconds: float) -> None:
+    def shut_down(self, grace_seconds: float) -> None:
         """End every running job as Failed and wait for that."""
         running = dict(self._running)
         for name, (signals, _) in running.items():
             signals.shutdown.set()
             self.interrupt(name)
         for _, thread in running.values():
-            thread.join(patience_seconds)
+            thread.join(grace_seconds)
 
     # --- helpers for the kinds
 

@@ -36,13 +36,13 @@ class CloudWatchLogs:
         """Begin to send."""
         self._thread.start()
 
-    def stop(self, patience_seconds: float = 2.0) -> None:
+    def stop(self, grace_seconds: float = 2.0) -> None:
         """Send what is waiting, if that is possible quickly."""
         try:
             self._lines.put_nowait(None)
         except queue.Full:
             return
-        self._thread.join(patience_seconds)
+        self._thread.join(grace_seconds)
 
     def send(self, group: str, stream: str, line: str) -> None:
         """Queue one line."""

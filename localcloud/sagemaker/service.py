@@ -21,7 +21,7 @@ from localcloud.sagemaker.transform import TransformJobs
 
 type Action = Callable[[Document], Document]
 
-_SHUTDOWN_PATIENCE_SECONDS = 3.0
+_SHUTDOWN_GRACE_SECONDS = 3.0
 
 
 class LocalSageMaker:
@@ -114,7 +114,7 @@ class LocalSageMaker:
     def stop(self) -> None:
         """End jobs and processes; nothing of the state is lost."""
         for desk in self._jobs:
-            desk.shut_down(_SHUTDOWN_PATIENCE_SECONDS)
+            desk.shut_down(_SHUTDOWN_GRACE_SECONDS)
         self._endpoints.shut_down()
         self._platform.events.stop()
         self._platform.cloudwatch.stop()

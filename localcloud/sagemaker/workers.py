@@ -175,10 +175,10 @@ class ModelServer:
         finally:
             self._lock.release()
 
-    def stop(self, patience_seconds: float = 0.0) -> None:
-        """Let the current request end, up to `patience_seconds`, then end the worker for good."""
+    def stop(self, grace_seconds: float = 0.0) -> None:
+        """Let the current request end, up to `grace_seconds`, then end the worker for good."""
         self._stopped = True
-        taken = self._lock.acquire(timeout=patience_seconds) if patience_seconds else self._lock.acquire(blocking=False)
+        taken = self._lock.acquire(timeout=grace_seconds) if grace_seconds else self._lock.acquire(blocking=False)
         try:
             if self._worker is not None:
                 self._worker.kill()

@@ -87,7 +87,7 @@ def tell_unknown(error: NotFoundError) -> Response[str]:
     return _answer(HTTPStatus.NOT_FOUND, {"error": "not_found", "field": "model", "message": message})
 
 
-def ask_for_patience(error: TransientUpstreamError) -> Response[str]:
+def respond_unavailable(error: TransientUpstreamError) -> Response[str]:
     """Throttled, cold or starting until the time was over."""
     metrics.add_metric("PredictionErrors", MetricUnit.Count, 1)
     logger.warning("model unavailable", extra={"reason": str(error)})
@@ -113,7 +113,7 @@ def tell_no_route(_error: NoSuchRouteError) -> Response[str]:
 
 app.exception_handler(InvalidInputError)(refuse)
 app.exception_handler(NotFoundError)(tell_unknown)
-app.exception_handler(TransientUpstreamError)(ask_for_patience)
+app.exception_handler(TransientUpstreamError)(respond_unavailable)
 app.exception_handler(Exception)(apologise)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 FILE_STORE_SWITCH = "MLFLOW_ALLOW_FILE_STORE"
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+RETRY_VARIABLES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Run:
 def log_training(uri: str, experiment: str, job: Run, trials: Sequence[Run]) -> None:
     """Write a job and its trials; raises whatever MLflow raises, ImportError without MLflow."""
     os.environ.setdefault(FILE_STORE_SWITCH, "true")
-    for name, value in PATIENCE.items():
+    for name, value in RETRY_VARIABLES.items():
         os.environ.setdefault(name, value)
     # Takes seconds to import, and only here is it needed.
     from mlflow.entities import Metric, Param, RunTag

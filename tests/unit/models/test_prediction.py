@@ -158,7 +158,7 @@ def test_a_model_that_nobody_deployed_is_404(api: Api) -> None:
     assert (status, answer["message"]) == (404, "the model is not deployed")
 
 
-def test_a_busy_model_asks_for_patience(api: Api) -> None:
+def test_a_throttled_model_returns_503_with_retry_after(api: Api) -> None:
     api.says(TransientUpstreamError("endpoint: ThrottlingException"))
     status, answer, headers = api.post({"data": {}})
     assert (status, answer["error"], headers["Retry-After"]) == (503, "unavailable", ["5"])

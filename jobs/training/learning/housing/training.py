@@ -60,7 +60,7 @@ def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -
     if price != job.target:
         raise InvalidDatasetError(f"the dataset's price is called '{price}', the target '{job.target}'")
     divided = split(dataset.sales, job)
-    _say_data(dataset, divided)
+    _log_dataset(dataset, divided)
 
     tuning = _tune(divided, job)
     say(f"chosen {_inline(asdict(tuning.chosen))}")
@@ -186,7 +186,7 @@ def _versions() -> Mapping[str, str]:
     return {name: installed[name] for name in LIBRARIES if name in installed}
 
 
-def _say_data(dataset: Dataset, divided: Split) -> None:
+def _log_dataset(dataset: Dataset, divided: Split) -> None:
     counts = divided.to_json()
     say(f"dataset {dataset.sha256[:8]}: {len(dataset.sales)} sales from {counts['first_day']}")
     spans = " ".join(f"{name}={counts[name]}" for name in ("n_train", "n_eval", "n_holdout"))

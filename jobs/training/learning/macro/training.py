@@ -42,7 +42,7 @@ def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -
     selection = select_series(dataset, job.target)
     tuning_window, warm_up, test = windows(selection.panel, job.target, job)
     problem = pose(selection.panel, selection.series, job.target, job.horizons, job.excluded_months)
-    _say_data(dataset, selection, problem)
+    _log_dataset(dataset, selection, problem)
 
     settled = problem.until(tuning_window.stop)
     tuning = tune(settled, tuning_window, seed=job.seed, trials=job.trials, seconds=job.time_budget_seconds, report=say)
@@ -213,7 +213,7 @@ def _versions() -> Mapping[str, str]:
     return {name: installed[name] for name in LIBRARIES if name in installed}
 
 
-def _say_data(dataset: Dataset, selection: Selection, problem: Problem) -> None:
+def _log_dataset(dataset: Dataset, selection: Selection, problem: Problem) -> None:
     panel = selection.panel
     say(f"dataset {dataset.sha256[:8]}: {len(panel.names)} series, {len(panel.values)} months")
     for one in selection.dropped:
