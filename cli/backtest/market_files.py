@@ -1,7 +1,6 @@
 """Read bars and stories from CSV files in common formats, compressed (`.gz`) or not."""
 
 import csv
-import gzip
 import io
 import re
 import statistics
@@ -13,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from bellwether.news.domain.stories import STORY_DAYS
+from bellwether.shared.domain.compression import gunzip
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.bars import Bar, Timeframe, checked
 from bellwether.trading.domain.signals import Story
@@ -23,6 +23,7 @@ TICKERS = ("ticker", "symbol", "stock")
 PUBLISHED = ("published_parsed", "published_at", "published", "date", "time")
 KNOWN = ("known_at", "first_seen_utc", "first_seen_at")
 TITLES = ("title", "headline", "text")
+UNPACKED_LIMIT_BYTES = 4 * 1024**3
 _TICKER_IN_NAME = re.compile(r"(?<![A-Z0-9])[A-Z]{1,6}(?:_[A-Z]{3})?(?![A-Z0-9])")
 Scorer = Callable[[Sequence[str]], Sequence[float]]
 
@@ -164,8 +165,10 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows with their line numbers; column names in lower case."""
     try:
         content = path.read_bytes()
-        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        if content[:2] == b"\x1f\x8b":
+            content = gunzip(content, limit_bytes=UNPACKED_LIMIT_BYTES)
+        text = content.decode("utf-8-sig")
+    except (OSError, InvalidInputError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} cannot be read: {error}") from error
     reader = csv.reader(io.StringIO(text))
     names = [name.strip().lower() for name in next(reader, [])]

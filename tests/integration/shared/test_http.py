@@ -1,5 +1,8 @@
 """The adapters' HTTP client, against a server on this machine."""
 
+import gzip
+from dataclasses import replace
+
 import pytest
 
 from bellwether.shared.adapters.http import Answer, HttpClient, Limits
@@ -18,6 +21,17 @@ def client(pauses: list[float]) -> HttpClient:
 def test_an_answer_that_is_not_busy_is_returned(status: int) -> None:
     with fred_server(lambda *_: Scripted(status, b"text")) as server:
         assert client([]).get(server.url, {"a": "b"}) == Answer(status, b"text")
+
+
+def test_a_gzipped_answer_is_decompressed_within_the_limit() -> None:
+    member, headers = gzip.compress(b""), {"Content-Encoding": "gzip"}
+    bodies = iter([gzip.compress(b"text"), gzip.compress(bytes(LIMITS.answer_bytes + 1)), member * 100_000])
+    with fred_server(lambda *_: Scripted(200, next(bodies), headers)) as server:
+        client_ = HttpClient("the API", headers={}, limits=replace(LIMITS, attempts=1), pause=lambda _: None)
+        assert client_.get(server.url, {}) == Answer(200, b"text")
+        for _ in range(2):
+            with pytest.raises(TransientUpstreamError, match="DecodeError"):
+                client_.get(server.url, {})
 
 
 def test_backoff_grows_from_the_first_retry_on() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from time import process_time
 
 import pytest
 
@@ -194,8 +195,8 @@ def test_compressed_answers_are_read(feeds: FeedServer, body: bytes, encoding: s
     ("body", "encoding", "reason"),
     [
         (gzip.compress(b"<rss>" + b" " * 10_000_000), "gzip", "larger than 200000 bytes when decompressed"),
-        (gzip.compress(rss())[:-12], "gzip", "cut off"),
-        (b"\x1f\x8b\x08" + b"no gzip at all" * 3, "gzip", "broken"),
+        (gzip.compress(rss())[:-12], "gzip", "truncated"),
+        (b"\x1f\x8b\x08" + b"no gzip at all" * 3, "gzip", "damaged"),
         (b"\x0b\x02\x80feed", "br", "'br', which was not asked for"),
         (b"x" * 30_000, "identity", "larger than 20000 bytes on the wire"),
     ],
@@ -204,6 +205,22 @@ def test_what_cannot_be_unpacked_is_kept_as_it_came(feeds: FeedServer, body: byt
     answer = ask_one(due(feeds.says("/feed", http("200 OK", body, content_encoding=encoding))))
     assert reason in (answer.unreadable or "")
     assert body.startswith(answer.content[:15])
+
+
+def test_a_feed_of_empty_gzip_members_delays_no_other_feed(feeds: FeedServer) -> None:
+    # Given 4 MB of empty gzip members beside 20 healthy feeds
+    member = gzip.compress(b"", mtime=0)
+    hostile = due(feeds.says("/hostile", http("200 OK", member * (4_000_000 // len(member)), content_encoding="gzip")))
+    url = feeds.says("/healthy", http("200 OK", rss()))
+    healthy = [due(url, feed_id=f"ok-{n}") for n in range(20)]
+    # When all are fetched
+    begun = process_time()
+    answers = list(HttpFeedFetcher(allow_private=True).fetch([hostile, *healthy], seconds_left=60))
+    # Then the healthy ones are read, the hostile one is refused, and that takes no more than seconds of processor time
+    reasons = {answer.feed.feed_id: answer.unreadable or answer.error for answer in answers}
+    assert "more than 10000 members" in (reasons.pop("example") or "")
+    assert set(reasons.values()) == {None}
+    assert process_time() - begun < 10
 
 
 def test_an_endless_answer_ends_at_the_limit(feeds: FeedServer) -> None:

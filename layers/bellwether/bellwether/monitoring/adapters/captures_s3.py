@@ -2,16 +2,17 @@
 
 import gzip
 import hashlib
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from bellwether.models.domain.capture import Actual, CaptureRecord, as_line, read_line
 from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.domain.compression import gunzip
 from bellwether.shared.domain.errors import InvalidInputError
 
 CONTENT_TYPE = "application/gzip"
+UNPACKED_LIMIT_BYTES = 512 * 1024 * 1024
 KEY_BYTES = 16
 
 
@@ -107,8 +108,8 @@ def _day(instant: datetime) -> date:
 
 def _unpacked(content: bytes, key: str) -> Iterator[tuple[str, str]]:
     try:
-        text = gzip.decompress(content).decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        text = gunzip(content, limit_bytes=UNPACKED_LIMIT_BYTES).decode()
+    except (InvalidInputError, UnicodeDecodeError) as error:
         raise InvalidInputError("is no gzipped text", field=key) from error
     for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
         yield line, f"{key}:{number}"

@@ -9,7 +9,6 @@ import asyncio
 import re
 import socket
 import ssl
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -27,11 +26,16 @@ import h11
 from bellwether.news.domain.addresses import is_public
 from bellwether.news.domain.feeds import DueFeed
 from bellwether.news.ports.feed_access import FeedResponse
+from bellwether.shared.domain.compression import inflate
+from bellwether.shared.domain.errors import InvalidInputError
 
 PERMANENT, TEMPORARY = frozenset({301, 308}), frozenset({302, 303, 307})
 
 LEAST_SECONDS = 3.0
 """With less time left a feed is not asked any more."""
+
+DECOMPRESSORS = 4
+"""Threads that decompress: in the event loop one hostile answer would delay all others."""
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/rdf+xml, application/xml;q=0.9, */*;q=0.1"
 _CHUNK_BYTES = 64 * 1024
@@ -95,6 +99,7 @@ class HttpFeedFetcher:
         self._resolve = resolve
         # of its own: an event loop that ends waits for its default executor, and so for every name server that hangs
         self._resolvers = ThreadPoolExecutor(max_workers=self._limits.at_once, thread_name_prefix="resolve")
+        self._decompressors = ThreadPoolExecutor(max_workers=DECOMPRESSORS, thread_name_prefix="decompress")
 
     def fetch(self, feeds: Sequence[DueFeed], *, seconds_left: float) -> Iterator[FeedResponse]:
         """One answer a feed, as they come in.
@@ -139,7 +144,10 @@ class HttpFeedFetcher:
         for _ in range(self._limits.redirects + 1):
             status, headers, body = await self._get(url, answer.feed)
             if status not in PERMANENT | TEMPORARY:
-                return _as_answer(replace(answer, url=url), status, headers, body, self._limits)
+                loop, reached = asyncio.get_running_loop(), replace(answer, url=url)
+                return await loop.run_in_executor(
+                    self._decompressors, _as_answer, reached, status, headers, body, self._limits
+                )
             location = headers.get("location")
             if not location:
                 raise FetchError(f"HTTP {status} without a place to go to")
@@ -358,7 +366,7 @@ def _as_answer(answer: FeedResponse, status: int, headers: dict[str, str], body:
 def decompress(body: bytes, encoding: str, limit_bytes: int) -> bytes:
     """The document's bytes; a gzipped file that is not declared as such counts as gzip.
 
-    Raises UnreadableError for an unknown encoding, broken or cut off data, and what would grow beyond the limit.
+    Raises UnreadableError for an unknown encoding, damaged or truncated data, and what would grow beyond the limit.
     """
     try:
         return _decoded(body, encoding.strip().lower(), limit_bytes)
@@ -380,19 +388,10 @@ def _decoded(body: bytes, named: str, limit_bytes: int) -> bytes:
 
 
 def _inflate(body: bytes, window: int, limit_bytes: int) -> bytes:
-    whole, rest = bytearray(), body
-    while rest:
-        stream = zlib.decompressobj(window)
-        try:
-            whole += stream.decompress(rest, limit_bytes + 1 - len(whole))
-        except zlib.error as error:
-            raise UnreadableError(f"compressed data is broken: {error}", body) from error
-        if len(whole) > limit_bytes:
-            raise UnreadableError(f"larger than {limit_bytes} bytes when decompressed", body)
-        if not stream.eof:
-            raise UnreadableError("compressed data is cut off", body)
-        rest = stream.unused_data if window > 15 and stream.unused_data[:2] == b"\x1f\x8b" else b""  # the next member
-    return bytes(whole)
+    try:
+        return inflate(body, window=window, limit_bytes=limit_bytes)
+    except InvalidInputError as error:
+        raise UnreadableError(error.reason, body) from error
 
 
 def _retry_after(text: str | None, now: datetime) -> int | None:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import urllib3
-from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, TimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, InvalidHeader, MaxRetryError, TimeoutError
 from urllib3.response import BaseHTTPResponse
 
-from bellwether.shared.domain.errors import TransientUpstreamError, UpstreamError
+from bellwether.shared.domain.compression import gunzip
+from bellwether.shared.domain.errors import InvalidInputError, TransientUpstreamError, UpstreamError
 
 _PART_BYTES = 256 * 1024
 
@@ -96,7 +97,7 @@ class HttpClient:
         )
         content = b""
         try:
-            for part in response.stream(_PART_BYTES, decode_content=True):
+            for part in response.stream(_PART_BYTES, decode_content=False):
                 content += part
                 if time.monotonic() > over_at:
                     raise TimeoutError("the answer took too long")
@@ -107,7 +108,17 @@ class HttpClient:
             response.close()
         if response.headers.get("X-RateLimit-Remaining") == "0":
             self._not_before = _number(response.headers.get("X-RateLimit-Reset")) or 0.0
-        return response, content
+        return response, self._decoded(response, content)
+
+    def _decoded(self, response: BaseHTTPResponse, content: bytes) -> bytes:
+        """Decompress here and not in urllib3, whose time is quadratic in the number of gzip members."""
+        too_large = len(content) > self._limits.answer_bytes
+        if too_large or response.headers.get("Content-Encoding", "").strip().lower() not in {"gzip", "x-gzip"}:
+            return content
+        try:
+            return gunzip(content, limit_bytes=self._limits.answer_bytes)
+        except InvalidInputError as error:
+            raise DecodeError(str(error)) from error
 
     def _answer(self, response: BaseHTTPResponse, content: bytes) -> Answer:
         if response.status == 200 and len(content) > self._limits.answer_bytes:
