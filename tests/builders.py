@@ -1,5 +1,6 @@
 """Small, valid things to start a test from; each test changes what it is about."""
 
+import gzip
 import io
 import json
 import tarfile
@@ -9,7 +10,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from bellwether.models.domain.bundle import served_key
 from bellwether.models.domain.capture import Actual, CaptureRecord
+from bellwether.models.domain.deployment import serving_environment
 from bellwether.models.domain.experiment import Experiment
 
 BUCKET = "fred-fintech-data-000000000000"
@@ -241,6 +244,48 @@ class Bundle:
         """`model.tar.gz`."""
         return tar_gz(self.files)
 
+    def served(self, model: str = "macro") -> "ServedBundle":
+        """As registration leaves it."""
+        return ServedBundle(model, self.sha256, self.tar())
+
+
+@dataclass(frozen=True)
+class ServedBundle:
+    """The copy that a registered version is served from, and what the registry says of it."""
+
+    model: str
+    bundle_sha256: str
+    archive: bytes
+
+    @property
+    def key(self) -> str:
+        """Key in the data bucket."""
+        return served_key(self.model, digest(self.archive))
+
+    @property
+    def uri(self) -> str:
+        """Model data of the version's container."""
+        return f"s3://{BUCKET}/{self.key}"
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Metadata of the version."""
+        return {"bundle_sha256": self.bundle_sha256, "archive_sha256": digest(self.archive), "job_name": JOB_NAME}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of the version's container."""
+        return serving_environment(self.bundle_sha256, digest(self.archive))
+
+    @property
+    def specification(self) -> dict[str, Any]:
+        """Inference specification of the version."""
+        return {
+            "Containers": [{"Image": "xgboost:3.2-0", "ModelDataUrl": self.uri, "Environment": self.environment}],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        }
+
 
 def bundle(**changes: Any) -> Bundle:
     """A whole bundle, its manifest with these changes."""
@@ -271,9 +316,12 @@ def bundle(**changes: Any) -> Bundle:
 
 
 def tar_gz(files: Mapping[str, bytes]) -> bytes:
-    """A gzipped tar of these files."""
+    """A gzipped tar of these files; the same files give the same bytes."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)

@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if (beside := str(Path(__file__).resolve().parent)) not in sys.path:
     sys.path.insert(0, beside)
 
-from learning.bundle import read_verified  # type: ignore[import-not-found]
+from learning.bundle import read_registered  # type: ignore[import-not-found]
 from learning.errors import RefusedInputError  # type: ignore[import-not-found]
 from learning.requests import INSTANCES, instances_of, parse_object  # type: ignore[import-not-found]
 
@@ -44,8 +44,8 @@ class Lines:
 
 
 def model_fn(model_dir: str) -> Served:
-    """Load the bundle; raises BundleTamperedError when a part differs from its hash."""
-    manifest, digest, parts = read_verified(Path(model_dir))
+    """Load the bundle; raises BundleTamperedError when it is not the registered one."""
+    manifest, digest, parts = read_registered(Path(model_dir))
     family = importlib.import_module(f"learning.{manifest['model']}.serving")
     return Served(family, family.from_manifest(manifest, parts, f"{manifest['model']}-{digest[:8]}"))
 

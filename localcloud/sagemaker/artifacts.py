@@ -17,6 +17,7 @@ from localcloud.sagemaker.objects import ObjectStore
 from localcloud.sagemaker.workers import InferenceProgram
 
 _OPT_ML_MODEL = "/opt/ml/model"
+_EXPECTED_SHA256 = "BELLWETHER_ARCHIVE_SHA256"  # in a container's environment: the only archive that it may load
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Artifacts:
 
     def program(self, source: ModelSource) -> InferenceProgram:
         """Something to start, with the archive unpacked. Raises JobError, also when S3 has other content by now."""
-        model_dir = self._unpacked(source.model_data_url, source.etag)
+        model_dir = self._unpacked(source.model_data_url, source.etag, source.environment.get(_EXPECTED_SHA256))
         folder = model_dir.parent
         environment = {name: value.replace(_OPT_ML_MODEL, str(model_dir)) for name, value in source.environment.items()}
         submitted = environment.get("SAGEMAKER_SUBMIT_DIRECTORY") or str(model_dir / "code")
@@ -89,7 +90,7 @@ class Artifacts:
                 if folder not in wanted:
                     shutil.rmtree(folder, ignore_errors=True)
 
-    def _unpacked(self, url: str, etag: str) -> Path:
+    def _unpacked(self, url: str, etag: str, expected_sha256: str | None = None) -> Path:
         folder = self._configuration.artifact_folder(url, etag)
         content = folder / "content"
         with self._lock:
@@ -101,6 +102,7 @@ class Artifacts:
                 archive.write_bytes(self._objects.read(url))
                 fresh = folder / f"unpacking-{uuid.uuid4().hex}"
                 try:
+                    archives.check_sha256(archive, expected_sha256)
                     archives.unpack(archive, fresh)
                     fresh.rename(content)
                 finally:

@@ -134,19 +134,15 @@ def of_the_registry(world: World, event: Event) -> Event:
 def version_approved(world: World, event: Event) -> Event:
     """The registry has the event's version, approved; moto writes its ARN in another way than AWS does."""
     job_finished(world, event)
+    served = builders.bundle().served()
+    world.put(served.key, served.archive)
     sagemaker, arn = world.client("sagemaker"), ""
     while not arn.endswith(f"/{event['version']}"):
         arn = sagemaker.create_model_package(
             ModelPackageGroupName=builders.GROUP,
             ModelApprovalStatus="Approved",
-            CustomerMetadataProperties={"bundle_sha256": builders.bundle().sha256},
-            InferenceSpecification={
-                "Containers": [
-                    {"Image": "xgboost:3.2-0", "ModelDataUrl": f"s3://{builders.BUCKET}/{OUTPUT}/model.tar.gz"}
-                ],
-                "SupportedContentTypes": ["application/json"],
-                "SupportedResponseMIMETypes": ["application/json"],
-            },
+            CustomerMetadataProperties=served.metadata,
+            InferenceSpecification=served.specification,
         )["ModelPackageArn"]
     return event | {"model_package_arn": arn}
 
@@ -320,7 +316,7 @@ MODELS = (
     Case("models/prepare_training/by_schedule", {"already_running": False}),
     Case("models/prepare_training/unknown_model", error="NotFoundError"),
     Case("models/assess_candidate/finished_job", {"accepted": True}, given=job_finished),
-    Case("models/register_candidate/accepted", {"version": 1}),
+    Case("models/register_candidate/accepted", {"version": 1}, given=job_finished),
     Case("models/assess_bundle/embedded", {"accepted": True, "model": "sentiment"}, given=bundle_delivered),
     Case("models/deploy_model/pending", {"started": False}),
     Case("models/deploy_model/archived", {"started": False}),

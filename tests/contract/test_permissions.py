@@ -1,6 +1,7 @@
 """A role allows what its holder does, and nothing else: policies beside the calls in the code."""
 
 import json
+from fnmatch import fnmatch
 from functools import cache
 from importlib.resources import files
 
@@ -8,6 +9,7 @@ import pytest
 from botocore import xform_name
 from botocore.session import get_session
 
+from bellwether.models.domain.bundle import served_key
 from tests.contract.aws_calls import Call, calls_of
 from tests.contract.stacks import STACKS, Function, Machine, Stack, Statement, functions, machines, referred, stack
 
@@ -161,10 +163,31 @@ def test_roles_are_passed_to_sagemaker_only(statement: Statement) -> None:
 def test_data_bucket_refuses_plain_http_and_the_public() -> None:
     foundation = stack("foundation")
     (policy,) = foundation.of_type("AWS::S3::BucketPolicy").values()
-    (statement,) = policy["PolicyDocument"]["Statement"]
+    statement, *_ = policy["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     (bucket,) = foundation.of_type("AWS::S3::Bucket").values()
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_served_bundles_are_written_once_and_stay() -> None:
+    # Given what the data bucket's policy denies everybody
+    (policy,) = stack("foundation").of_type("AWS::S3::BucketPolicy").values()
+    denied = {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Deny"}
+    keep, once = denied["KeepServedBundles"], denied["WriteServedBundlesOnce"]
+    # Then the copies that versions are served from can neither be deleted nor overwritten
+    assert (keep["Principal"], once["Principal"]) == ("*", "*")
+    assert set(keep["Action"]) == {"s3:DeleteObject", "s3:DeleteObjectVersion"}
+    assert once["Action"] == "s3:PutObject"
+    assert once["Condition"]["Null"] == {"s3:if-none-match": "true"}
+    for statement in (keep, once):
+        _, _, pattern = str(statement["Resource"]).partition(".Arn}/")
+        assert fnmatch(served_key("macro", "0" * 64), pattern.rstrip("'}"))
+
+
+def test_endpoints_load_served_bundles_only() -> None:
+    (role,) = (role for name, role in stack("models").of_type("AWS::IAM::Role").items() if name == "EndpointRole")
+    (read,) = (each for each in role["Policies"][0]["PolicyDocument"]["Statement"] if each["Sid"] == "ReadBundle")
+    assert str(read["Resource"]).endswith("/models/*/bundles/*/model.tar.gz'}")
 
 
 def _actions(call: Call) -> set[str]:

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from bellwether.models.domain.bundle import served_key
+from bellwether.models.domain.deployment import ARCHIVE_VERSION_ID, serving_environment
 from cli import deployments, executions, ingestion, predictions, registry, training
 from cli.target import Target
 from tests.places import SAMPLES
@@ -105,15 +107,23 @@ class Flow:
         manifest = json.loads(files["bundle.json"])
         manifest["parts"] = {name: sha256(body) for name, body in files.items() if name != "bundle.json"}
         files = files | {"bundle.json": json.dumps(manifest).encode()}
-        key = f"models/{MODEL}/e2e/{sha256(files['bundle.json'])}/model.tar.gz"
-        self.target.client("s3").put_object(Bucket=bucket, Key=key, Body=packed(files))
-        container = original["InferenceSpecification"]["Containers"][0] | {"ModelDataUrl": f"s3://{bucket}/{key}"}
+        known = original["CustomerMetadataProperties"]
+        archive, bundle_sha256 = packed(files), sha256(files["bundle.json"])
+        key = served_key(MODEL, sha256(archive))
+        self.target.client("s3").put_object(Bucket=bucket, Key=key, Body=archive)
+        container = original["InferenceSpecification"]["Containers"][0] | {
+            "ModelDataUrl": f"s3://{bucket}/{key}",
+            "Environment": serving_environment(bundle_sha256, sha256(archive)),
+        }
         arn = sagemaker.create_model_package(
             ModelPackageGroupName=original["ModelPackageGroupName"],
             ModelApprovalStatus="PendingManualApproval",
             InferenceSpecification=original["InferenceSpecification"] | {"Containers": [container]},
-            CustomerMetadataProperties=original["CustomerMetadataProperties"]
-            | {"bundle_sha256": sha256(files["bundle.json"])},
+            CustomerMetadataProperties={
+                **{name: value for name, value in known.items() if name != ARCHIVE_VERSION_ID},
+                "bundle_sha256": bundle_sha256,
+                "archive_sha256": sha256(archive),
+            },
         )["ModelPackageArn"]
         return int(arn.rsplit("/", 1)[-1])
 

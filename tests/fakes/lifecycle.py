@@ -19,8 +19,10 @@ from bellwether.models.domain.retraining import MachineTime, PastTraining, is_tr
 from bellwether.models.domain.training import TrainingJob
 from bellwether.models.ports.predictor import EndpointResponse
 from bellwether.models.ports.registry import Registration
+from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.shared.domain.errors import ConflictError, NotFoundError
-from tests.builders import package_arn
+from tests.builders import BUCKET, package_arn
+from tests.fakes.objects import InMemoryObjectStore
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -82,6 +84,11 @@ class ArchivesByUri:
         return read_archive(BytesIO(self._tars[uri]), keep=keep, name=uri)
 
 
+def left_by_job(assessed: Assessment, archive: bytes) -> InMemoryObjectStore:
+    """The data bucket with the archive where the candidate was assessed."""
+    return InMemoryObjectStore({assessed.model_data_url.removeprefix(f"s3://{BUCKET}/"): archive})
+
+
 class InMemoryRegistry:
     """ModelRegistry and RegisteredVersions."""
 
@@ -101,6 +108,7 @@ class InMemoryRegistry:
                 approval=Approval.PENDING,
                 model_data_url=registration.model_data_url,
                 metadata=registration.metadata,
+                environment=registration.environment,
             )
             self._by_token[token] = arn
         return self.versions[self._by_token[token]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobs.training.learning.bundle import read_verified
+from jobs.training.learning.bundle import read_registered, read_verified
 from jobs.training.learning.errors import BundleTamperedError
 from tests.model.conftest import JobRun, Training
 
@@ -156,6 +156,16 @@ def test_a_bundle_tampered_with_is_not_loaded(trained: JobRun, tmp_path: Path, t
     tamper(tmp_path)
     with pytest.raises(BundleTamperedError, match=reason):
         read_verified(tmp_path)
+
+
+def test_a_whole_bundle_other_than_the_registered_one_is_not_loaded(
+    trained: JobRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BELLWETHER_BUNDLE_SHA256", read_verified(trained.model)[1])
+    assert read_registered(trained.model)[0]["model"] == "macro"
+    monkeypatch.setenv("BELLWETHER_BUNDLE_SHA256", "0" * 64)
+    with pytest.raises(BundleTamperedError, match="expected 0000"):
+        read_registered(trained.model)
 
 
 def test_the_interpreter_s_own_leavings_are_no_tampering(trained: JobRun, tmp_path: Path) -> None:

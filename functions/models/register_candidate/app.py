@@ -8,6 +8,7 @@ from pydantic import Field
 from bellwether.models.adapters.sagemaker import SageMakerRegistry
 from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.models.usecases.register_candidate import register_candidate
+from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import DataBucketSettings, load, parse
 
@@ -27,6 +28,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         bucket=settings.data_bucket,
         image_uri=settings.inference_image,
         registry=SageMakerRegistry(),
+        objects=S3ObjectStore(settings.data_bucket),
     )
     logger.info("candidate registered", extra={"model": registered.model, "version": registered.version})
     return registered.model_dump(mode="json")

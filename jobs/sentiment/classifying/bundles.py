@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import tarfile
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -11,6 +12,7 @@ from typing import Any
 from .errors import BundleTamperedError
 
 MANIFEST_FILE = "bundle.json"
+EXPECTED_SHA256 = "BELLWETHER_BUNDLE_SHA256"  # the registered version's, in the container's environment
 _CACHES = frozenset({"__pycache__"})  # what running the code leaves beside it
 _BLOCK = 1 << 20
 
@@ -40,6 +42,15 @@ def read_verified(folder: Path) -> tuple[dict[str, Any], str]:
         if (observed := file_sha256(folder / name)) != expected:
             raise BundleTamperedError(f"{name} has SHA-256 {observed}, expected {expected}")
     return manifest, sha256(content).hexdigest()
+
+
+def read_registered(folder: Path) -> tuple[dict[str, Any], str]:
+    """Read the bundle that the container's environment names; raises BundleTamperedError for any other."""
+    manifest, digest = read_verified(folder)
+    expected = os.environ.get(EXPECTED_SHA256, digest)
+    if digest != expected:
+        raise BundleTamperedError(f"{MANIFEST_FILE} has SHA-256 {digest}, expected {expected}")
+    return manifest, digest
 
 
 def pack(folder: Path, archive: Path) -> None:

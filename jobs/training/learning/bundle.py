@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from .errors import BundleTamperedError
 
 MANIFEST_FILE = "bundle.json"
 CODE_FOLDER = "code"
+EXPECTED_SHA256 = "BELLWETHER_BUNDLE_SHA256"  # the registered version's, in the container's environment
 _LEFT_BY_INTERPRETER = "__pycache__"
 
 
@@ -56,6 +58,15 @@ def read_verified(folder: Path) -> tuple[Mapping[str, Any], str, Mapping[str, by
         if observed != listed[name]:
             raise BundleTamperedError(f"{name} has SHA-256 {observed}, expected {listed[name]}")
     return manifest, hashlib.sha256(content).hexdigest(), parts
+
+
+def read_registered(folder: Path) -> tuple[Mapping[str, Any], str, Mapping[str, bytes]]:
+    """Read the bundle that the container's environment names; raises BundleTamperedError for any other."""
+    manifest, digest, parts = read_verified(folder)
+    expected = os.environ.get(EXPECTED_SHA256, digest)
+    if digest != expected:
+        raise BundleTamperedError(f"{MANIFEST_FILE} has SHA-256 {digest}, expected {expected}")
+    return manifest, digest, parts
 
 
 def _belongs(path: Path) -> bool:

@@ -36,17 +36,12 @@ def metrics_in(output: str) -> list[dict[str, Any]]:
 def deployed(aws: Aws) -> Bundle:
     """A version of macro in service."""
     whole = bundle(drift_reference=REFERENCE, metrics={"1": {"rmse": {"model": 0.1, "random_walk": 0.15}}})
-    aws.put("models/macro/jobs/j/output/model.tar.gz", whole.tar())
+    served = whole.served()
+    aws.put(served.key, served.archive)
     arn = aws.client("sagemaker").create_model_package(
         ModelPackageGroupName=GROUP,
         ModelApprovalStatus="Approved",
-        InferenceSpecification={
-            "Containers": [
-                {"Image": "xgboost", "ModelDataUrl": f"s3://{BUCKET}/models/macro/jobs/j/output/model.tar.gz"}
-            ],
-            "SupportedContentTypes": ["application/json"],
-            "SupportedResponseMIMETypes": ["application/json"],
-        },
+        InferenceSpecification=served.specification,
     )["ModelPackageArn"]
     pointer = {
         "version": 1,

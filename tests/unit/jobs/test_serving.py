@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jobs.sentiment.classifying import requests
-from jobs.sentiment.classifying.bundles import MANIFEST_FILE, read_verified
+from jobs.sentiment.classifying.bundles import MANIFEST_FILE, read_registered, read_verified
 from jobs.sentiment.classifying.errors import BundleTamperedError, RefusedInputError, UnusableModelError
 from jobs.sentiment.classifying.loading import classifier
 from jobs.sentiment.evaluation import Labelled
@@ -174,6 +174,18 @@ def test_a_bundle_that_was_touched_is_refused(bundle: Path, change: str) -> None
     # When it is loaded, then it is refused
     with pytest.raises(BundleTamperedError):
         read_verified(bundle)
+
+
+def test_a_whole_bundle_other_than_the_registered_one_is_not_loaded(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a container whose environment names a bundle
+    monkeypatch.setenv("BELLWETHER_BUNDLE_SHA256", read_verified(bundle)[1])
+    assert read_registered(bundle) == read_verified(bundle)
+    # Then another one is refused, whole as it is
+    monkeypatch.setenv("BELLWETHER_BUNDLE_SHA256", "0" * 64)
+    with pytest.raises(BundleTamperedError, match="expected 0000"):
+        read_registered(bundle)
 
 
 def test_what_running_the_code_leaves_is_no_part(bundle: Path) -> None:

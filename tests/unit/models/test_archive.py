@@ -44,8 +44,8 @@ def version(number: int, approval: str = "Approved", **metadata: str) -> Registe
         package_group=GROUP,
         version=number,
         approval=approval,
-        model_data_url=f"s3://data/models/macro/jobs/job-{number}/output/model.tar.gz",
-        metadata={"bundle_sha256": f"{number:064x}", **metadata},
+        model_data_url=f"s3://data/models/macro/bundles/{number:064x}/model.tar.gz",
+        metadata={"bundle_sha256": f"{number:064x}", "job_name": f"job-{number}"} | metadata,
     )
 
 
@@ -162,7 +162,7 @@ def test_what_went_before_does_not_go_again_and_comes_back_when_it_is_wanted() -
 
 
 def test_a_bundle_that_a_kept_version_shares_is_not_tagged() -> None:
-    twin = replace(version(1), model_data_url=version(9).model_data_url)
+    twin = replace(version(1, job_name="job-9"), model_data_url=version(9).model_data_url)
     (act,) = version_acts(context([twin, version(8), version(9)]), run_id="r", now=NOON, versions_max=9)
     assert (act.model_name, act.objects) == (name(1), ())
 
@@ -308,12 +308,13 @@ def test_an_archived_version_keeps_its_bundle_and_its_place_in_the_registry() ->
     act = plan([version(n) for n in range(1, 5)]).acts[0]
     shelves = Shelves()
     assert carry_out(act, shelves) == "archived"
-    folder = "s3://data/models/macro/jobs/job-1/output"
+    models, output = "s3://data/models/macro", "s3://data/models/macro/jobs/job-1/output"
     assert shelves.done == [
         ("config", name(1)),
         ("model", name(1)),
-        ("archived", f"{folder}/model.tar.gz"),
-        ("archived", f"{folder}/output.tar.gz"),
+        ("archived", f"{models}/bundles/{1:064x}/model.tar.gz"),
+        ("archived", f"{output}/model.tar.gz"),
+        ("archived", f"{output}/output.tar.gz"),
         ("archived", package_arn(1)),
     ]
 

@@ -8,7 +8,7 @@ import pytest
 
 from bellwether.models.usecases.assess_candidate import AssessmentRequest, assess_candidate
 from bellwether.models.usecases.record_assessment import Assessment
-from bellwether.models.usecases.register_candidate import register_candidate
+from bellwether.models.usecases.register_candidate import Registered, register_candidate
 from bellwether.shared.domain.errors import BundleTamperedError, InvalidInputError, NotFoundError
 from bellwether.shared.settings import parse
 from tests.builders import (
@@ -25,7 +25,7 @@ from tests.builders import (
     horizon,
     tar_gz,
 )
-from tests.fakes.lifecycle import ArchivesByUri, InMemoryRegistry, StoppedClock
+from tests.fakes.lifecycle import ArchivesByUri, InMemoryRegistry, StoppedClock, left_by_job
 from tests.fakes.objects import InMemoryObjectStore
 
 OUTPUT = f"{JOBS_URI}/{JOB_NAME}/output"
@@ -144,9 +144,22 @@ def test_a_job_without_outputs_is_not_found() -> None:
         )
 
 
+@dataclass
+class Registry:
+    """A registry, and the data bucket with the archive that was assessed."""
+
+    versions: InMemoryRegistry = field(default_factory=InMemoryRegistry)
+    objects: InMemoryObjectStore | None = None
+
+    def register(self, assessed: Assessment) -> Registered:
+        self.objects = self.objects or left_by_job(assessed, bundle().tar())
+        return register_candidate(
+            assessed, bucket=BUCKET, image_uri="xgboost", registry=self.versions, objects=self.objects
+        )
+
+
 def test_an_accepted_candidate_waits_for_approval_with_the_commands_to_give_it() -> None:
-    registry = InMemoryRegistry()
-    registered = register_candidate(Case().assess(), bucket=BUCKET, image_uri="xgboost", registry=registry)
+    registered = Registry().register(Case().assess())
     assert (registered.version, registered.status) == (1, "PendingManualApproval")
     assert registered.subject_line == "Bellwether: macro version 1 waits for approval"
     assert "bellwether approve macro --version 1" in registered.message
@@ -155,27 +168,56 @@ def test_an_accepted_candidate_waits_for_approval_with_the_commands_to_give_it()
 
 
 def test_the_version_carries_what_deployment_relies_upon() -> None:
-    registry, assessed = InMemoryRegistry(), Case().assess()
-    registered = register_candidate(assessed, bucket=BUCKET, image_uri="xgboost", registry=registry)
-    metadata = registry.describe(registered.model_package_arn).metadata
-    assert metadata["bundle_sha256"] == assessed.bundle_sha256
-    assert metadata["rmse_h12"] == "0.1200"
-    assert metadata["decision_id"] == str(assessed.decision.decision_id)
-    assert all(len(value) <= 256 and value for value in metadata.values())
+    registry, assessed = Registry(), Case().assess()
+    registered = registry.register(assessed)
+    version = registry.versions.describe(registered.model_package_arn)
+    served = bundle().served()
+    assert version.metadata["bundle_sha256"] == assessed.bundle_sha256
+    assert version.metadata["archive_sha256"] == digest(bundle().tar())
+    assert (version.model_data_url, version.environment) == (served.uri, served.environment)
+    assert version.metadata["rmse_h12"] == "0.1200"
+    assert version.metadata["decision_id"] == str(assessed.decision.decision_id)
+    assert all(len(value) <= 256 and value for value in version.metadata.values())
+
+
+def test_the_version_is_served_from_a_copy_of_what_was_assessed() -> None:
+    # Given a registered version
+    registry = Registry()
+    registry.register(Case().assess())
+    assert registry.objects is not None
+    # When the job's own output is replaced afterwards
+    registry.objects.put(f"{OUTPUT.removeprefix(f's3://{BUCKET}/')}/model.tar.gz", b"another archive")
+    # Then the copy is what it was
+    assert registry.objects.get(bundle().served().key).content == bundle().tar()
+
+
+def test_an_archive_replaced_after_its_assessment_is_not_registered() -> None:
+    assessed = Case().assess()
+    registry = Registry(objects=left_by_job(assessed, bundle(seed=8).tar()))
+    with pytest.raises(BundleTamperedError, match="has SHA-256"):
+        registry.register(assessed)
+    assert registry.versions.versions == {}
+
+
+def test_a_copy_that_somebody_else_put_there_is_neither_used_nor_replaced() -> None:
+    # Given other content under the key of the copy
+    assessed, served = Case().assess(), bundle().served()
+    objects = left_by_job(assessed, bundle().tar())
+    objects.put(served.key, b"another archive")
+    registry = Registry(objects=objects)
+    # Then the candidate is not registered
+    with pytest.raises(BundleTamperedError, match=served.key):
+        registry.register(assessed)
+    assert (registry.versions.versions, objects.get(served.key).content) == ({}, b"another archive")
 
 
 def test_the_same_candidate_twice_is_one_version() -> None:
-    registry, assessed = InMemoryRegistry(), Case().assess()
-    versions = {
-        register_candidate(assessed, bucket=BUCKET, image_uri="xgboost", registry=registry).version for _ in range(2)
-    }
-    assert versions == {1}
+    registry, assessed = Registry(), Case().assess()
+    assert {registry.register(assessed).version for _ in range(2)} == {1}
 
 
 def test_a_refused_candidate_is_never_registered() -> None:
-    registry = InMemoryRegistry()
+    registry = Registry()
     with pytest.raises(InvalidInputError, match="refused"):
-        register_candidate(
-            Case(report={"horizons": WORSE}).assess(), bucket=BUCKET, image_uri="xgboost", registry=registry
-        )
-    assert registry.versions == {}
+        registry.register(Case(report={"horizons": WORSE}).assess())
+    assert registry.versions.versions == {}

@@ -16,7 +16,7 @@ from bellwether.shared.domain.errors import BundleTamperedError, InvalidInputErr
 from bellwether.shared.settings import parse
 from jobs.sentiment.pack import lexicon_sha256, measured, pack_lexicon
 from tests.builders import BUCKET, Bundle, agreement_report, labelled_set, sentiment_bundle
-from tests.fakes.lifecycle import ArchivesByUri, InMemoryRegistry, StoppedClock
+from tests.fakes.lifecycle import ArchivesByUri, InMemoryRegistry, StoppedClock, left_by_job
 from tests.fakes.objects import InMemoryObjectStore
 
 JOB_NAME = "sentiment-0badcafe"
@@ -121,8 +121,11 @@ def test_what_does_not_belong_together_is_refused(
 
 def test_an_accepted_bundle_is_registered_once_with_figures_that_the_registry_takes() -> None:
     registry = InMemoryRegistry()
+    assessed = Case().assess()
+    objects = left_by_job(assessed, Case().bundle.tar())
     first, again = (
-        register_candidate(Case().assess(), bucket=BUCKET, image_uri="image", registry=registry) for _ in range(2)
+        register_candidate(assessed, bucket=BUCKET, image_uri="image", registry=registry, objects=objects)
+        for _ in range(2)
     )
     assert (first.version, again.version) == (1, 1)
     (version,) = registry.versions.values()

@@ -1,5 +1,6 @@
 """From an approval to a version in service, and back."""
 
+import gzip
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,7 @@ from tests.builders import (
     deployment_plan,
     package_arn,
     state_change,
+    tar_gz,
 )
 from tests.fakes.captures import InMemoryExperiments
 from tests.fakes.lifecycle import (
@@ -60,7 +62,6 @@ from tests.fakes.lifecycle import (
 from tests.fakes.objects import InMemoryObjectStore
 
 ENDPOINT = "Fred-Serverless-Endpoint"
-MODEL_DATA = f"s3://{BUCKET}/models/macro/jobs/j/output/model.tar.gz"
 
 
 def plan(version: int = 3, **changes: Any) -> DeploymentPlan:
@@ -180,6 +181,8 @@ class Registered:
 
     bundle: Bundle = field(default_factory=bundle)
     tar: bytes | None = None
+    uri: str | None = None
+    environment: dict[str, str] | None = None
     approval: str = "Approved"
     metadata: dict[str, str] | None = None
     endpoints: InMemoryEndpoints = field(default_factory=InMemoryEndpoints)
@@ -189,14 +192,16 @@ class Registered:
 
     def verify(self, **event: Any) -> DeploymentPlan:
         registry = InMemoryRegistry()
-        metadata = {"bundle_sha256": self.bundle.sha256} if self.metadata is None else self.metadata
+        served = self.bundle.served()
+        uri, metadata = self.uri or served.uri, served.metadata if self.metadata is None else self.metadata
+        environment = served.environment if self.environment is None else self.environment
         registry.versions[package_arn(3)] = RegisteredVersion(
-            package_arn(3), GROUP, 3, self.approval, MODEL_DATA, metadata
+            package_arn(3), GROUP, 3, self.approval, uri, metadata, environment
         )
         request = {"model": "macro", "version": 3, "model_package_arn": package_arn(3), "action": "deploy"}
         verifier = BundleVerifier(
             versions=registry,
-            archives=ArchivesByUri({MODEL_DATA: self.tar or self.bundle.tar()}),
+            archives=ArchivesByUri({uri: self.tar or self.bundle.tar()}),
             objects=self.objects,
             current_versions=self.promotions,
             experiments=self.experiments,
@@ -259,13 +264,59 @@ def test_the_current_version_is_deployed_again_where_its_endpoint_is_gone() -> N
 
 def test_a_bundle_swapped_after_approval_is_noticed() -> None:
     forged = Bundle({**bundle().files, "code/inference.py": b"import socket"})
-    with pytest.raises(BundleTamperedError, match=r"code/inference.py"):
+    with pytest.raises(BundleTamperedError, match=r"model.tar.gz has SHA-256"):
         Registered(tar=forged.tar()).verify()
 
 
 def test_a_whole_other_bundle_is_noticed() -> None:
-    with pytest.raises(BundleTamperedError, match=r"bundle.json has SHA-256"):
+    with pytest.raises(BundleTamperedError, match=r"model.tar.gz has SHA-256"):
         Registered(tar=bundle(seed=8).tar()).verify()
+
+
+def test_foreign_code_in_a_second_gzip_member_is_noticed() -> None:
+    # Given the genuine archive, followed by another one with other code, as an unpacking container reads it
+    appended = bundle().tar() + tar_gz({"code/inference.py": b"raise SystemExit('foreign code')"})
+    # Then the version is not deployed
+    with pytest.raises(BundleTamperedError, match="after its first gzip member"):
+        Registered(tar=appended).verify()
+
+
+def test_the_same_files_in_other_bytes_are_not_what_was_approved() -> None:
+    repacked = gzip.compress(gzip.decompress(bundle().tar()), compresslevel=1, mtime=1)
+    with pytest.raises(BundleTamperedError, match=r"model.tar.gz has SHA-256"):
+        Registered(tar=repacked).verify()
+
+
+def test_a_replaced_object_is_noticed_even_with_the_same_bytes() -> None:
+    world = Registered(metadata=bundle().served().metadata | {"archive_version_id": "the-first"})
+    with pytest.raises(BundleTamperedError, match="S3 version"):
+        world.verify()
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        Registered(uri=f"s3://{BUCKET}/models/macro/jobs/j/output/model.tar.gz"),
+        Registered(uri=f"s3://{BUCKET}/models/macro/bundles/{'0' * 64}/model.tar.gz"),
+        Registered(uri=f"s3://{BUCKET}/elsewhere{bundle().served().key}"),
+    ],
+)
+def test_a_version_that_is_not_served_from_its_own_copy_is_refused(world: Registered) -> None:
+    with pytest.raises(BundleTamperedError, match="is not the copy"):
+        world.verify()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        bundle().served().environment | {"SAGEMAKER_SUBMIT_DIRECTORY": f"s3://{BUCKET}/models/code/foreign.tar.gz"},
+        bundle().served().environment | {"PYTHONPATH": "/tmp"},
+    ],
+)
+def test_a_container_that_loads_code_from_elsewhere_is_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(BundleTamperedError, match="environment"):
+        Registered(environment=environment).verify()
 
 
 @pytest.mark.parametrize(
@@ -274,6 +325,7 @@ def test_a_whole_other_bundle_is_noticed() -> None:
         (Registered(approval="PendingManualApproval"), {}, "ModelApprovalStatus"),
         (Registered(approval="Rejected"), {"action": "rollback"}, "ModelApprovalStatus"),
         (Registered(metadata={}), {}, "CustomerMetadataProperties.bundle_sha256"),
+        (Registered(metadata={"bundle_sha256": "a" * 64}), {}, "CustomerMetadataProperties.archive_sha256"),
         (Registered(), {"version": 2}, "model_package_arn"),
         (Registered(), {"action": "reject"}, "action"),
         (Registered(), {"version": 0}, "version"),

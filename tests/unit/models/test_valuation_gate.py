@@ -28,7 +28,7 @@ from tests.builders import (
     valuation_metrics,
     valuation_request,
 )
-from tests.fakes.lifecycle import ArchivesByUri, InMemoryRegistry, StoppedClock
+from tests.fakes.lifecycle import ArchivesByUri, InMemoryRegistry, StoppedClock, left_by_job
 from tests.fakes.objects import InMemoryObjectStore
 
 OUTPUT = f"s3://{BUCKET}/models/housing/jobs/{SALES_JOB_NAME}/output"
@@ -207,7 +207,9 @@ def test_what_does_not_belong_together_is_refused(case: Case, error: type[Except
 
 def test_an_accepted_candidate_is_registered_in_its_own_group() -> None:
     registry = InMemoryRegistry()
-    registered = register_candidate(Case().assess(), bucket=BUCKET, image_uri="image", registry=registry)
+    assessed = Case().assess()
+    objects = left_by_job(assessed, Case().bundle.tar())
+    registered = register_candidate(assessed, bucket=BUCKET, image_uri="image", registry=registry, objects=objects)
     version = registry.describe(registered.model_package_arn)
     assert version.package_group == "HousingPriceModels"
     assert (version.metadata["mape"], version.metadata["bias"]) == ("0.1150", "-0.0233")

@@ -21,7 +21,7 @@ from bellwether.monitoring.usecases.start_experiment import start_experiment
 from bellwether.monitoring.usecases.withdraw_challenger import Withdrawal, WithdrawalOrder, withdraw_challenger
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError
 from bellwether.shared.settings import parse
-from tests.builders import BUCKET, GROUP, bundle, deployment_plan, package_arn
+from tests.builders import GROUP, bundle, deployment_plan, package_arn
 from tests.fakes.captures import InMemoryExperiments
 from tests.fakes.lifecycle import (
     NOON,
@@ -35,7 +35,6 @@ from tests.fakes.lifecycle import (
 from tests.fakes.objects import InMemoryObjectStore
 
 ENDPOINT = "Fred-Serverless-Endpoint-Challenger"
-MODEL_DATA = f"s3://{BUCKET}/models/macro/jobs/j/output/model.tar.gz"
 CONFIG = f"macro-v3-{bundle().sha256[:8]}"
 CHALLENGE = {"experiment_id": "macro-v3-6a7e8feb", "mode": "shadow", "share": 0.5, "decider": "auto", "days": 14}
 
@@ -74,19 +73,20 @@ class Registered:
     """Version 3, and the world around it."""
 
     approval: str = "PendingManualApproval"
-    metadata: dict[str, str] = field(default_factory=lambda: {"bundle_sha256": bundle().sha256})
+    metadata: dict[str, str] = field(default_factory=lambda: bundle().served().metadata)
     promotions: InMemoryPromotions = field(default_factory=lambda: InMemoryPromotions(champion()))
     experiments: InMemoryExperiments = field(default_factory=InMemoryExperiments)
     objects: InMemoryObjectStore = field(default_factory=InMemoryObjectStore)
 
     def verify(self, **event: Any) -> DeploymentPlan:
         registry = InMemoryRegistry()
+        served = bundle().served()
         registry.versions[package_arn(3)] = RegisteredVersion(
-            package_arn(3), GROUP, 3, self.approval, MODEL_DATA, self.metadata
+            package_arn(3), GROUP, 3, self.approval, served.uri, self.metadata, served.environment
         )
         verifier = BundleVerifier(
             versions=registry,
-            archives=ArchivesByUri({MODEL_DATA: bundle().tar()}),
+            archives=ArchivesByUri({served.uri: served.archive}),
             objects=self.objects,
             current_versions=self.promotions,
             experiments=self.experiments,
@@ -175,7 +175,7 @@ def test_a_challenge_that_makes_no_sense_is_refused_by_field(event: dict[str, An
 
 
 def test_a_version_approved_for_an_experiment_is_not_deployed_by_its_approval_alone() -> None:
-    metadata = {"bundle_sha256": bundle().sha256, "approved_for": "experiment"}
+    metadata = bundle().served().metadata | {"approved_for": "experiment"}
     world = Registered(approval="Approved", metadata=metadata)
     plan = world.verify(action="deploy")
     assert (plan.deploy, plan.reason) == (False, "version 3 is approved for an experiment only")

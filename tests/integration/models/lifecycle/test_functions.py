@@ -157,10 +157,9 @@ def test_a_candidate_is_assessed_registered_and_waits(aws: Aws) -> None:
     assert found["ModelApprovalStatus"] == "PendingManualApproval"
     assert found["CustomerMetadataProperties"]["bundle_sha256"] == candidate.sha256
     (container,) = found["InferenceSpecification"]["Containers"]
-    assert container["Environment"] == {
-        "SAGEMAKER_PROGRAM": "inference.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-    }
+    served = candidate.served()
+    assert (container["ModelDataUrl"], container["Environment"]) == (served.uri, served.environment)
+    assert aws.get(served.key) == candidate.tar()
     assert found["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith(assessed["evidence_key"])
 
 
@@ -182,6 +181,7 @@ def test_a_refused_candidate_is_told_and_counted(aws: Aws, capsys: pytest.Captur
 
 
 def test_the_sample_assessment_can_be_registered(aws: Aws) -> None:
+    finish_job(aws)
     assert invoke("register_candidate", sample_event("register_candidate/accepted"))["version"] == 1
 
 
@@ -276,8 +276,21 @@ def test_a_bundle_swapped_after_its_registration_is_not_deployed(aws: Aws) -> No
     registered = register(aws)
     aws.approve(registered["model_package_arn"])
     forged = Bundle({**bundle().files, "code/inference.py": b"import socket"})
+    # When the job's own output is replaced, the copy that was approved is deployed
     aws.put(f"{OUTPUT}/model.tar.gz", forged.tar())
+    assert verify(registered)["deploy"]
+    # When that copy is replaced, nothing is
+    aws.put(bundle().served().key, forged.tar())
     with pytest.raises(BundleTamperedError):
+        verify(registered)
+
+
+def test_foreign_code_appended_to_a_registered_archive_is_not_deployed(aws: Aws) -> None:
+    registered = register(aws)
+    aws.approve(registered["model_package_arn"])
+    foreign = tar_gz({"code/inference.py": b"raise SystemExit('foreign code')"})
+    aws.put(bundle().served().key, bundle().tar() + foreign)
+    with pytest.raises(BundleTamperedError, match="after its first gzip member"):
         verify(registered)
 
 
@@ -364,7 +377,7 @@ def test_an_old_version_goes_and_can_be_deployed_again(aws: Aws) -> None:
     aws.client("sagemaker").update_model_package(
         ModelPackageArn=plan["model_package_arn"],
         ModelApprovalStatus="Approved",
-        CustomerMetadataProperties=metadata | {"bundle_sha256": bundle().sha256},  # which moto forgets
+        CustomerMetadataProperties=metadata | bundle().served().metadata,  # which moto forgets
     )
     again = verify(plan, action="rollback")
     invoke("stage_endpoint", again)

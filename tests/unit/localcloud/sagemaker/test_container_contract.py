@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -82,6 +83,49 @@ def test_unpacking_never_leaves_the_folder(tmp_path: Path, name: str) -> None:
     # Then nothing is outside
     assert not (tmp_path / "inner" / "evil").exists()
     assert not Path("/etc/evil").exists()
+
+
+def archive_of(*files: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, content in files:
+            item = tarfile.TarInfo(name)
+            item.type, item.size, item.linkname = kind, len(content), "/etc/passwd" if kind == tarfile.SYMTYPE else ""
+            tar.addfile(item, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+CODE = archive_of(("code/inference.py", b"genuine"))
+FOREIGN = archive_of(("code/inference.py", b"foreign"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (CODE + FOREIGN, "after its first gzip member"),
+        (CODE + b"\0", "after its first gzip member"),
+        (archive_of(("a", b"1"), ("a", b"2")), "occurs twice"),
+        (archive_of(("a", b""), kind=tarfile.SYMTYPE), "neither a file nor a folder"),
+        (CODE[:40], "can't unpack"),
+    ],
+)
+def test_what_readers_may_read_differently_is_not_unpacked(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(content)
+    with pytest.raises(JobError, match=reason):
+        archives.unpack(path, tmp_path / "model")
+
+
+def test_an_archive_other_than_the_registered_one_is_not_loaded(tmp_path: Path) -> None:
+    # Given an archive, and the SHA-256 that its container's environment names
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(CODE)
+    archives.check_sha256(path, sha256(CODE).hexdigest())
+    archives.check_sha256(path, None)
+    # Then another archive in its place is refused
+    path.write_bytes(FOREIGN)
+    with pytest.raises(JobError, match="expected"):
+        archives.check_sha256(path, sha256(CODE).hexdigest())
 
 
 @pytest.mark.parametrize(

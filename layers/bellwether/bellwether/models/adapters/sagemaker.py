@@ -355,6 +355,7 @@ def _describe_package(arn: str) -> RegisteredVersion:
         approval=found.get("ModelApprovalStatus", ""),
         model_data_url=containers[0]["ModelDataUrl"],
         metadata=found.get("CustomerMetadataProperties") or {},
+        environment=containers[0].get("Environment") or {},
     )
 
 

@@ -19,6 +19,7 @@ from bellwether.models.domain.specs import ModelSpec
 from bellwether.shared.domain.decisions import Decision, Gate, Kind, decide
 
 ACTOR = "bellwether:plan_archive"
+JOB_NAME = "job_name"  # key of a version's metadata
 ARCHIVED = "archived"  # key of a version's metadata and of its objects' tag
 TRUE, FALSE = "true", "false"
 ORPHAN_DAYS_MIN = 1.0  # a challenger is made before its experiment is written down
@@ -200,6 +201,10 @@ def _artifact_name(version: RegisteredVersion, spec: ModelSpec) -> str:
 
 
 def _objects(version: RegisteredVersion) -> tuple[str, ...]:
-    """The bundle, and what its job left beside it."""
-    folder, _, name = version.model_data_url.rpartition("/")
-    return (version.model_data_url, f"{folder}/output.tar.gz") if name == "model.tar.gz" else (version.model_data_url,)
+    """The copy that is served, the bundle that it was made from, and what the job left beside it."""
+    root, found, _ = version.model_data_url.partition("/bundles/")
+    job = version.metadata.get(JOB_NAME)
+    if not found or job is None:
+        return (version.model_data_url,)
+    output = f"{root}/jobs/{job}/output"
+    return (version.model_data_url, f"{output}/model.tar.gz", f"{output}/output.tar.gz")

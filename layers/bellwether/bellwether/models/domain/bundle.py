@@ -17,10 +17,15 @@ EVALUATION_FILE = "evaluation.json"
 
 @dataclass(frozen=True)
 class BundleArchive:
-    """What a tar held: the SHA-256 of every file by name, and the bytes of those that were asked for."""
+    """What a tar held: the SHA-256 of every file by name, and the bytes of those that were asked for.
+
+    `sha256` is that of the whole archive, `version_id` the bucket's name for this content of the object.
+    """
 
     hashes: Mapping[str, str]
     contents: Mapping[str, bytes]
+    sha256: str
+    version_id: str = ""
 
 
 class VersionFacts(BaseModel):
@@ -30,6 +35,11 @@ class VersionFacts(BaseModel):
 
     drift_reference: DriftReference
     metrics: dict[str, Any]
+
+
+def served_key(model: str, archive_sha256: str) -> str:
+    """Key of the copy that a version is served from; the bucket's policy lets nobody replace or delete it."""
+    return f"models/{model}/bundles/{archive_sha256}/model.tar.gz"
 
 
 def golden_key(model: str, bundle_sha256: str) -> str:

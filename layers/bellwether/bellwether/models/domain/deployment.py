@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -13,6 +13,8 @@ from bellwether.models.domain.report_schema import Sha256
 from bellwether.shared.domain.errors import InvalidInputError
 
 BUNDLE_SHA256 = "bundle_sha256"  # key of the registered version's metadata that deployment relies upon
+ARCHIVE_SHA256 = "archive_sha256"  # key of its metadata: SHA-256 of the whole model.tar.gz
+ARCHIVE_VERSION_ID = "archive_version_id"  # key of its metadata: S3's version of that object
 APPROVED_FOR = "approved_for"  # key of its metadata: EXPERIMENT says that its approval alone does not deploy it
 EXPERIMENT = "experiment"
 EXECUTION_NAME_LIMIT = 80
@@ -47,6 +49,7 @@ class RegisteredVersion:
     approval: str
     model_data_url: str
     metadata: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class EndpointPhase(StrEnum):
@@ -106,6 +109,16 @@ class DeploymentPlan(BaseModel):
     endpoint_name: str
     previous_config_name: str | None
     golden_key: str
+
+
+def serving_environment(bundle_sha256: str, archive_sha256: str) -> dict[str, str]:
+    """Environment of a version's container: its code comes from the bundle, which is checked again before loading."""
+    return {
+        "SAGEMAKER_PROGRAM": "inference.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+        "BELLWETHER_BUNDLE_SHA256": bundle_sha256,
+        "BELLWETHER_ARCHIVE_SHA256": archive_sha256,
+    }
 
 
 def parse_current(text: str, name: str) -> CurrentVersion | None:

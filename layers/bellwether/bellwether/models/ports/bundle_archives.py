@@ -12,5 +12,6 @@ class BundleArchives(Protocol):
         """Hash every file of the tar and keep the bytes of those named.
 
         Raises NotFoundError, InvalidInputError for what is no gzipped tar, lies elsewhere or is too large, and
-        BundleTamperedError for a member that no honest job writes: a link, a device, a path that leads out.
+        BundleTamperedError for an archive that another program might read differently: a second gzip member, content
+        after the end, a link, a device, a name that leads out or is there twice.
         """

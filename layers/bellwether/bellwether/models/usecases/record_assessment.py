@@ -38,6 +38,7 @@ class Assessment(BaseModel):
     evidence_key: str
     evidence_sha256: Sha256
     model_data_url: str
+    archive_sha256: Sha256
     bundle_sha256: Sha256
     subject_line: str
     message: str
@@ -54,6 +55,7 @@ class Candidate:
     report: CandidateReport
     bundle: BundleManifest
     model_data_url: str
+    archive_sha256: str
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,11 @@ def read_candidate(spec: ModelSpec, evaluation: bytes, model_data_url: str, arch
     family = family_of(spec)
     report = parse_document(family.report, evaluation, EVALUATION_FILE)
     family.check(report, spec)
-    bundle = verify(archives.read(model_data_url, keep=frozenset({MANIFEST_FILE})), report.bundle_sha256)
+    archive = archives.read(model_data_url, keep=frozenset({MANIFEST_FILE}))
+    bundle = verify(archive, report.bundle_sha256)
     check_lineage(spec, bundle)
     family.check_bundle(report, bundle)
-    return Candidate(spec, report, bundle, model_data_url)
+    return Candidate(spec, report, bundle, model_data_url, archive.sha256)
 
 
 def record_assessment(
@@ -120,6 +123,7 @@ def record_assessment(
         evidence_key=evidence_key,
         evidence_sha256=evidence_sha256,
         model_data_url=candidate.model_data_url,
+        archive_sha256=candidate.archive_sha256,
         bundle_sha256=report.bundle_sha256,
         subject_line=assessment_subject(spec.name, decision),
         message=assessment_message(
@@ -143,6 +147,7 @@ def _evidence(candidate: Candidate, origin: Origin) -> dict[str, Any]:
         "bundle": {
             "uri": candidate.model_data_url,
             "sha256": candidate.report.bundle_sha256,
+            "archive_sha256": candidate.archive_sha256,
             "parts": dict(bundle.parts),
             "training_window": bundle.training_window,
             "seed": bundle.seed,

@@ -5,10 +5,20 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from bellwether.models.domain.bundle import MANIFEST_FILE, VersionFacts, golden_key, reference_key, verify
+from bellwether.models.domain.bundle import (
+    MANIFEST_FILE,
+    BundleArchive,
+    VersionFacts,
+    golden_key,
+    reference_key,
+    served_key,
+    verify,
+)
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import (
     APPROVED_FOR,
+    ARCHIVE_SHA256,
+    ARCHIVE_VERSION_ID,
     BUNDLE_SHA256,
     EXPERIMENT,
     Action,
@@ -17,6 +27,7 @@ from bellwether.models.domain.deployment import (
     RegisteredVersion,
     Version,
     config_before,
+    serving_environment,
     why_not_deploy,
 )
 from bellwether.models.domain.experiment import Challenge, ChallengePlan, Mode, why_not_challenge
@@ -25,7 +36,7 @@ from bellwether.models.ports.bundle_archives import BundleArchives
 from bellwether.models.ports.endpoints import EndpointStates
 from bellwether.models.ports.experiments import Experiments
 from bellwether.models.ports.registry import CurrentVersions, RegisteredVersions
-from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.domain.errors import BundleTamperedError, InvalidInputError
 from bellwether.shared.ports.objects import ObjectStore
 
 
@@ -68,8 +79,11 @@ class BundleVerifier:
         """
         spec = model_spec(request.model)
         registered = self.versions.describe(request.model_package_arn)
-        bundle_sha256 = _registered_hash(request, spec, registered)
+        _check_registration(request, spec, registered)
+        bundle_sha256 = _metadata(registered, BUNDLE_SHA256)
+        _check_serving(spec, registered)
         archive = self.archives.read(registered.model_data_url, keep=frozenset({MANIFEST_FILE}))
+        _check_archive(archive, registered)
         bundle = verify(archive, bundle_sha256)
         golden = golden_key(spec.name, bundle_sha256)
         self._keep(golden, bundle.golden)
@@ -128,7 +142,7 @@ class BundleVerifier:
         self.objects.put(key, part.model_dump_json().encode(), content_type="application/json")
 
 
-def _registered_hash(request: VerificationRequest, spec: ModelSpec, registered: RegisteredVersion) -> str:
+def _check_registration(request: VerificationRequest, spec: ModelSpec, registered: RegisteredVersion) -> None:
     if (registered.package_group, registered.version) != (spec.package_group, request.version):
         message = f"is version {registered.version} of {registered.package_group}, not {request.version} of {spec.name}"
         raise InvalidInputError(message, field="model_package_arn")
@@ -136,7 +150,31 @@ def _registered_hash(request: VerificationRequest, spec: ModelSpec, registered: 
     allowed = {Approval.APPROVED, Approval.PENDING} if is_shadow else {Approval.APPROVED}
     if registered.approval not in allowed:
         raise InvalidInputError(f"version {registered.version} is {registered.approval}", field="ModelApprovalStatus")
+
+
+def _check_serving(spec: ModelSpec, registered: RegisteredVersion) -> None:
+    """The container loads the copy that nobody can replace, and code from nowhere else."""
+    archive_sha256 = _metadata(registered, ARCHIVE_SHA256)
+    if not registered.model_data_url.endswith(f"/{served_key(spec.name, archive_sha256)}"):
+        raise BundleTamperedError(f"{registered.model_data_url} is not the copy with SHA-256 {archive_sha256}")
+    if registered.environment != serving_environment(_metadata(registered, BUNDLE_SHA256), archive_sha256):
+        raise BundleTamperedError("the container's environment differs from the one that registration writes")
+
+
+def _check_archive(archive: BundleArchive, registered: RegisteredVersion) -> None:
+    expected, version_id = _metadata(registered, ARCHIVE_SHA256), registered.metadata.get(ARCHIVE_VERSION_ID, "")
+    if archive.sha256 != expected:
+        raise BundleTamperedError(f"{registered.model_data_url} has SHA-256 {archive.sha256}, expected {expected}")
+    if version_id and archive.version_id != version_id:
+        raise BundleTamperedError(
+            f"{registered.model_data_url} has S3 version {archive.version_id}, expected {version_id}"
+        )
+
+
+def _metadata(registered: RegisteredVersion, name: str) -> str:
     try:
-        return registered.metadata[BUNDLE_SHA256]
+        return registered.metadata[name]
     except KeyError:
-        raise InvalidInputError("is missing", field=f"CustomerMetadataProperties.{BUNDLE_SHA256}") from None
+        raise InvalidInputError(
+            "is missing; register the version again", field=f"CustomerMetadataProperties.{name}"
+        ) from None

@@ -64,7 +64,8 @@ class S3ObjectStore:
         """Raises NotFoundError."""
         with self._translated(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
-            return ObjectContent(answer["Body"].read(), answer["ETag"], answer["LastModified"])
+            content = answer["Body"].read()
+            return ObjectContent(content, answer["ETag"], answer["LastModified"], answer.get("VersionId", ""))
 
     def get_many(self, keys: Sequence[str]) -> Iterator[ObjectContent]:
         """The contents in the order of `keys`, fetched side by side; raises NotFoundError for the first one missing."""

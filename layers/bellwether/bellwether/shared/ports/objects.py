@@ -18,11 +18,12 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class ObjectContent:
-    """An object and its bytes."""
+    """An object and its bytes; `version_id` is empty in a bucket without versions."""
 
     content: bytes
     etag: str
     modified_at: datetime
+    version_id: str = ""
 
 
 class ObjectStore(Protocol):
