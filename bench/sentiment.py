@@ -5,6 +5,7 @@ under the Python that BELLWETHER_FINBERT_PYTHON (or --interpreter) names, else i
 """
 
 import argparse
+import csv
 import json
 import os
 import re
@@ -26,7 +27,10 @@ from jobs.sentiment.classifying.lexicon.wordlist import WordList
 from jobs.sentiment.evaluation import Agreement, evaluate
 
 ROOT = Path(__file__).parents[1]
+LISTINGS = ROOT / "layers/bellwether/bellwether/news/data/us_symbols.csv"
+OWN_HEADLINES = ROOT / "bench" / "headlines"
 INTERPRETER_VARIABLE = "BELLWETHER_FINBERT_PYTHON"
+_INDEX = re.compile(r"s&p 500")  # names no company, but begins like S&P Global
 HALVES: tuple[Half, ...] = ("development", "unseen")
 COMPANIES_LOOKED_AT: dict[Half, str] = {
     "development": "errors read",
@@ -97,9 +101,7 @@ def lexicon_speed() -> float:
 
 def companies(folder: Path) -> list[Companies]:
     """Both halves of the headlines that a publisher filed under a symbol."""
-    listings = parse_listings(
-        (ROOT / "layers/bellwether/bellwether/news/data/us_symbols.csv").read_text(encoding="utf-8")
-    )
+    listings = parse_listings(LISTINGS.read_text(encoding="utf-8"))
     finder = TickerFinder(listings)
     bare = TickerFinder(Listing(listing.symbol) for listing in listings)
     by_symbol = {listing.symbol: listing for listing in listings}
@@ -135,12 +137,38 @@ def _companies(
     )
 
 
+@dataclass(frozen=True)
+class OwnCompanies:
+    """Companies found in this project's own headlines, many of whose names are also words (headlines/companies.csv)."""
+
+    half: Half
+    headlines: int
+    companies: int
+    recall: float
+    precision: float
+
+
+def own_companies() -> list[OwnCompanies]:
+    """Both halves; the errors of the unseen half were never read."""
+    finder = TickerFinder(parse_listings(LISTINGS.read_text(encoding="utf-8")))
+    with (OWN_HEADLINES / "companies.csv").open(newline="", encoding="utf-8") as file:
+        rows = [(row["text"], {each for each in row["symbols"].split(";") if each}) for row in csv.DictReader(file)]
+    return [_own_companies(half, [row for row in rows if half_of(row[0]) == half], finder) for half in HALVES]
+
+
+def _own_companies(half: Half, rows: Sequence[tuple[str, set[str]]], finder: TickerFinder) -> OwnCompanies:
+    found = [set(finder.symbols(text)) for text, _ in rows]
+    right = sum(len(expected & given) for (_, expected), given in zip(rows, found, strict=True))
+    named, given = sum(len(expected) for _, expected in rows), sum(map(len, found))
+    return OwnCompanies(half, len(rows), named, round(right / named, 4), round(right / given, 4))
+
+
 def _names(title: str, symbol: str, by_symbol: dict[str, Listing]) -> bool:
     """Whether the title has the symbol or the first word of one of the company's names: a test unlike the finder's."""
     listing = by_symbol.get(symbol)
     names = () if listing is None else (*listing.aliases, *listing.guarded)
     words = {symbol.lower(), *(re.split(r"[\s/]", name.lower())[0].removesuffix("'s") for name in names)}
-    text = title.lower().replace("’", "'")
+    text = _INDEX.sub("", title.lower().replace("’", "'"))
     return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) for word in words)
 
 
@@ -177,6 +205,7 @@ def report(interpreter: str | None, base: bool) -> dict[str, Any]:
         "lexicon_microseconds_a_headline": lexicon_speed(),
         "tone": [asdict(each) for each in tones(folder)] if folder else MISSING_DATA,
         "companies": [asdict(each) for each in companies(folder)] if folder else MISSING_DATA,
+        "own_companies": [asdict(each) for each in own_companies()],
         "finbert": finbert_speeds(interpreter, base),
     }
 
@@ -186,6 +215,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.print(f"Embedded model: {found['lexicon_microseconds_a_headline']} µs a headline")
     _tone_table(found["tone"], console)
     _companies_table(found["companies"], console)
+    _own_companies_table(found["own_companies"], console)
     _finbert_table(found["finbert"], console)
 
 
@@ -221,6 +251,14 @@ def _companies_table(found: list[dict[str, Any]] | str, console: Console) -> Non
             str(row["mentions_elsewhere"]),
             f"{row['microseconds_a_headline']:.0f}",
         )
+    console.print(table)
+
+
+def _own_companies_table(found: list[dict[str, Any]], console: Console) -> None:
+    table = Table("half", "n", "companies", "recall", "precision", title="Companies in this project's own headlines")
+    for row in found:
+        shares = (f"{row['recall']:.3f}", f"{row['precision']:.3f}")
+        table.add_row(row["half"], str(row["headlines"]), str(row["companies"]), *shares)
     console.print(table)
 
 

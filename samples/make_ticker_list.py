@@ -49,14 +49,16 @@ ACRONYMS = _set("""
     UN US USA USD VC VIX VP VR WHO WTI WTO YOY YTD CAR NHS NGL EOG ADP ISM PTO MOU MLP ETN CTO FPI SE AAP AMC SBI
     LSE OMC CII SEB CB KR CNX HCC BOC UCO PTC CD DVD GE5 GLP GAAP AUM NAV ARR PBM TSA
 """)
-NOT_NAMES = frozenset({"credit suisse", "hyperscale data"})  # notes of a bank that is gone; a word of the trade
+NOT_NAMES = frozenset({"credit suisse", "hyperscale data", "nasdaq", "solana", "tron"})  # gone; a word; an index; coins
 UNKNOWN_WORD_RARITY = 3.2  # Zipf frequency below which an unlisted word is a name and nothing else
 EVERYDAY = 3.5  # Zipf frequency above which a word is met every day
 SAFE_RANK_FREQUENT, SAFE_RANK_NAME, GUARDED_RANK = 600, 150, 3000
+PLAIN = frozenset({"UPS"})  # the word is never written in capitals
 PLAIN_RANK = {2: 400, 3: 2000}  # by letters: short capitals of small companies mean other things more often
 SHORTEST_NAME = 4
+OVER_THE_COUNTER = r"[A-Z]{4}Y"
 CURATED = Path(__file__).parent / "tickers" / "curated.csv"
-SHIPPED = Path(__file__).parents[1] / "layers" / "bellwether" / "bellwether" / "data" / "us_symbols.csv"
+SHIPPED = Path(__file__).parents[1] / "layers" / "bellwether/bellwether/news/data/us_symbols.csv"
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,8 @@ def judge(name: tuple[str, ...], rank: int, words: Words, firsts: Mapping[str, i
 
 def is_plain(symbol: str, rank: int, words: Words) -> bool:
     """Whether the bare capitals mean the company, without any context."""
+    if symbol in PLAIN:
+        return True
     if symbol in ACRONYMS or words.knows(symbol.lower()) or not symbol.isalpha():
         return False
     if len(symbol) < 4 and rank >= PLAIN_RANK.get(len(symbol), 0):
@@ -219,6 +223,12 @@ def main(target: Path) -> int:
         lines += [
             [other, "plain" if is_plain(other, issuer.rank, words) else "", "", "", ""] for other in issuer.classes
         ]
+    listed = {line[0] for line in lines}
+    lines += [  # American depositary receipts that trade over the counter
+        [symbol, "plain", row["aliases"], row["guarded"], row["unless"]]
+        for symbol, row in curated.items()
+        if symbol not in listed and re.fullmatch(OVER_THE_COUNTER, symbol)
+    ]
     lines.sort()
     with target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -1,8 +1,8 @@
 """Which companies a headline speaks of: cashtags, `(SYM)`, exchange prefixes, symbols in capitals, names.
 
-What is certain counts anywhere: `$CAT`, `NYSE: CAT`, `(CAT)`, a full name. What is also a word counts in company
-only: `CAT stock`, `Target's earnings`, `shares of Gap`. A name never counts where its listing says so: Apple, but no
-apple pie.
+What is certain counts anywhere: `$CAT`, `NYSE: CAT`, `(CAT)`, `BRK.B`, a full name. What is also a word counts with
+evidence only: `CAT stock`, `Target's earnings`, `Ford recalls` (company_context.py). A name never counts where its
+listing says so: Apple, but no apple pie. Symbols of crypto coins beside a coin's name are none (coins.py).
 """
 
 import csv
@@ -12,24 +12,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from bellwether.news.domain.coins import means_coin
+from bellwether.news.domain.company_context import Word, acts_as_company, in_company, keys_of, words_of
 from bellwether.shared.domain.errors import InvalidInputError
 
 How = Literal["cashtag", "exchange", "parenthesis", "symbol", "name"]
 
 COLUMNS = ("symbol", "bare", "aliases", "guarded", "unless")
 LONGEST_TEXT = 20_000  # characters looked at
-SHORTEST_BARE = 3  # letters of a symbol that counts in company of other words
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,5}(?:\.[A-Z])?")
-_CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z]{1,5}(?:[.\-][A-Za-z])?)(?![\w$])")
+_CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z]{1,5}(?:[.\-/][A-Za-z])?)(?![\w$])")
 _EXCHANGE = re.compile(
     r"\b(?P<exchange>[A-Za-z]{2,8}(?:\s(?:American|Arca|Global|Capital)(?:\sMarket)?)?)\s?:\s?"
-    r"(?P<symbol>[A-Z]{1,5}(?:[.\-][A-Z])?)\b(?!\.?\w)"
+    r"(?P<symbol>[A-Z]{1,5}(?:[.\-/][A-Z])?)\b(?!\.?\w)"
 )
-_PARENTHESIS = re.compile(r"[(\[]\s?(?P<symbol>[A-Z]{1,5}(?:[.\-][A-Z])?)\s?[)\]]")
+_PARENTHESIS = re.compile(r"[(\[]\s?(?P<symbol>[A-Z]{1,5}(?:[.\-/][A-Z])?)\s?[)\]]")
 _ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+", re.I)
-_WORD = re.compile(r"[^\W_]+(?:[&.'’\-][^\W_]+)*|&")
-_LIST = re.compile(r",\s?(?:and\s)?|\s(?:and|vs\.?|versus|&)\s")
+_CLASS = re.compile(r"(?<![\w$./\-])(?P<symbol>[A-Z]{1,4}[./\-][AB])(?![\w.\-]*\w)")
+_LIST = re.compile(r",\s?(?:and\s)?|\s(?:and|or|vs\.?|versus|&)\s")
 
 
 def _set(words: str) -> frozenset[str]:
@@ -43,30 +44,12 @@ _OTHER_EXCHANGES = _set("""
     tse tsx tsxv cve cse lse lon aim asx nse bse sgx hkg hkex hkse szse sse shse krx tyo fra etr xetra epa ams bit
     bme mil sto hel cph osl swx six vie wse jse kosdaq klse idx tadawul dfm adx nzx nze ise b3 bvmf sehk
 """)
-_AFTER_COMPANY = _set("""
-    stock stocks share shares shareholder shareholders investor investors earnings results revenue profit inc corp
-    corporation co ltd plc ceo cfo chief executive dividend options calls puts q1 q2 q3 q4 guidance outlook
-    valuation analyst analysts price ipo layoffs lawsuit stores workers employees beats misses says said unveils
-    announces reports posts raise raises cut cuts hires appoints names upgraded downgraded soars surge surges jump
-    jumps rally rallies rise rises gains climb climbs drop drops fall falls slips slides slumps sinks tumbles
-    plunges declines acquires buys sells expands completes launch launches schedules wins signs partners plans
-    agrees hits opens closes files declares
-""")
-_AFTER_SYMBOL = frozenset({"stock", "options", "calls", "puts"})
-_QUARTERS = frozenset({"q1", "q2", "q3", "q4"})
-_BEFORE_COMPANY = _set("""
-    ticker symbol nyse nasdaq bank retailer chipmaker drugmaker automaker carmaker airline insurer lender biotech
-    startup giant
-""")
-_PLANNED = _set("report present announce acquire participate host release buy sell launch open close cut")
-_OF = _set("shares stake stock shareholders investors units downgrade upgrade")
-_BETWEEN = frozenset({"of", "in", "for", "on"})
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A listed company. `bare` says that the symbol's capitals alone mean it; `guarded` names need a context;
-    a name inside one of the phrases in `unless` is none."""
+    """A listed company. `bare` says that the symbol's capitals alone mean it; `guarded` names need a context, less of
+    it when written with a capital (brands); a name inside one of the phrases in `unless` is none."""
 
     symbol: str
     bare: bool = False
@@ -86,19 +69,11 @@ class Mention:
 
 
 @dataclass(frozen=True)
-class _Word:
-    text: str
-    key: str
-    start: int
-    end: int
-    possessive: bool
-
-
-@dataclass(frozen=True)
 class _Alias:
     words: tuple[str, ...]
     symbol: str
     guarded: bool
+    brand: bool = False
 
 
 def parse_listings(content: str) -> tuple[Listing, ...]:
@@ -137,9 +112,9 @@ class TickerFinder:
             self._symbols[listing.symbol] = listing.bare
             for names, guarded in ((listing.aliases, False), (listing.guarded, True)):
                 for name in names:
-                    self._add(_Alias(_keys(name), listing.symbol, guarded))
+                    self._add(_Alias(keys_of(name), listing.symbol, guarded, guarded and name[:1].isupper()))
             for phrase in listing.unless:
-                words = _keys(phrase)
+                words = keys_of(phrase)
                 self._unless.setdefault(words[0], []).append(words)
         for found in self._aliases.values():
             found.sort(key=lambda alias: -len(alias.words))
@@ -152,10 +127,15 @@ class TickerFinder:
         """First mention of each company, in the order of the text."""
         text = _ADDRESS.sub(lambda match: " " * len(match[0]), text[:LONGEST_TEXT])  # what it names is no statement
         taken: list[tuple[int, int]] = []
-        found = [*self._cashtags(text, taken), *self._exchanges(text, taken)]
-        words = _words(text)
+        words = words_of(text)
+        keys = frozenset(word.key for word in words)
+        found = [
+            *self._cashtags(text, taken, keys),
+            *self._exchanges(text, taken),
+            *self._share_classes(text, taken),
+        ]
         marked = {mention.symbol for mention in found}
-        in_parentheses = list(self._parentheses(text, taken, words))
+        in_parentheses = list(self._parentheses(text, taken, words, keys))
         found += in_parentheses
         marked |= {mention.symbol for mention in in_parentheses}
         found += self._names(text, words, taken, marked)
@@ -171,17 +151,17 @@ class TickerFinder:
 
     # --- marked symbols ----------------------------------------------------------------------------------------------
 
-    def _cashtags(self, text: str, taken: list[tuple[int, int]]) -> Iterable[Mention]:
+    def _cashtags(self, text: str, taken: list[tuple[int, int]], keys: frozenset[str]) -> Iterable[Mention]:
         for match in _CASHTAG.finditer(text):
-            symbol = match[1].upper().replace("-", ".")
+            symbol = _dotted(match[1].upper())
             taken.append(match.span())
-            if symbol in self._symbols:
+            if symbol in self._symbols and not means_coin(symbol, (), keys):
                 yield Mention(symbol, *match.span(), "cashtag")
 
     def _exchanges(self, text: str, taken: list[tuple[int, int]]) -> Iterable[Mention]:
         for match in _EXCHANGE.finditer(text):
             exchange = match["exchange"].lower().split()[0]
-            symbol = match["symbol"].replace("-", ".")
+            symbol = _dotted(match["symbol"])
             if exchange in _OTHER_EXCHANGES:
                 taken.append(match.span())  # another market's company, whatever is called so here
             elif exchange in _US_EXCHANGES:
@@ -189,19 +169,34 @@ class TickerFinder:
                 if symbol in self._symbols:
                     yield Mention(symbol, *match.span("symbol"), "exchange")
 
-    def _parentheses(self, text: str, taken: list[tuple[int, int]], words: list[_Word]) -> Iterable[Mention]:
+    def _share_classes(self, text: str, taken: list[tuple[int, int]]) -> Iterable[Mention]:
+        """`BRK.B`, `BRK-B` and `BRK/B` mean nothing else; one that is not on the list is left alone."""
+        for match in _CLASS.finditer(text):
+            symbol = _dotted(match["symbol"])
+            if symbol in self._symbols and not _overlaps(match.span(), taken):
+                taken.append(match.span())
+                yield Mention(symbol, *match.span(), "symbol")
+
+    def _parentheses(
+        self, text: str, taken: list[tuple[int, int]], words: list[Word], keys: frozenset[str]
+    ) -> Iterable[Mention]:
         for match in _PARENTHESIS.finditer(text):
-            symbol = match["symbol"].replace("-", ".")
+            symbol = _dotted(match["symbol"])
             if symbol not in self._symbols or _overlaps(match.span(), taken):
                 continue
             before = [word for word in words if word.end <= match.start()]
+            if means_coin(symbol, {word.key for word in before[-2:]}, keys) and not (
+                self._stands_beside_its_name(symbol, before)
+            ):
+                taken.append(match.span())
+                continue
             known = self._symbols[symbol] or self._stands_beside_its_name(symbol, before)
             enumerates = len(symbol) == 1  # "(A) a merger, (B) a sale"
             if known or not (enumerates or _spells(symbol, before)):
                 taken.append(match.span())
                 yield Mention(symbol, *match.span("symbol"), "parenthesis")
 
-    def _stands_beside_its_name(self, symbol: str, before: list[_Word]) -> bool:
+    def _stands_beside_its_name(self, symbol: str, before: list[Word]) -> bool:
         near = before[-6:]
         return any(
             alias.symbol == symbol and _matches(near, place, alias.words)
@@ -211,14 +206,12 @@ class TickerFinder:
 
     # --- names and bare symbols --------------------------------------------------------------------------------------
 
-    def _names(
-        self, text: str, words: list[_Word], taken: list[tuple[int, int]], marked: set[str]
-    ) -> Iterable[Mention]:
+    def _names(self, text: str, words: list[Word], taken: list[tuple[int, int]], marked: set[str]) -> Iterable[Mention]:
         place = 0
         last_end: int | None = None
         while place < len(words):
             follows = last_end is not None and _LIST.fullmatch(text[last_end : words[place].start]) is not None
-            alias = self._alias_at(words, place, taken, marked, follows)
+            alias = self._alias_at(text, words, place, taken, marked, follows)
             length = self._excluded(words, place)
             if length > (len(alias.words) if alias else 0):  # no GE in "GE Vernova", but GE Vernova
                 taken.append((words[place].start, words[place + length - 1].end))
@@ -233,12 +226,20 @@ class TickerFinder:
             yield Mention(alias.symbol, words[place].start, last.end, "name")
             place += len(alias.words)
 
-    def _excluded(self, words: list[_Word], place: int) -> int:
+    def _excluded(self, words: list[Word], place: int) -> int:
         keys = self._unless.get(words[place].key, ())
         return max((len(each) for each in keys if _matches(words, place, each)), default=0)
 
     def _alias_at(
-        self, words: list[_Word], place: int, taken: list[tuple[int, int]], marked: set[str], in_list: bool
+        self,
+        text: str,
+        words: list[Word],
+        place: int,
+        taken: list[tuple[int, int]],
+        marked: set[str],
+        in_list: bool,
+        *,
+        looks_ahead: bool = True,
     ) -> _Alias | None:
         word = words[place]
         if not (word.text[0].isupper() or word.text[0].isdigit() or any(letter.isupper() for letter in word.text)):
@@ -248,85 +249,71 @@ class TickerFinder:
                 continue
             if _overlaps((word.start, words[place + len(alias.words) - 1].end), taken):
                 continue
-            if not alias.guarded or in_list or alias.symbol in marked or _in_company(words, place, len(alias.words)):
+            length = len(alias.words)
+            if (
+                not alias.guarded
+                or in_list
+                or alias.symbol in marked
+                or in_company(words, place, length)
+                or acts_as_company(text, words, place, length, brand=alias.brand)
+                or (looks_ahead and self._starts_a_list(text, words, place + length, taken, marked))
+            ):
                 return alias
         return None
 
-    def _bare_symbols(self, text: str, words: list[_Word], taken: list[tuple[int, int]]) -> Iterable[Mention]:
+    def _starts_a_list(
+        self, text: str, words: list[Word], place: int, taken: list[tuple[int, int]], marked: set[str]
+    ) -> bool:
+        """Whether another company follows after a comma or `and`: `Snap, Pinterest fall`."""
+        end = words[place - 1].end
+        for at in (place, place + 1):  # "and" is a word of its own
+            if at < len(words) and _LIST.fullmatch(text[end : words[at].start]):
+                return self._symbols.get(words[at].text, False) or (
+                    self._alias_at(text, words, at, taken, marked, False, looks_ahead=False) is not None
+                )
+        return False
+
+    def _bare_symbols(self, text: str, words: list[Word], taken: list[tuple[int, int]]) -> Iterable[Mention]:
         shouting = _is_shouting(text)
+        keys = {word.key for word in words}
         for place, word in enumerate(words):
             symbol = word.text.removesuffix("'s").removesuffix("’s")
             if symbol not in self._symbols or _overlaps((word.start, word.end), taken):
                 continue
-            if shouting:
+            if shouting or means_coin(symbol, (), keys):
                 continue
             certain = self._symbols[symbol] or self._in_a_row(text, words, place)
-            if certain or _in_company(words, place, 1, strict=True):
+            if certain or in_company(words, place, 1, strict=True):
                 yield Mention(symbol, word.start, word.start + len(symbol), "symbol")
 
-    def _in_a_row(self, text: str, words: list[_Word], place: int) -> bool:
-        """Whether a comma parts the word from a neighbour that is a certain symbol: `YUM, SG, CALM`."""
-        pairs = [(place - 1, place), (place, place + 1)]
-        return any(
-            left >= 0
-            and right < len(words)
-            and "," in text[words[left].end : words[right].start]
-            and self._symbols.get(words[left if right == place else right].text, False)
-            for left, right in pairs
-        )
+    def _in_a_row(self, text: str, words: list[Word], place: int) -> bool:
+        """Whether it is one of a row of symbols parted by commas, of which one is certain: `YUM, SG, CALM`."""
+        for step in (-1, 1):
+            at = place
+            while 0 <= at + step < len(words):
+                left, right = words[min(at, at + step)], words[max(at, at + step)]
+                certain = self._symbols.get(words[at + step].text)
+                if certain is None or text[left.end : right.start].strip() != ",":
+                    break
+                if certain:
+                    return True
+                at += step
+        return False
 
 
-# --- words -----------------------------------------------------------------------------------------------------------
-
-
-def _words(text: str) -> list[_Word]:
-    found = []
-    for match in _WORD.finditer(text):
-        key = match[0].replace("’", "'").casefold()
-        possessive = key.endswith("'s") or text[match.end() : match.end() + 1] in {"'", "’"}
-        found.append(_Word(match[0], _key(key), *match.span(), possessive))
-    return found
-
-
-def _key(word: str) -> str:
-    word = word.removesuffix("'s").replace(".", "").replace("'", "")
-    return "and" if word == "&" else word
-
-
-def _keys(name: str) -> tuple[str, ...]:
-    return tuple(word.key for word in _words(name))
-
-
-def _matches(words: list[_Word], place: int, keys: tuple[str, ...]) -> bool:
+def _matches(words: list[Word], place: int, keys: tuple[str, ...]) -> bool:
     return len(keys) <= len(words) - place and all(words[place + offset].key == key for offset, key in enumerate(keys))
 
 
-def _in_company(words: list[_Word], place: int, length: int, *, strict: bool = False) -> bool:
-    """Whether the words around belong to a company: `X stock`, `X's earnings`, `shares of X`.
-
-    `strict`, for symbols that are words: `IT shares`, `A stock` and `ALL stocks` are none, `CAT stock` and `DECK's
-    sales` are. Of one or two letters only marked ones are believed: `A Stock to Buy`, `AI Stock Jumps`.
-    """
-    if strict and len(words[place].key) < SHORTEST_BARE:
-        return False
-    following = words[place + length].key if place + length < len(words) else ""
-    before = words[place - 1].key if place else ""
-    earlier = words[place - 2].key if place > 1 else ""
-    if before in _BEFORE_COMPANY or (before in _BETWEEN and earlier in _OF):
-        return True
-    possessive = words[place + length - 1].possessive
-    if strict:
-        return possessive or following in _AFTER_SYMBOL or following in _QUARTERS
-    if following == "to" and place + length + 1 < len(words):
-        return words[place + length + 1].key in _PLANNED
-    return possessive or following in _AFTER_COMPANY
+def _dotted(symbol: str) -> str:
+    return symbol.replace("-", ".").replace("/", ".")
 
 
 def _overlaps(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
     return any(span[0] < end and start < span[1] for start, end in taken)
 
 
-def _spells(symbol: str, before: list[_Word]) -> bool:
+def _spells(symbol: str, before: list[Word]) -> bool:
     """Whether the words just before are what the letters stand for: `Annual General Meeting (AGM)`."""
     if len(symbol) < 2 or len(before) < len(symbol):
         return False
