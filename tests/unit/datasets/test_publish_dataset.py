@@ -49,6 +49,20 @@ def store() -> InMemoryObjectStore:
     return store
 
 
+def test_the_manifest_says_what_was_assumed_when_a_file_was_read() -> None:
+    # Given a file whose dates can only be told to be day first by their distances
+    rows = "".join(f"01/{month:02d}/{year},5.5\n" for year in range(2000, 2005) for month in range(1, 13))
+    store = InMemoryObjectStore({f"{INBOX}UNRATE.csv": f"DATE,UNRATE\n{rows}".encode()})
+    # When it is ingested and published
+    ingestion = ingest_inbox(store)
+    published = publish(store)
+    # Then both tell
+    (assumption,) = ingestion.ingested[0].assumptions
+    assert assumption.startswith("dates are read as D/M/YYYY")
+    assert (published.manifest.first_month, published.manifest.last_month) == ("2000-01", "2004-12")
+    assert [finding.reason for finding in published.manifest.findings] == [f"assumed: {assumption}"]
+
+
 def test_the_files_belong_together(store: InMemoryObjectStore) -> None:
     published = publish(store)
     manifest = DatasetManifest.model_validate_json(store.get(MERGED_MANIFEST).content)
@@ -238,8 +252,8 @@ def test_an_old_vintage_that_comes_late_makes_no_checkpoint_lie(store: InMemoryO
 def test_in_whatever_order_files_and_events_come_the_data_is_the_same(seed: int) -> None:
     """A pack of two vintages, events in any order, some twice, some at once with another: always the same bytes."""
     random = Random(seed)  # noqa: S311 - shuffles a test
-    june = {"UNRATE": LONG, "HOUST": LONG, "TCU": LONG}
-    july = {"UNRATE": [*LONG[:-1], 9.0, 8.0], "HOUST": [*LONG, 7.0], "TCU": LONG}
+    june = {"UNRATE": LONG, "GS5": LONG, "GS10": LONG}
+    july = {"UNRATE": [*LONG[:-1], 9.0, 8.0], "GS5": [*LONG, 7.0], "GS10": LONG}
     files = {
         f"{INBOX}{day}/{series}.csv": a_file(monthly(values), series)
         for day, pack in (("2022-06-29", june), ("2022-07-29", july))

@@ -29,6 +29,11 @@ def vintage_key(series: str, name: VintageName) -> str:
     return f"{vintage_prefix(series)}{name}.csv"
 
 
+def assumptions_key(series: str, name: VintageName) -> str:
+    """Where it is noted how the file of a vintage was read, when it could be read in more than one way."""
+    return f"{vintage_prefix(series)}{name}.assumptions.json"
+
+
 def parse_vintage_key(key: str) -> tuple[str, VintageName]:
     """Series and name of a vintage's key; raises InvalidInputError for another key."""
     series, _, name = key.removeprefix(VINTAGES).partition("/")

@@ -80,15 +80,27 @@ _GAP_DAYS = (
     (Frequency.QUARTERLY, 80, 100),
 )
 _TELLING_GAPS = 6  # fewer say less than the catalogue does
+_MONTHS = 12  # the number of a month can be read as a day
+_MEAN_GAP_FACTOR = 3  # a mean gap of more than so many usual ones: the dates stand in bunches
 
 
 def infer_frequency(days: Collection[date]) -> Frequency | None:
-    """The frequency whose usual gap is the median gap between dates; None when it is another or there is no gap."""
+    """The frequency whose usual gap is the median gap between dates; None when it is another or there is no gap.
+
+    None also when dates stand in bunches, as months do whose number was read as the day (1 to 12 January of each year).
+    """
     gaps = _gaps(days)
     if not gaps:
         return None
-    usual = median(gaps)
-    return next((frequency for frequency, shortest, longest in _GAP_DAYS if shortest <= usual <= longest), None)
+    usual, mean_gap = median(gaps), sum(gaps) / len(gaps)
+    return next(
+        (
+            frequency
+            for frequency, shortest, longest in _GAP_DAYS
+            if shortest <= usual <= longest and mean_gap <= _MEAN_GAP_FACTOR * longest
+        ),
+        None,
+    )
 
 
 def frequency_of(spec: SeriesSpec, days: Collection[date]) -> Frequency | None:
@@ -100,6 +112,34 @@ def frequency_of(spec: SeriesSpec, days: Collection[date]) -> Frequency | None:
     if spec.known and len(gaps) < _TELLING_GAPS:
         return spec.frequency
     return infer_frequency(days) if gaps else spec.frequency
+
+
+def is_finer(frequency: Frequency, other: Frequency) -> bool:
+    """Whether one frequency has more values a year than another."""
+    order = list(Frequency)
+    return order.index(frequency) < order.index(other)
+
+
+def frequency_problem(spec: SeriesSpec, days: Collection[date]) -> str:
+    """Why these dates cannot be those of the series; empty when they can.
+
+    A series is published at its own frequency or summarised to a coarser one, never to a finer one.
+    """
+    frequency = frequency_of(spec, days)
+    if frequency is None:
+        return "neither daily, weekly, monthly nor quarterly, by its dates"
+    by_dates = infer_frequency(days) or frequency
+    if spec.known and is_finer(by_dates, spec.frequency):
+        return f"is a {spec.frequency} series, but its dates are {by_dates}; day and month may be exchanged"
+    periodic = frequency in (Frequency.MONTHLY, Frequency.QUARTERLY)
+    if periodic and spec.known and len(days) <= _TELLING_GAPS and any(1 < day.day <= _MONTHS for day in days):
+        return f"is {frequency}, but its few dates are not at the beginning or end; day and month may be exchanged"
+    if periodic:
+        length = 1 if frequency is Frequency.MONTHLY else 3
+        periods = {(day.year * 12 + day.month - 1) // length for day in days}
+        if len(periods) < len(set(days)):
+            return f"is {frequency}, but has more than one date in one {frequency.removesuffix('ly')}"
+    return ""
 
 
 def _gaps(days: Collection[date]) -> Sequence[int]:

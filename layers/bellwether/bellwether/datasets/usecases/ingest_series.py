@@ -20,7 +20,7 @@ from bellwether.datasets.domain.vintages import compare, make_vintage, place, st
 from bellwether.datasets.ports.series import SeriesSource
 from bellwether.datasets.usecases.quarantine import QuarantinedPart, set_aside, set_aside_unread
 from bellwether.datasets.usecases.stored_descriptions import keep_descriptions
-from bellwether.datasets.usecases.stored_vintages import list_vintages, load_vintage
+from bellwether.datasets.usecases.stored_vintages import list_vintages, load_vintage, note_assumptions
 from bellwether.shared.domain.delimited import Rejection
 from bellwether.shared.domain.errors import (
     BellwetherError,
@@ -38,7 +38,10 @@ class _Fact(BaseModel):
 
 
 class IngestedSeries(_Fact):
-    """A series that came in. `new` is false when it told nothing new; counts are against the vintage before."""
+    """A series that came in. `new` is false when it told nothing new; counts are against the vintage before.
+
+    `assumptions` say what was decided where the file can be read in more than one way.
+    """
 
     series: str
     rows: int
@@ -48,6 +51,7 @@ class IngestedSeries(_Fact):
     revised: int
     withdrawn: int
     file: str
+    assumptions: tuple[str, ...] = ()
 
 
 class FailedSeries(_Fact):
@@ -218,6 +222,8 @@ def _keep_vintage(
         by_day=known_at is not None,
     )
     vintage = place_of.vintage
+    if place_of.new and table.assumptions:
+        note_assumptions(store, series, vintage.name, table.assumptions)
     new = place_of.new and _keep(store, vintage_key(series, vintage.name), vintage.content)
     changes = compare(place_of.before, vintage) if new else None
     return IngestedSeries(
@@ -229,6 +235,7 @@ def _keep_vintage(
         revised=changes.revised if changes else 0,
         withdrawn=changes.withdrawn if changes else 0,
         file=file,
+        assumptions=table.assumptions,
     )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -15,7 +15,13 @@ from bellwether.datasets.domain.series_descriptions import Descriptions, SeriesD
 from bellwether.datasets.domain.vintages import VintageName
 from bellwether.datasets.usecases.checkpoints import fold_vintages
 from bellwether.datasets.usecases.stored_descriptions import load_descriptions
-from bellwether.datasets.usecases.stored_vintages import VintageNames, digest, distinct_vintages, list_vintages
+from bellwether.datasets.usecases.stored_vintages import (
+    VintageNames,
+    assumptions_of,
+    digest,
+    distinct_vintages,
+    list_vintages,
+)
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.ports.objects import ObjectContent, ObjectStore
 
@@ -110,15 +116,25 @@ def publish_as_of(store: ObjectStore, as_of: datetime) -> Published:
 
 
 def _merge(store: ObjectStore, names: VintageNames, descriptions: Descriptions) -> list[Merged]:
-    return [_merge_one(store, series, kept, descriptions.get(series)) for series, kept in names.items()]
+    assumed = assumptions_of(store, names)
+    return [
+        _merge_one(store, series, kept, descriptions.get(series), assumed.get(series, ()))
+        for series, kept in names.items()
+    ]
 
 
 def _merge_one(
-    store: ObjectStore, series: str, names: Sequence[VintageName], description: SeriesDescription | None
+    store: ObjectStore,
+    series: str,
+    names: Sequence[VintageName],
+    description: SeriesDescription | None,
+    assumptions: Sequence[str],
 ) -> Merged:
-    """One series whose vintages can't be read is a finding; the others go on."""
+    """One series whose vintages can't be read is a finding, as is what was assumed of its files; the others go on."""
     try:
-        return fold_vintages(store, series, names).merged(description)
+        merged = fold_vintages(store, series, names).merged(description)
+        notes = tuple(Finding(series=series, reason=f"assumed: {each}") for each in assumptions)
+        return replace(merged, findings=(*merged.findings, *notes))
     except (InvalidInputError, NotFoundError) as error:
         return Merged(series, None, (Finding(series=series, reason=f"a vintage can't be read: {error}"),))
 

@@ -1,10 +1,17 @@
 """Read the vintages that the object store keeps."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from bellwether.datasets.domain.fred_layout import VINTAGES, parse_vintage_key, vintage_key, vintage_prefix
+from bellwether.datasets.domain.fred_layout import (
+    VINTAGES,
+    assumptions_key,
+    parse_vintage_key,
+    vintage_key,
+    vintage_prefix,
+)
 from bellwether.datasets.domain.vintages import Vintage, VintageName, in_order, read_vintage
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.ports.objects import ObjectStore
@@ -27,6 +34,27 @@ def list_vintages(store: ObjectStore, series: str | None = None) -> dict[str, li
 def load_vintage(store: ObjectStore, series: str, name: VintageName) -> Vintage:
     """Raises NotFoundError, and InvalidInputError when the content is not what it was."""
     return read_vintage(series, name, store.get(vintage_key(series, name)).content)
+
+
+def note_assumptions(store: ObjectStore, series: str, name: VintageName, assumptions: Sequence[str]) -> None:
+    """Keep what was assumed when a vintage was read; before the vintage itself, so that who sees it sees these."""
+    content = (json.dumps(list(assumptions), indent=1, ensure_ascii=False) + "\n").encode()
+    store.put(assumptions_key(series, name), content, content_type="application/json")
+
+
+def assumptions_of(store: ObjectStore, names: VintageNames) -> dict[str, tuple[str, ...]]:
+    """What was assumed of these vintages, by series: each once."""
+    noted = {entry.key for entry in store.entries(VINTAGES) if entry.key.endswith(".assumptions.json")}
+    wanted = {
+        key: series
+        for series, kept in names.items()
+        for name in kept
+        if (key := assumptions_key(series, name)) in noted
+    }
+    found: dict[str, dict[str, None]] = {}
+    for series, content in zip(wanted.values(), store.get_many(list(wanted)), strict=True):
+        found.setdefault(series, {}).update(dict.fromkeys(json.loads(content.content)))
+    return {series: tuple(notes) for series, notes in found.items()}
 
 
 def load_in_order(store: ObjectStore, series: str, names: Sequence[VintageName]) -> Iterator[Vintage]:

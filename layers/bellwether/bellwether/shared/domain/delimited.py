@@ -94,14 +94,19 @@ def first_cells(lines: Sequence[str]) -> tuple[int, list[str]]:
     return number, cells
 
 
-def split_line(line: str, number: int) -> list[str]:
+def delimiter_of(line: str) -> str:
+    """What separates the cells of a header line: a tab, a semicolon or a comma."""
+    return next((mark for mark in "\t;" if mark in line), ",")
+
+
+def split_line(line: str, number: int, delimiter: str = ",") -> list[str]:
     """The cells of one line without space around them; raises UnreadableError."""
     if len(line) > MAX_LINE_CHARACTERS:
         raise UnreadableError(f"a line of more than {MAX_LINE_CHARACTERS} characters", line=number, field="row")
     if '"' not in line:
-        return [cell.strip() for cell in line.split(",")]
+        return [cell.strip() for cell in line.split(delimiter)]
     try:
-        return [cell.strip() for cell in next(csv_reader([line], strict=True))]
+        return [cell.strip() for cell in next(csv_reader([line], strict=True, delimiter=delimiter))]
     except CsvError as error:
         raise UnreadableError("quotes don't match", line=number, field="row") from error
 
