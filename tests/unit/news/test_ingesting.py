@@ -148,6 +148,15 @@ def test_a_date_that_cannot_be_right_is_unknown(date: str, known: bool) -> None:
     assert (entry_.published_at is not None) == known
 
 
+@pytest.mark.parametrize(
+    ("date", "is_old"),
+    [("2026-02-27", True), ("2026-03-01", False), ("2026-03-02 11:00", False), ("1970-01-01", False), ("soon", False)],
+)
+def test_an_inexact_date_is_unknown_but_tells_an_old_entry(date: str, is_old: bool) -> None:
+    (entry_,) = fetched(content=rss([{"title": "A title", "pubDate": date}])).entries
+    assert (entry_.published_at, entry_.is_old) == (None, is_old)
+
+
 def test_an_entry_that_says_nothing_is_counted() -> None:
     got = fetched(content=rss([{"title": "Something"}, {}]))
     assert (len(got.entries), got.empty_entries) == (1, 1)

@@ -110,9 +110,13 @@ def ages(database: Database) -> dict[str, datetime | None]:
     return dict(rows(database, "SELECT title, dated_at FROM inbound_events_raw"))
 
 
-def read_at(store: PostgresFeeds, at: datetime, *titles: str, dated: datetime | None = None) -> None:
+def read_at(
+    store: PostgresFeeds, at: datetime, *titles: str, dated: datetime | None = None, is_old: bool = False
+) -> None:
     (feed,) = claim(store, at)
-    entries = [entry(n, entry_id=title, title=title, published_at=dated) for n, title in enumerate(titles)]
+    entries = [
+        entry(n, entry_id=title, title=title, published_at=dated, is_old=is_old) for n, title in enumerate(titles)
+    ]
     keep(store, told(feed, *entries, at=at), now=at)
 
 
@@ -134,6 +138,13 @@ def test_a_dated_entry_has_its_date_in_every_reading(store: PostgresFeeds, datab
     read_at(store, NOON, "one", dated=NOON - LEASE)
     read_at(store, NOON + LEASE, "one", "two", dated=NOON - LEASE)
     assert ages(database) == {"one": NOON - LEASE, "two": NOON - LEASE}
+
+
+def test_an_entry_with_an_inexact_old_date_is_never_new(store: PostgresFeeds, database: Database) -> None:
+    store.list_feeds(listed("example"), now=NOON)
+    read_at(store, NOON, "one")
+    read_at(store, NOON + LEASE, "from the archive", "one", is_old=True)
+    assert set(ages(database).values()) == {None}
 
 
 def test_after_a_long_silence_an_undated_entry_has_an_unknown_age(store: PostgresFeeds, database: Database) -> None:

@@ -4,7 +4,6 @@ feedparser's own clean-up of HTML is switched off: no tag is kept that could be 
 parser that passes over scripts, styles and all that is not for reading; that is as safe, and a third quicker.
 """
 
-import calendar
 import codecs
 import io
 import re
@@ -13,14 +12,13 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from time import struct_time
 from types import FrameType
 from typing import Any
 
 import feedparser  # type: ignore[import-untyped]
 
 from bellwether.news.adapters.html_text import plain_text, text_of_html
+from bellwether.news.domain.feed_dates import read_date
 from bellwether.news.domain.feeds import update_period_seconds
 from bellwether.news.ports.feed_access import DocumentEntry, FeedDocument
 from bellwether.shared.domain.errors import InvalidInputError
@@ -131,13 +129,15 @@ def _read_entry(entry: Any) -> DocumentEntry:
     summary = _words(entry, "summary", SUMMARY_CHARACTERS)
     if not summary and contents:
         summary = _words_of(contents[0], SUMMARY_CHARACTERS)
+    published, updated = (read_date(_text(entry, key)) for key in ("published", "updated"))
     return DocumentEntry(
         entry_id=plain_text(_text(entry, "id"), characters=2000),
         url=_link(entry),
         title=_words(entry, "title", TITLE_CHARACTERS),
         summary=summary,
-        published_at=_instant(entry, "published_parsed"),
-        updated_at=_instant(entry, "updated_parsed"),
+        published_at=published.instant,
+        updated_at=updated.instant,
+        latest_at=None if published.instant or updated.instant else published.latest or updated.latest,
     )
 
 
@@ -159,16 +159,6 @@ def _link(entry: Any) -> str:
     links = [_text(entry, "link"), *(_text(link, "href") for link in _list(entry, "links"))]
     wanted = (link.strip() for link in links)
     return next((link for link in wanted if len(link) <= 2000 and _WEB.match(link) and link.isprintable()), "")
-
-
-def _instant(entry: Any, key: str) -> datetime | None:
-    parsed = dict.get(entry, key)
-    if not isinstance(parsed, struct_time):
-        return None
-    try:
-        return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _text(mapping: Any, key: str) -> str:

@@ -57,13 +57,14 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwether:stories', 0))
 STORE = """
 WITH incoming AS (
     SELECT event_uid, feed_id, entry_id, url, title, summary, published_at, seen_at, content_sha256, leader_uid,
-        terms::integer[] AS terms
+        is_old, terms::integer[] AS terms
     FROM unnest(
         %(event_uid)s::text[], %(feed_id)s::text[], %(entry_id)s::text[], %(url)s::text[], %(title)s::text[],
         %(summary)s::text[], %(published_at)s::timestamptz[], %(seen_at)s::timestamptz[], %(content_sha256)s::text[],
-        %(leader_uid)s::text[], %(terms)s::text[]
+        %(leader_uid)s::text[], %(is_old)s::boolean[], %(terms)s::text[]
     ) AS i (
-        event_uid, feed_id, entry_id, url, title, summary, published_at, seen_at, content_sha256, leader_uid, terms
+        event_uid, feed_id, entry_id, url, title, summary, published_at, seen_at, content_sha256, leader_uid, is_old,
+        terms
     )
 ),
 known AS (
@@ -110,7 +111,7 @@ stored AS (
     )
     SELECT f.event_uid, f.feed_id, f.entry_id, f.url, f.title, f.summary, f.published_at, f.seen_at, f.seen_at,
         f.content_sha256, f.seen_at, coalesce(m.story_uid, leader.story_uid, of_leader.story_uid, f.leader_uid),
-        f.terms, f.published_at IS NULL AND coalesce(reading.continues, false)
+        f.terms, f.published_at IS NULL AND NOT f.is_old AND coalesce(reading.continues, false)
     FROM fresh f
     LEFT JOIN reading ON reading.feed_id = f.feed_id
     LEFT JOIN matched m ON m.event_uid = f.event_uid
@@ -225,6 +226,7 @@ _STORY_COLUMNS = (
     "seen_at",
     "content_sha256",
     "leader_uid",
+    "is_old",
 )
 _TEXT_COLUMNS = ("event_uid", "content_sha256", "title", "summary")
 _UPDATE_COLUMNS = tuple(FeedUpdate.__dataclass_fields__)

@@ -18,6 +18,7 @@ FAILURES_OF_A_MOVE = 5
 """After this many consecutive failures at a redirected address, the configured address is used again."""
 MAX_RETRY_AFTER_SECONDS = 24 * 3600
 FIRST_YEAR = 1990
+OLD_AFTER = timedelta(days=1)
 FUTURE_SKEW = timedelta(minutes=15)
 """A publisher's clock may be ahead by this much. A date further ahead is wrong: a zone or a day is misread."""
 
@@ -51,13 +52,17 @@ class DueFeed(_Fact):
 
 
 class Entry(_Fact):
-    """One entry as text. `entry_id` is its identity in the feed, see `identity`."""
+    """One entry as text. `entry_id` is its identity in the feed, see `identity`.
+
+    `is_old`: the date is not exact, but in any case before yesterday.
+    """
 
     entry_id: str
     url: str | None = None
     title: str
     summary: str
     published_at: AwareDatetime | None = None
+    is_old: bool = False
 
 
 class FetchResult(_Fact):
@@ -114,6 +119,11 @@ def credible_date(published_at: datetime | None, *, now: datetime) -> datetime |
     if published_at is None or published_at.year < FIRST_YEAR or published_at > now + FUTURE_SKEW:
         return None
     return published_at
+
+
+def is_old(latest_at: datetime | None, *, now: datetime) -> bool:
+    """Whether an inexact date is too far back for the entry to be new. A placeholder such as 1970 says nothing."""
+    return latest_at is not None and latest_at.year >= FIRST_YEAR and latest_at < now - OLD_AFTER
 
 
 def interval_seconds(*hints_seconds: int | None) -> int:

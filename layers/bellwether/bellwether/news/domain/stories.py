@@ -228,6 +228,7 @@ class Story:
     content_sha256: str
     signature: Signature
     leader_uid: str
+    is_old: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +265,7 @@ def as_batch(fetched: Iterable[tuple[str, datetime, Sequence[Entry]]]) -> Batch:
             content_sha256=sha256_,
             signature=signatures[uid],
             leader_uid=leader_of[uid],
+            is_old=entry.is_old,
         )
         for uid, (feed_id, seen_at, entry, sha256_) in entries.items()
     )

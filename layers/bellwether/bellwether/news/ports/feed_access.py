@@ -42,7 +42,7 @@ class FeedFetcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DocumentEntry:
-    """An entry of a feed document; texts without markup."""
+    """An entry of a feed document; texts without markup. `latest_at`: the end of what an inexact date allows."""
 
     entry_id: str
     url: str
@@ -50,6 +50,7 @@ class DocumentEntry:
     summary: str
     published_at: datetime | None
     updated_at: datetime | None
+    latest_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

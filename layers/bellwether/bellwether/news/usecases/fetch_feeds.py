@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult, credible_date, interval_seconds
+from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult, credible_date, interval_seconds, is_old
 from bellwether.news.domain.news_layout import FETCHED, fetched_key, quarantine_key, reason_key
 from bellwether.news.domain.stories import identity
 from bellwether.news.ports.feed_access import DocumentEntry, FeedDocument, FeedFetcher, FeedParser, FeedResponse
@@ -208,6 +208,7 @@ def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedResponse) -
         title=entry.title,
         summary=entry.summary,
         published_at=credible_date(entry.published_at or entry.updated_at, now=answer.fetched_at),
+        is_old=is_old(entry.latest_at, now=answer.fetched_at),
     )
 
 
