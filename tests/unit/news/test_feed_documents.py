@@ -4,7 +4,9 @@ import re
 import time
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from typing import Any
 
+import feedparser  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -207,6 +209,23 @@ def test_what_takes_too_long_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(InvalidInputError, match=r"not read within 0.2 s"):
         read(rss(1), seconds=0.2)
     assert time.process_time() - start < 20
+
+
+def test_waiting_for_a_busy_machine_counts_against_no_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a machine on which reading takes ten times its processor time
+    parse = feedparser.parse
+
+    def waiting(*arguments: Any, **facts: Any) -> Any:
+        time.sleep(0.5)
+        return parse(*arguments, **facts)
+
+    monkeypatch.setattr("feedparser.parse", waiting)
+    # When a document is read with a limit below the real time
+    document = FeedparserReader(seconds=0.4).parse(rss(2), url="https://example.org/feed", content_type=None)
+    # Then it is read, unless the caller's own time is over
+    assert len(document.entries) == 2
+    with pytest.raises(TimeoutError, match="no time left"):
+        FeedparserReader().parse(rss(2), url="https://example.org/feed", content_type=None, seconds_left=0.2)
 
 
 @pytest.mark.parametrize("error", [RecursionError, LookupError, UnicodeError("x"), AssertionError])

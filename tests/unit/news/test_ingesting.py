@@ -122,6 +122,17 @@ def test_documents_that_take_long_leave_the_others_for_the_next_round() -> None:
     assert [each.status for each in results] == ["changed", "changed", "untried"]
 
 
+def test_a_document_for_which_the_run_has_no_time_left_is_untried() -> None:
+    class SlowMachine(FeedparserReader):
+        def parse(self, content: bytes, **facts: Any) -> FeedDocument:
+            raise TimeoutError(facts["seconds_left"])
+
+    feed = due(failures=2)
+    answer = FeedResponse(feed, NOON, feed.url, 200, rss(1))
+    (got,) = fetch_feeds(ScriptedFetcher(answer), SlowMachine(), InMemoryObjectStore(), [feed], seconds_left=lambda: 9)
+    assert (got.status, got.failures, got.error) == ("untried", 2, None)
+
+
 def test_gone_failed_and_untried_are_told_apart() -> None:
     assert fetched(http_status=410).status == "gone"
     assert fetched(http_status=None, tried=False).status == "untried"
@@ -295,10 +306,10 @@ def test_a_result_that_cannot_be_read_is_a_failure_of_its_feed_alone() -> None:
 
 def test_a_feed_that_breaks_the_parser_does_not_stop_the_others() -> None:
     class BreakingParser(FeedparserReader):
-        def parse(self, content: bytes, *, url: str, content_type: str | None) -> FeedDocument:
+        def parse(self, content: bytes, **facts: Any) -> FeedDocument:
             if b"bad" in content:
                 raise RuntimeError("unforeseen")
-            return super().parse(content, url=url, content_type=content_type)
+            return super().parse(content, **facts)
 
     feeds = [due(feed_id=name) for name in ("bad", "good")]
     answers = [FeedResponse(each, NOON, each.url, 200, rss(1, channel=f"<x>{each.feed_id}</x>")) for each in feeds]

@@ -6,6 +6,7 @@ parser that passes over scripts, styles and all that is not for reading; that is
 
 import codecs
 import io
+import math
 import re
 import signal
 import threading
@@ -58,23 +59,34 @@ class _TooSlowError(BaseException):
     """Out of feedparser's own reach, which catches Exception here and there."""
 
 
+class _NoTimeLeftError(BaseException):
+    """The same for the caller's own time."""
+
+
 class FeedparserReader:
-    """FeedParser over feedparser. The time limit holds in a process's main thread only, where Lambda calls handlers."""
+    """FeedParser over feedparser. The limit counts the process's time on the processor, so that a busy machine refuses
+    no document. Limits hold in a process's main thread only, where Lambda calls handlers.
+    """
 
     def __init__(self, *, seconds: float = 10.0) -> None:
         self._seconds = seconds
 
-    def parse(self, content: bytes, *, url: str, content_type: str | None) -> FeedDocument:
-        """Raises InvalidInputError for what is no feed, expands too far, or takes too long to read."""
+    def parse(
+        self, content: bytes, *, url: str, content_type: str | None, seconds_left: float = math.inf
+    ) -> FeedDocument:
+        """Raises InvalidInputError for what is no feed, expands too far, or takes too long to read, and TimeoutError
+        when `seconds_left` of real time are over before.
+        """
         try:
-            with _limited_to(self._seconds):
+            with _limited_to(self._seconds, seconds_left):
                 content, content_type = _narrow(content, content_type)
                 _refuse_expansion(content, content_type)
                 headers = {"content-location": url} | ({"content-type": content_type} if content_type else {})
                 return _document(_parsed(content, headers), content)
         except _TooSlowError:
-            raise InvalidInputError(f"not read within {self._seconds:g} s", field="document") from None
-        except InvalidInputError:
+            reason = f"not read within {self._seconds:g} s of processor time"
+            raise InvalidInputError(reason, field="document") from None
+        except (InvalidInputError, TimeoutError):
             raise
         except Exception as error:  # feedparser meets hostile input in a dozen ways
             raise InvalidInputError(f"the parser failed: {type(error).__name__}: {error}", field="document") from error
@@ -232,19 +244,27 @@ def _readings(content: bytes, content_type: str | None) -> Iterator[bytes]:
 
 
 @contextmanager
-def _limited_to(seconds: float) -> Iterator[None]:
+def _limited_to(processor_seconds: float, real_seconds: float) -> Iterator[None]:
     """Interrupt what takes longer; again and again, in case a destructor swallowed the first interruption."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise _TooSlowError
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise _TooSlowError if number == signal.SIGPROF else _NoTimeLeftError
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    timers = {signal.ITIMER_PROF: (signal.SIGPROF, processor_seconds)}
+    if real_seconds < math.inf:
+        timers[signal.ITIMER_REAL] = (signal.SIGALRM, max(real_seconds, 0.001))
+    before = {number: signal.signal(number, interrupt) for number, _ in timers.values()}
+    for timer, (_, seconds) in timers.items():
+        signal.setitimer(timer, seconds, 1.0)
     try:
         yield
+    except _NoTimeLeftError:
+        raise TimeoutError("no time left to read the document") from None
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for timer in timers:
+            signal.setitimer(timer, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)

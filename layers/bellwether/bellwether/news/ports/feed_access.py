@@ -1,5 +1,6 @@
 """Ports of feeds: fetcher, parser and store."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,8 +67,13 @@ class FeedDocument:
 class FeedParser(Protocol):
     """Parses RSS and Atom."""
 
-    def parse(self, content: bytes, *, url: str, content_type: str | None) -> FeedDocument:
-        """Parse a document. Raises InvalidInputError if it is not a feed, is malicious, or takes too long."""
+    def parse(
+        self, content: bytes, *, url: str, content_type: str | None, seconds_left: float = math.inf
+    ) -> FeedDocument:
+        """Parse a document. Raises InvalidInputError if it is not a feed, is malicious, or exceeds its processor time.
+
+        Raises TimeoutError after `seconds_left`: the document may be fine.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Fetch feeds, parse their documents, and quarantine unreadable ones."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +17,8 @@ from bellwether.news.ports.feed_access import DocumentEntry, FeedDocument, FeedF
 from bellwether.shared.domain.errors import BellwetherError, ConflictError, InvalidInputError
 from bellwether.shared.ports.objects import ObjectStore
 
+GRACE_SECONDS = 10
+"""A document may be read this much longer than the time for fetching lasts; then it counts as untried."""
 INLINE_BYTES = 100 * 1024
 """Larger results go to S3, and only their key through the state machine."""
 
@@ -67,9 +70,12 @@ def fetch_feeds(
     A response that there is no time left to parse counts as untried.
     """
     for answer in fetcher.fetch(feeds, seconds_left=seconds_left()):
-        answer = answer if seconds_left() > 0 else replace(answer, tried=False)
+        left = seconds_left()
+        answer = answer if left > 0 else replace(answer, tried=False)
         try:
-            yield _result(answer, parser, store)
+            yield _result(answer, parser, store, left + GRACE_SECONDS)
+        except TimeoutError:
+            yield _result(replace(answer, tried=False), parser, store)
         except Exception as error:  # noqa: BLE001 - one feed's fault must not stop the others
             reason = _printable(f"not processed: {type(error).__name__}: {error}")
             yield FetchResult(status="failed", error=reason, **_facts(answer))
@@ -132,7 +138,9 @@ def _facts(answer: FeedResponse) -> dict[str, Any]:
     }
 
 
-def _result(answer: FeedResponse, parser: FeedParser, store: ObjectStore) -> FetchResult:
+def _result(
+    answer: FeedResponse, parser: FeedParser, store: ObjectStore, parse_seconds: float = math.inf
+) -> FetchResult:
     facts = _facts(answer)
     if not answer.tried:
         return FetchResult(status="untried", **facts)
@@ -142,7 +150,7 @@ def _result(answer: FeedResponse, parser: FeedParser, store: ObjectStore) -> Fet
         if answer.http_status == 304 and _is_conditional(answer.feed):
             return FetchResult(status="unchanged", **facts, **_validators(answer, answer.feed.body_sha256))
         if answer.http_status == 200:
-            return _read(answer, parser, store, facts)
+            return _read(answer, parser, store, facts, parse_seconds)
     if answer.unreadable is not None:
         return _quarantine(answer, store, facts, "document", answer.unreadable)
     return FetchResult(status="failed", error=_printable(answer.error or f"HTTP {answer.http_status}"), **facts)
@@ -158,12 +166,16 @@ def _is_conditional(feed: DueFeed) -> bool:
     return feed.etag is not None or feed.last_modified is not None
 
 
-def _read(answer: FeedResponse, parser: FeedParser, store: ObjectStore, facts: dict[str, Any]) -> FetchResult:
+def _read(
+    answer: FeedResponse, parser: FeedParser, store: ObjectStore, facts: dict[str, Any], parse_seconds: float
+) -> FetchResult:
     sha256 = hashlib.sha256(answer.content).hexdigest()
     if sha256 == answer.feed.body_sha256:
         return FetchResult(status="unchanged", **facts, **_validators(answer, sha256))
     try:
-        document = parser.parse(answer.content, url=answer.url, content_type=answer.content_type)
+        document = parser.parse(
+            answer.content, url=answer.url, content_type=answer.content_type, seconds_left=parse_seconds
+        )
     except InvalidInputError as error:
         return _quarantine(answer, store, facts, error.field or "document", error.reason)
     entries = tuple(each for entry in document.entries if (each := _entry(entry, document, answer)))
