@@ -112,8 +112,9 @@ image-registry: dev ## write the XGBoost image's registries into stacks/models.y
 	$(BIN)/python -m docs.image_registry
 
 .PHONY: templates
-templates: dev ## write what the templates repeat per model, from the catalogue
+templates: dev ## write what the templates repeat per model, from the catalogue, and local_invoke.yaml
 	$(BIN)/python -m stacks.generate
+	$(BIN)/python -m stacks.local_invoke
 
 .PHONY: layer-requirements
 layer-requirements: $(UV) ## export the Lambda layer's requirements from uv.lock

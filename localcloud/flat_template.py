@@ -1,10 +1,10 @@
-"""One flat template of what `sam build` built.
+"""One flat template of all functions, for `sam local invoke`.
 
-`sam local invoke` follows no layer that one nested stack gives to another. So each function is listed here as it was
-built (code, handler, memory, time limit, layers), beside the layers themselves, with values for its variables.
+`sam local invoke` follows no layer that one nested stack gives to another. So each function is listed here as
+`sam build` builds it (code, handler, memory, time limit, layers), beside the layers, with values for its variables.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +40,51 @@ def flatten(
     """
     if not (build / "template.yaml").exists():
         raise TemplateError(f"{build} is not there: run `make build`")
+    paths = sorted(build.glob("*/template.yaml"))
     resources: dict[str, Any] = {}
-    for path in sorted(build.glob("*/template.yaml")):
-        stack = yaml.load(path.read_text(), _Loader)  # noqa: S506  (a SafeLoader)
-        shared = stack.get("Globals", {}).get("Function", {})
-        for name, resource in stack["Resources"].items():
-            properties = resource.get("Properties", {})
-            if resource["Type"] == "AWS::Serverless::LayerVersion":
-                resources[name] = _layer(path.parent / properties["ContentUri"])
-            elif resource["Type"] == "AWS::Serverless::Function":
-                resources[name] = _function(name, path.parent, shared, properties, values, endpoints)
+    for path in paths:
+        resources |= _resources(path, _built(path.parent), values, endpoints)
+    return _template(resources, architecture)
+
+
+def flatten_sources(stacks: Path, build: Path, values: Mapping[str, str]) -> Template:
+    """The same from the nested stacks' sources, with the paths below `build` that `sam build` will write to.
+
+    The processor architecture is a parameter, as in the root stack.
+    """
+    resources: dict[str, Any] = {}
+    for path in sorted(stacks.glob("*.yaml")):
+        stack = build / path.stem.capitalize()  # `sam build` names it after the nested stack's logical id
+        resources |= _resources(path, _to_be_built(stack), values, {})
+    parameter = {"Type": "String", "AllowedValues": ["x86_64", "arm64"], "Default": "x86_64"}
+    return {"Parameters": {"Architecture": parameter}, **_template(resources, {"Ref": "Architecture"})}
+
+
+def _built(folder: Path) -> Callable[[str, str], Path]:
+    return lambda _name, code: (folder / code).resolve()
+
+
+def _to_be_built(folder: Path) -> Callable[[str, str], Path]:
+    return lambda name, _code: folder / name
+
+
+def _resources(
+    path: Path, place: Callable[[str, str], Path], values: Mapping[str, str], endpoints: Mapping[str, str]
+) -> dict[str, Any]:
+    stack = yaml.load(path.read_text(), _Loader)  # noqa: S506  (a SafeLoader)
+    shared = stack.get("Globals", {}).get("Function", {})
+    resources = {}
+    for name, resource in stack["Resources"].items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Serverless::LayerVersion":
+            resources[name] = layer(place(name, properties["ContentUri"]))
+        elif resource["Type"] == "AWS::Serverless::Function":
+            code = place(name, properties["CodeUri"])
+            resources[name] = _function(name, code, shared, properties, values, endpoints)
+    return resources
+
+
+def _template(resources: dict[str, Any], architecture: str | dict[str, str]) -> Template:
     for name, resource in resources.items():
         for layer in resource["Properties"].get("Layers", []):
             if layer["Ref"] not in resources:
@@ -62,13 +97,14 @@ def flatten(
     }
 
 
-def _layer(content: Path) -> dict[str, Any]:
-    return {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": str(content.resolve())}}
+def layer(content: Path) -> dict[str, Any]:
+    """A layer whose content is in a folder."""
+    return {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": str(content)}}
 
 
 def _function(
     name: str,
-    folder: Path,
+    code: Path,
     shared: Mapping[str, Any],
     own: Mapping[str, Any],
     values: Mapping[str, str],
@@ -89,7 +125,7 @@ def _function(
         "Type": "AWS::Serverless::Function",
         "Properties": {
             **{key: merged[key] for key in _KEPT if key in merged},
-            "CodeUri": str((folder / own["CodeUri"]).resolve()),
+            "CodeUri": str(code),
             "Layers": [{"Ref": layer["Ref"].removesuffix("Arn")} for layer in layers],
             "Environment": {"Variables": {**variables, **endpoints}},
         },

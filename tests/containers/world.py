@@ -25,7 +25,7 @@ from moto.server import ThreadedMotoServer
 from localcloud import ports
 from localcloud.home import Home
 from localcloud.postgres import Connection, Postgres, new_password
-from stacks.limits import limits
+from stacks.local_invoke import STAND_INS
 from tests import builders
 from tests.containers import docker
 from tests.fakes.moto_gaps import update_endpoint
@@ -108,31 +108,15 @@ def running(image: str) -> Iterator[World]:
 
 def values(aws_url: str) -> dict[str, str]:
     """What the variables that the stacks declare have here; `aws_url` is AWS as containers see it."""
-    return {
+    return STAND_INS | {
         "DATABASE_SECRET_ID": DATABASE_SECRET,
         "APPLICATION_SECRET_ID": APPLICATION_SECRET,
-        "DATABASE_SSLMODE": "prefer",
         "DATA_BUCKET": builders.BUCKET,
         "CAPTURE_QUEUE_URL": f"{aws_url}/{builders.ACCOUNT}/{CAPTURE_QUEUE}",
-        "ENVIRONMENT": "local",
-        "COST_CENTER": "local",
-        "FRED_SOURCE": "pack",
         "FRED_API_KEY_SECRET_ID": FRED_SECRET,
-        "INFERENCE_IMAGE": "sagemaker-xgboost:3.2-0",
         "ENDPOINT_ROLE_ARN": ENDPOINT_ROLE,
         "DEPLOY_STATE_MACHINE_ARN": DEPLOY_PROCESS,
         "JUDGE_STATE_MACHINE_ARN": JUDGE_PROCESS,
-        "TRAINING_INSTANCE_TYPE": "ml.m5.large",
-        "TRAINING_TIME_LIMIT_SECONDS": "1800",
-        "RETRAIN_COOLDOWN_DAYS_MAX": "365",
-        "FEED_CONTACT": "",
-        "TRADING_MODE": "dry-run",
-        "MARKET_HOURS": "nyse",
-        **{limit.variable: limit.default for limit in limits()},
-        "ALPACA_SECRET_ID": "",
-        "ALLOW_PRIVATE_HOSTS": "false",
-        "MARKET_DATA_URL": "http://127.0.0.1:9",
-        "MARKET_DATA_FEED": "iex",
     }
 
 

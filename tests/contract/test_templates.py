@@ -16,7 +16,7 @@ from docs.image_registry import FRAMEWORK, STACK, VERSION, registry_accounts, wi
 from tests.contract.stacks import STACKS, Stack, functions, get_att, root, stack, walk
 from tests.places import ROOT
 
-ENVIRONMENTS = ("local", "dev", "prod")
+ENVIRONMENTS = {"local": "local", "default": "dev", "prod": "prod"}  # by samconfig's name
 TAGS = {"App", "Env", "CostCenter"}
 READERS = (
     "cli",
@@ -154,7 +154,7 @@ def test_samconfig_gives_the_template_what_it_asks_for(environment: str) -> None
     for name, value in given.items():
         assert re.fullmatch(parameters[name].get("AllowedPattern", ".*"), value), name
         assert value in [str(each) for each in parameters[name].get("AllowedValues", [value])], name
-    assert given["Environment"] == environment
+    assert given["Environment"] == ENVIRONMENTS[environment]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -162,7 +162,7 @@ def test_everything_is_tagged(environment: str) -> None:
     # Given the stack's tags, which CloudFormation hands to every resource and nested stack that takes tags
     tags = dict(pair.split("=") for pair in _samconfig()[environment]["deploy"]["parameters"]["tags"])
     given = _overrides(environment)
-    assert tags == {"App": "bellwether", "Env": environment, "CostCenter": given["CostCenter"]}
+    assert tags == {"App": "bellwether", "Env": ENVIRONMENTS[environment], "CostCenter": given["CostCenter"]}
 
 
 @nested
