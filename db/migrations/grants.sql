@@ -14,7 +14,8 @@ BEGIN
 
     EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', role);
     EXECUTE format('GRANT SELECT ON schema_migrations TO %I', role);
-    EXECUTE format('GRANT SELECT, INSERT ON decisions, decision_outcomes, dispatch_controls TO %I', role);
+    EXECUTE format('GRANT SELECT, INSERT ON decisions, decision_outcomes, dispatch_controls, price_gaps, price_gap_reviews TO %I', role);
+    EXECUTE format('GRANT SELECT ON reviewed_price_gaps TO %I', role);
     EXECUTE format(
         'GRANT SELECT, INSERT, UPDATE ON
             feed_state, inbound_events_raw, inbound_events_classified, lane_telemetry, telemetry_coverage,

@@ -395,6 +395,7 @@ DISPATCH = (
     Case("trading/set_dispatch_control/look", {"halted": False, "changed": False}),
     Case("trading/set_dispatch_control/halt", {"halted": True, "changed": True}),
     Case("trading/set_dispatch_control/resume", {"halted": False, "open_orders": 0}),
+    Case("trading/review_price_gap/list", {"gaps": [], "unreviewed": 0}),
     Case("trading/list_positions/all", {"positions": [], "cash_usd": "25000"}),
     Case("trading/claim_recommendations/scheduled", {"count": 0, "refused": []}),
     Case("trading/claim_recommendations/few", {"count": 0}),

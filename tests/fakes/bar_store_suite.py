@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from bellwether.trading.domain.bars import BarRequest, Coverage
+from bellwether.trading.domain.price_gaps import SuspectedSplit
 from bellwether.trading.ports.telemetry import BarStore
 from tests.unit.trading.builders import FIVE_MINUTES, NOON, OPENS, bar, bars_until
 
@@ -62,21 +64,24 @@ class BarStoreSuite:
         bar_store.store((bar(OPENS, 700), bar(OPENS, 50, "BETA")), (), "test")
         split = bar(NOON, 101, open=Decimal(100), low=Decimal(99))
         written = bar_store.store((split, bar(NOON, 51, "BETA")), (), "test")
-        # Then the two bars around the jump come back
-        ((before, after),) = written.jumps
-        assert (before.ticker, before.start, before.close) == ("ACME", OPENS, Decimal(700))
-        assert (after.ticker, after.start, after.open) == ("ACME", NOON, Decimal(100))
+        # Then the gap is told with its place
+        assert written.splits == (SuspectedSplit("ACME", NOON, Decimal(700), Decimal(100), Fraction(7)),)
         # But not again with a correction or with the next bar
         revised = bar(NOON, 102, open=Decimal(100), low=Decimal(99))
-        assert bar_store.store((revised, bar(NOON + FIVE_MINUTES, 102)), (), "test").jumps == ()
+        assert bar_store.store((revised, bar(NOON + FIVE_MINUTES, 102)), (), "test").splits == ()
 
     def test_a_large_jump_inside_a_bar_is_told_too(self, bar_store: BarStore) -> None:
         # Given a first trade at the old price on the day of a split
         bar_store.store((bar(OPENS, 700),), (), "test")
         written = bar_store.store((bar(NOON, 100, open=Decimal(701), high=Decimal(701)),), (), "test")
-        ((_, after),) = written.jumps
-        assert (after.start, after.open, after.close) == (NOON, Decimal(701), Decimal(100))
+        assert written.splits == (SuspectedSplit("ACME", NOON, Decimal(701), Decimal(100), Fraction(7)),)
+
+    def test_a_gap_that_a_correction_makes_is_told(self, bar_store: BarStore) -> None:
+        # Given two bars at the same price, when the later one is corrected to half of it
+        bar_store.store((bar(OPENS, 100), bar(NOON, 100)), (), "test")
+        written = bar_store.store((bar(NOON, 50),), (), "test")
+        assert [(gap.at, gap.ratio) for gap in written.splits] == [(NOON, Fraction(2))]
 
     def test_nothing_is_stored_of_nothing(self, bar_store: BarStore) -> None:
         written = bar_store.store((), (), "test")
-        assert (written.stored, written.revised, written.late, written.jumps) == (0, 0, 0, ())
+        assert (written.stored, written.revised, written.late, written.splits) == (0, 0, 0, ())

@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from bellwether.shared.domain.errors import TransientUpstreamError, UpstreamError
-from bellwether.trading.domain.bars import SMALLEST_JUMP, Bar, BarRequest, Coverage
+from bellwether.trading.domain.bars import Bar, BarRequest, Coverage
+from bellwether.trading.domain.price_gaps import SuspectedSplit, suspected_splits
 from bellwether.trading.domain.signals import Signal, SignalRule, Situation
 from bellwether.trading.ports.telemetry import BarAnswer, Refused, StoredBars
 
@@ -17,6 +18,7 @@ class InMemoryBars:
     def __init__(self) -> None:
         self.kept: dict[tuple[str, datetime], Bar] = {}
         self._coverage: dict[tuple[date, str], Coverage] = {}
+        self._gaps: set[tuple[str, datetime]] = set()
 
     def coverage(self, tickers: Sequence[str], first_day: date) -> Mapping[tuple[date, str], Coverage]:
         return {key: each for key, each in self._coverage.items() if key[0] >= first_day and key[1] in tickers}
@@ -33,6 +35,7 @@ class InMemoryBars:
         for ticker, at in self.kept:
             newest[ticker] = max(at, newest.get(ticker, at))
         new = [(bar.ticker, bar.start) for bar in bars if (bar.ticker, bar.start) not in self.kept]
+        changed = [(bar.ticker, bar.start) for bar in bars if (bar.ticker, bar.start) in self.kept]
         revised = sum(self.kept.get((bar.ticker, bar.start), bar) != bar for bar in bars)
         self.kept |= {(bar.ticker, bar.start): bar for bar in bars}
         for request in answered:
@@ -43,17 +46,17 @@ class InMemoryBars:
                     max(before.checked_until, request.end), settled=before.settled or request.settles
                 )
         late = sum(at < newest[ticker] for ticker, at in new if ticker in newest)
-        return StoredBars(len(new), revised, late, tuple(self._jumps(sorted(new))))
+        return StoredBars(len(new), revised, late, tuple(self._keep_gaps(sorted({*new, *changed}))))
 
-    def _jumps(self, new: Sequence[tuple[str, datetime]]) -> Iterator[tuple[Bar, Bar]]:
+    def _keep_gaps(self, written: Sequence[tuple[str, datetime]]) -> Iterator[SuspectedSplit]:
         order = sorted(self.kept)
-        for key in new:
+        for key in written:
             place = bisect_left(order, key)
             if place and order[place - 1][0] == key[0]:
-                before, after = self.kept[order[place - 1]], self.kept[key]
-                jumps = (before.close / after.open, after.open / after.close)
-                if any(abs(jump - 1) >= SMALLEST_JUMP for jump in jumps):
-                    yield before, after
+                for gap in suspected_splits((self.kept[order[place - 1]], self.kept[key])):
+                    if (gap.ticker, gap.at) not in self._gaps:
+                        self._gaps.add((gap.ticker, gap.at))
+                        yield gap
 
 
 class ReplayedMarket:

@@ -1,10 +1,7 @@
-"""Bars are checked, gaps are found against the calendar, splits are noticed."""
+"""Bars are checked, and missing ones are found against the calendar."""
 
-import csv
-import gzip
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -14,9 +11,7 @@ from hypothesis import strategies as st
 
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.bars import (
-    Bar,
     Coverage,
-    SuspectedSplit,
     TelemetryPolicy,
     Timeframe,
     bar_starts,
@@ -24,14 +19,10 @@ from bellwether.trading.domain.bars import (
     floored,
     missing_ranges,
     plan_requests,
-    suspected_split,
-    suspected_splits,
 )
 from bellwether.trading.domain.market_calendar import last_sessions, session_on
-from tests.places import SHARED
-from tests.unit.trading.builders import FIVE_MINUTES, NOON, OPENS, bar, bars_until
+from tests.unit.trading.builders import FIVE_MINUTES, NOON, OPENS, bar
 
-FOLDER = SHARED / "ohlcv"
 POLICY = TelemetryPolicy(sessions=2)
 
 
@@ -178,66 +169,6 @@ def test_tickers_share_requests_up_to_a_batch() -> None:
     requests = plan_requests(tickers, [_session(date(2026, 3, 9))], {}, NOON, TelemetryPolicy(batch=100))
     assert [len(each.tickers) for each in requests] == [100, 100, 50]
     assert sorted(ticker for each in requests for ticker in each.tickers) == sorted(tickers)
-
-
-# --- splits ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "ratio"),
-    [
-        ("645.57", "92.7", Fraction(7)),  # AAPL, 2014-06-09
-        ("100", "50.9", Fraction(2)),
-        ("90", "60", Fraction(3, 2)),
-        ("1.02", "10.1", Fraction(1, 10)),
-        ("60", "91", Fraction(2, 3)),
-        ("100", "100", None),
-        ("100", "78", None),
-        ("100", "128", None),
-        ("100", "44", None),
-    ],
-)
-def test_jumps_that_a_split_would_make(before: str, after: str, ratio: Fraction | None) -> None:
-    assert suspected_split(Decimal(before), Decimal(after)) == ratio
-
-
-def test_a_split_is_told_with_its_place() -> None:
-    bars = bars_until(closes=(200, 201, 100, 101))
-    (found,) = suspected_splits(bars)
-    assert (found.at, found.before, found.after, found.ratio) == (
-        bars[2].start,
-        Decimal(201),
-        Decimal(100),
-        Fraction(2),
-    )
-
-
-def test_a_split_inside_a_bar_is_told() -> None:
-    early, late = bar(OPENS, 701), bar(NOON, 100, open=Decimal(700), high=Decimal(700))
-    assert suspected_splits([early, late]) == (SuspectedSplit("ACME", NOON, Decimal(700), Decimal(100), Fraction(7)),)
-
-
-@pytest.mark.shared_data
-@pytest.mark.parametrize(
-    ("ticker", "days"),
-    [("AAPL", {"2000-06-21", "2005-02-28"}), ("MSFT", {"2003-02-18"}), ("GOOG", set())],
-)
-def test_real_splits_are_noticed_in_raw_prices(ticker: str, days: set[str]) -> None:
-    path = FOLDER / f"daily_{ticker}.csv.gz"
-    if not path.is_file():
-        pytest.skip(f"{path.name} is not part of this repository")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        bars = [_daily(ticker, row) for row in csv.DictReader(file)]
-    found = {each.at.date().isoformat() for each in suspected_splits(bars)}
-    assert days <= found
-    # And little else: a company that halved for its own reasons
-    assert found - days <= {"2000-09-29"}
-
-
-def _daily(ticker: str, row: dict[str, str]) -> Bar:
-    prices = {name: Decimal(row[name.capitalize()]) for name in ("open", "high", "low", "close")}
-    start = datetime.combine(date.fromisoformat(row["Date"]), datetime.min.time(), tzinfo=UTC)
-    return Bar(ticker, start, **prices, volume=int(row["Volume"]))
 
 
 def _session(day: date) -> Any:

@@ -186,7 +186,7 @@ def test_unknown_tickers_are_told_and_not_asked_for_again_today() -> None:
 def test_a_split_is_told() -> None:
     world = World(ReplayedMarket((bar(OPENS, 700), bar(OPENS + FIVE_MINUTES, 100))))
     (split,) = world.run("ACME").splits
-    assert (split.ticker, split.at, split.ratio) == ("ACME", OPENS + FIVE_MINUTES, "7")
+    assert (split.ticker, split.at, split.ratio) == ("ACME", OPENS + FIVE_MINUTES, "7:1")
 
 
 def test_bars_that_can_not_be_true_are_not_stored() -> None:

@@ -118,7 +118,11 @@ def test_their_words_are_ours(
     ("status", "body"),
     [
         (422, {"code": 42210000, "message": "asset AAPL is not tradable"}),
+        (422, {"code": 42210000, "message": "asset AAPL cannot be sold short"}),
         (403, {"code": 40310000, "message": "insufficient buying power"}),
+        (403, {"code": 40310000, "message": "potential wash trade detected"}),
+        (403, {"code": 40310000, "message": "account not allowed to short"}),
+        (403, {"code": 40310100, "message": "trade denied due to pattern day trading protection"}),
     ],
 )
 def test_what_they_do_not_want_is_rejected(

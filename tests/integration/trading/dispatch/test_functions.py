@@ -12,10 +12,12 @@ from bellwether.shared.adapters.secrets import SecretsManagerStore
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.observability import metrics
+from bellwether.trading.adapters.postgres_telemetry import PostgresBars
 from functions.operations.run_watchdog import app as watch_app
 from functions.trading.claim_recommendations import app as claim_app
 from functions.trading.execute_orders import app as execute_app
 from functions.trading.list_positions import app as positions_app
+from functions.trading.review_price_gap import app as gaps_app
 from functions.trading.set_dispatch_control import app as control_app
 from functions.trading.settle_executions import app as settle_app
 from tests.containers.cases import DISPATCH, Case
@@ -25,6 +27,7 @@ from tests.fakes.lambda_context import InvocationContext
 from tests.integration.trading.dispatch.alpaca_server import Account, serving
 from tests.integration.trading.dispatch.conftest import PostgresDispatchStores
 from tests.places import sample_event
+from tests.unit.trading.builders import bar
 
 LIMITS = {
     "TRADING_MODE": "dry-run",
@@ -41,6 +44,7 @@ APPS = {
     "settle_executions": settle_app,
     "set_dispatch_control": control_app,
     "list_positions": positions_app,
+    "review_price_gap": gaps_app,
     "run_watchdog": watch_app,
 }
 
@@ -108,6 +112,44 @@ def test_positions_show_shares_profit_and_cash(stores: PostgresDispatchStores) -
         "19.7200",
     ]
     assert (Decimal(portfolio["cash_usd"]), Decimal(portfolio["exposure_usd"])) == (Decimal("24599.72"), Decimal(420))
+
+
+def test_a_reviewed_split_changes_the_shares_held(stores: PostgresDispatchStores) -> None:
+    # Given two shares bought at 200.14, and a price that opens at a fiftieth of it
+    recommend(stores)
+    dispatch()
+    opened = (datetime.now(UTC) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+    PostgresBars(stores._database).store((bar(opened, 4, "AAPL"),), (), "test")
+    found = call("review_price_gap")
+    assert [(gap["ticker"], gap["suspected_ratio"], gap["ratio"]) for gap in found["gaps"]] == [("AAPL", "50:1", None)]
+    assert found["unreviewed"] == 1
+    # When a person confirms the split
+    review = {"ticker": "AAPL", "ratio": "50:1", "actor": "me", "reason": "press release of the company"}
+    found = call("review_price_gap", {"review": review})
+    # Then it is recorded, and a hundred shares at a fiftieth of the price are held: no loss
+    assert (found["unreviewed"], found["gaps"][0]["ratio"], found["gaps"][0]["actor"]) == (0, "50:1", "me")
+    portfolio = call("list_positions")
+    (position,) = portfolio["positions"]
+    assert {name: Decimal(position[name]) for name in ("quantity", "average_price", "unrealised_usd")} == {
+        "quantity": Decimal(100),
+        "average_price": Decimal("4.0028"),
+        "unrealised_usd": Decimal("-0.28"),
+    }
+    assert Decimal(portfolio["gain_today_usd"]) == Decimal("-0.28")
+    # And a later review replaces it
+    call("review_price_gap", {"review": {**review, "at": opened.isoformat(), "ratio": "1:1", "reason": "typing error"}})
+    assert Decimal(call("list_positions")["positions"][0]["quantity"]) == 2
+
+
+@pytest.mark.parametrize("ratio", ["50", "0:1", "2:0", "-2:1", "a:b", "1.5:1"])
+def test_a_ratio_that_is_none_is_refused(ratio: str) -> None:
+    with pytest.raises(InvalidInputError, match="ratio"):
+        call("review_price_gap", {"review": {"ticker": "AAPL", "ratio": ratio, "actor": "me", "reason": "r"}})
+
+
+def test_a_review_without_a_gap_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="no such price gap"):
+        call("review_price_gap", {"review": {"ticker": "AAPL", "ratio": "2:1", "actor": "me", "reason": "r"}})
 
 
 def test_in_paper_mode_it_goes_to_alpaca(stores: PostgresDispatchStores, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ CONNECT_SECONDS = 3.0
 READ_SECONDS = 5.0
 MAX_ANSWER_BYTES = 1024 * 1024
 _USER_AGENT = "bellwether/0.1 (paper trading)"
-_NOT_ENOUGH = 40310000  # buying power, or shares: the order's own fault
+_ORDER_REFUSED = range(40310000, 40320000)  # buying power, shares, pattern day trading, wash trade, short sale
 _STATUSES = {
     "filled": ExecutionStatus.FILLED,
     "canceled": ExecutionStatus.UNFILLED,
@@ -97,7 +97,7 @@ class AlpacaPaperBroker:
         told, code = _told(content), _code(content)
         if status in (409, 422) and "client_order_id" in told:
             raise ConflictError(f"Alpaca has {order.client_order_id} already")
-        if status in (400, 422) or (status == 403 and code == _NOT_ENOUGH):
+        if status in (400, 422) or (status == 403 and code in _ORDER_REFUSED):
             return BrokerOrder("", ExecutionStatus.REJECTED, reason=f"HTTP {status} {told}")
         raise UpstreamError(f"Alpaca does not take orders: HTTP {status} {told}")
 
@@ -170,4 +170,5 @@ def _code(content: bytes) -> int | None:
         told = json.loads(content)
     except ValueError:
         return None
-    return told.get("code") if isinstance(told, dict) else None
+    code = told.get("code") if isinstance(told, dict) else None
+    return code if isinstance(code, int) else None

@@ -39,19 +39,24 @@ WITH traded AS (
         ticker,
         sum(filled) FILTER (WHERE NOT is_today) AS before,
         sum(filled) FILTER (WHERE is_today) AS today,
-        sum(filled * fill_price) FILTER (WHERE is_today) AS paid_today,
+        sum(paid) FILTER (WHERE is_today) AS paid_today,
         sum(fees) FILTER (WHERE is_today) AS fees_today,
         sum(quantity) FILTER (WHERE settled_at IS NULL AND side = 'BUY') AS ordered_in,
         sum(quantity) FILTER (WHERE settled_at IS NULL AND side = 'SELL') AS ordered_out,
-        sum(filled * fill_price) AS paid, sum(fees) AS fees,
+        sum(paid) AS paid, sum(fees) AS fees,
         sum(quantity * (order_terms ->> 'limit_price')::numeric) FILTER (WHERE settled_at IS NULL AND side = 'BUY')
             AS ordered_in_usd,
         max(approved_at) AS last_trade_at,
         count(*) FILTER (WHERE is_today) AS trades_today
     FROM (
-        SELECT *, approved_at >= %(day_start)s AS is_today,
-            CASE side WHEN 'BUY' THEN filled_quantity ELSE -filled_quantity END AS filled
-        FROM dispatch_executions WHERE status <> 'UNSENT' AND broker = %(broker)s
+        SELECT *, approved_at >= %(day_start)s AS is_today, signed * fill_price AS paid,
+            CASE WHEN ticker IN (SELECT ticker FROM price_gap_reviews)
+                THEN trim_scale(round(signed * split_factor(ticker, approved_at), 9)) ELSE signed END AS filled
+        FROM dispatch_executions
+        CROSS JOIN LATERAL (
+            SELECT CASE side WHEN 'BUY' THEN filled_quantity ELSE -filled_quantity END AS signed
+        ) AS direction
+        WHERE status <> 'UNSENT' AND broker = %(broker)s
     ) AS execution
     GROUP BY ticker
 ), line AS (
@@ -66,7 +71,7 @@ WITH traded AS (
 SELECT line.*, opening.close, newest.close, newest.known_at
 FROM line
 LEFT JOIN LATERAL (
-    SELECT close FROM lane_telemetry AS bar
+    SELECT trim_scale(close / split_factor(bar.ticker, bar.ts)) AS close FROM lane_telemetry AS bar
     WHERE line.before <> 0 AND bar.ticker = line.ticker AND bar.timeframe = '5Min' AND bar.ts < %(day_start)s
     ORDER BY bar.ts DESC LIMIT 1
 ) AS opening ON true
@@ -205,10 +210,12 @@ class PostgresRecommendations:
         )
 
     def fills(self, broker: str) -> tuple[Fill, ...]:
-        """Return every fill at `broker`, oldest first."""
+        """Return every fill at `broker`, oldest first, in shares and prices after reviewed splits."""
         rows = self._connection.execute(
             """
-            SELECT ticker, side, filled_quantity, fill_price, fees FROM dispatch_executions
+            SELECT ticker, side, trim_scale(round(filled_quantity * factor, 9)), trim_scale(fill_price / factor), fees
+            FROM dispatch_executions
+            CROSS JOIN LATERAL split_factor(ticker, approved_at) AS factor
             WHERE broker = %s AND filled_quantity > 0 ORDER BY approved_at, recommendation_id
             """,
             (broker,),

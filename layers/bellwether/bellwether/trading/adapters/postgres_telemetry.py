@@ -3,14 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 
 from bellwether.shared.adapters.postgres import Database
-from bellwether.trading.domain.bars import SMALLEST_JUMP, Bar, BarRequest, Coverage, Timeframe
+from bellwether.trading.domain.bars import Bar, BarRequest, Coverage, Timeframe
+from bellwether.trading.domain.price_gaps import (
+    SMALLEST_JUMP,
+    PriceGap,
+    SuspectedSplit,
+    ratio_text,
+    suspected_splits,
+)
 from bellwether.trading.domain.signals import Signal, SignalRule, Situation, Story
 from bellwether.trading.ports.telemetry import StoredBars
 
@@ -61,7 +69,7 @@ class PostgresBars:
                 stored=len(new),
                 revised=len(written) - len(new),
                 late=sum(start < newest[ticker] for ticker, start in new if ticker in newest),
-                jumps=tuple(self._jumps(connection, new)),
+                splits=self._keep_gaps(connection, {(ticker, start) for ticker, start, _ in written}),
             )
 
     def _newest(self, connection: Connection[TupleRow], bars: Sequence[Bar]) -> dict[str, datetime]:
@@ -137,10 +145,34 @@ class PostgresBars:
             ),
         )
 
-    def _jumps(self, connection: Connection[TupleRow], new: set[tuple[str, datetime]]) -> Iterator[tuple[Bar, Bar]]:
-        """Neighbours of whom the later one is new and opens far from where the earlier one closed."""
+    def _keep_gaps(
+        self, connection: Connection[TupleRow], written: set[tuple[str, datetime]]
+    ) -> tuple[SuspectedSplit, ...]:
+        """Store suspicious gaps into written bars; return those that were not stored before."""
+        found = [gap for pair in self._jumps(connection, written) for gap in suspected_splits(pair)]
+        if not found:
+            return ()
+        rows = connection.execute(
+            """
+            INSERT INTO price_gaps (ticker, at, before, after, suspected_ratio)
+            SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::numeric[], %s::numeric[], %s::text[])
+            ON CONFLICT (ticker, at) DO NOTHING RETURNING ticker, at
+            """,
+            (
+                [gap.ticker for gap in found],
+                [gap.at for gap in found],
+                [gap.before for gap in found],
+                [gap.after for gap in found],
+                [gap.ratio and ratio_text(gap.ratio) for gap in found],
+            ),
+        ).fetchall()
+        new = {(ticker, at) for ticker, at in rows}
+        return tuple(gap for gap in found if (gap.ticker, gap.at) in new)
+
+    def _jumps(self, connection: Connection[TupleRow], written: set[tuple[str, datetime]]) -> Iterator[tuple[Bar, Bar]]:
+        """Neighbours of which the later one was written and opens far from where the earlier one closed."""
         first: dict[str, datetime] = {}
-        for ticker, start in new:
+        for ticker, start in written:
             first[ticker] = min(first.get(ticker, start), start)
         rows = connection.execute(
             """
@@ -173,7 +205,7 @@ class PostgresBars:
             },
         ).fetchall()
         for ticker, before_ts, before_close, ts, opened, closed in rows:
-            if (ticker, ts) in new:
+            if (ticker, ts) in written:
                 yield _edges(ticker, before_ts, before_close, before_close), _edges(ticker, ts, opened, closed)
 
 
@@ -213,8 +245,16 @@ SELECT
     starts, opens, highs, lows, closes, volumes, (
         SELECT made_at FROM dispatch_recommendations AS earlier
         WHERE earlier.ticker = news.ticker ORDER BY made_at DESC LIMIT 1
-    ) AS last_made_at
+    ) AS last_made_at,
+    gap_starts, new_shares, old_shares
 FROM news
+LEFT JOIN LATERAL (
+    SELECT
+        array_agg(at) AS gap_starts, array_agg(gap.new_shares) AS new_shares, array_agg(gap.old_shares) AS old_shares
+    FROM reviewed_price_gaps AS gap
+    WHERE gap.ticker = news.ticker AND at <= %(now)s::timestamptz
+        AND (gap.new_shares IS NULL OR at > %(now)s::timestamptz - %(look_back)s::interval)
+) AS gaps ON true
 LEFT JOIN LATERAL (
     SELECT
         array_agg(ts ORDER BY ts) AS starts, array_agg(open ORDER BY ts) AS opens, array_agg(high ORDER BY ts) AS highs,
@@ -307,7 +347,8 @@ def _situation(
     starts: list[datetime] | None,
     *rest: Any,
 ) -> Situation:
-    *prices, last_made_at = rest
+    *prices, last_made_at, gap_starts, new_shares, old_shares = rest
+    gaps = list(zip(gap_starts or (), new_shares or (), old_shares or (), strict=True))
     bars = zip(starts, *prices, strict=True) if starts else ()
     return Situation(
         ticker=ticker,
@@ -316,4 +357,39 @@ def _situation(
         bars=tuple(Bar(ticker, *figures) for figures in bars),
         stories=tuple(map(Story, event_uids, story_uids, published, known, sentiments, first_told)),
         last_made_at=last_made_at,
+        reviewed_gaps={at: Fraction(new, old) for at, new, old in gaps if new},
+        has_unreviewed_gap=any(new is None for _, new, _ in gaps),
     )
+
+
+# --- price gaps -----------------------------------------------------------------------------------------------------
+
+
+class PostgresGaps:
+    """GapStore over one database; needs the rights of the application's role only."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def gaps(self) -> tuple[PriceGap, ...]:
+        """Return every gap with its latest review, unreviewed ones first, then newest first."""
+        with self._database.transaction() as connection, connection.cursor(row_factory=class_row(PriceGap)) as cursor:
+            rows = cursor.execute(
+                """
+                SELECT ticker, at, before, after, suspected_ratio, found_at, actor, reason, reviewed_at,
+                    new_shares || ':' || old_shares AS ratio
+                FROM reviewed_price_gaps ORDER BY new_shares IS NOT NULL, at DESC, ticker
+                """
+            ).fetchall()
+        return tuple(rows)
+
+    def review(self, gap: PriceGap, ratio: Fraction, *, actor: str, reason: str) -> None:
+        """Append a review; the latest one counts."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                """
+                INSERT INTO price_gap_reviews (ticker, at, new_shares, old_shares, actor, reason)
+                VALUES (%s, %s, %s, %s, %s, %s)
+                """,
+                (gap.ticker, gap.at, ratio.numerator, ratio.denominator, actor, reason),
+            )

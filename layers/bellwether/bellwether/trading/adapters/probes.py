@@ -48,6 +48,18 @@ def trading_probes(market_hours: MarketHours) -> tuple[Probe, ...]:
             """,
         ),
         Failure(
+            key="unreviewed:price_gaps",
+            subject="{gaps} price gap(s) may be splits",
+            message="{gaps} price gap(s) may be splits. Their tickers get no signals until `bellwether gaps confirm`. "
+            "The latest: {latest}",
+            query="""
+                SELECT count(*) AS gaps,
+                    (array_agg(ticker || ' from ' || before || ' to ' || after ORDER BY at DESC))[1] AS latest
+                FROM reviewed_price_gaps WHERE new_shares IS NULL
+                HAVING count(*) > 0
+            """,
+        ),
+        Failure(
             key="kill_switch:manual",
             subject="Dispatching is halted",
             message="{actor} halted dispatching at {changed_at:%Y-%m-%d %H:%M} UTC: {reason}",

@@ -1,4 +1,4 @@
-"""Price bars: validation, planning of requests, gaps, and suspected splits.
+"""Price bars: validation, planning of requests, and missing bars.
 
 The key of a bar is ticker, timeframe and START in UTC. A later bar with the same key is a correction and replaces it.
 Each run requests the newest bars again (late and corrected ones), and a whole session once more well after its close:
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
-from itertools import batched, pairwise
+from itertools import batched
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -200,50 +199,3 @@ def bar_starts(session: Session, timeframe: Timeframe = Timeframe.FIVE_MINUTES) 
     """Starts of the bars of a session."""
     count = -(-(session.closes_at - session.opens_at) // timeframe.length)
     return tuple(session.opens_at + place * timeframe.length for place in range(count))
-
-
-# --- splits ---------------------------------------------------------------------------------------------------------
-
-FORWARD_SPLITS = tuple(
-    map(Fraction, ("3/2", "2", "5/2", "3", "4", "5", "6", "7", "8", "10", "12", "15", "20", "25", "30"))
-)
-SPLITS = tuple(ratio for forward in FORWARD_SPLITS for ratio in (forward, 1 / forward))
-SPLIT_TOLERANCE = Decimal("0.05")  # allows for the price move overnight
-SMALLEST_JUMP = Decimal("0.29")  # a reverse split of 2 for 3, less the tolerance
-
-
-def suspected_split(before: Decimal, after: Decimal) -> Fraction | None:
-    """New shares for each old one when a price jumps from `before` to `after` as a split would make it; else None.
-
-    Only a suspicion: a price may halve for other reasons. Signals pause until the jump is out of the window.
-    """
-    observed = before / after
-    if abs(observed - 1) < SMALLEST_JUMP:
-        return None  # the usual case
-    by_distance = [(abs(observed * ratio.denominator / ratio.numerator - 1), ratio) for ratio in SPLITS]
-    distance, ratio = min(by_distance)
-    return ratio if distance <= SPLIT_TOLERANCE else None
-
-
-@dataclass(frozen=True, slots=True)
-class SuspectedSplit:
-    """A jump between two bars that a split would explain."""
-
-    ticker: str
-    at: datetime  # start of the first bar after it
-    before: Decimal
-    after: Decimal
-    ratio: Fraction
-
-
-def suspected_splits(bars: Sequence[Bar]) -> tuple[SuspectedSplit, ...]:
-    """Jumps in bars of one ticker, oldest first: from a close to the next open, and inside a bar.
-
-    The latter is real: a stale first trade before the market opens carries the old price into the new day.
-    """
-    return tuple(
-        SuspectedSplit(late.ticker, late.start, before, after, ratio)
-        for early, late in pairwise(bars)
-        for before, after in ((early.close, late.open), (late.open, late.close))
-        if (ratio := suspected_split(before, after))
-    )

@@ -5,11 +5,12 @@ ended and stories that are not yet known are dropped first.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
 from math import exp, fsum, log
@@ -18,10 +19,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from bellwether.trading.domain.bars import Bar, Timeframe, suspected_splits
+from bellwether.trading.domain.bars import Bar, Timeframe
+from bellwether.trading.domain.price_gaps import adjusted, suspected_splits
 
 RULE_NAME = "sentiment-sma"
-RULE_REVISION = 2  # of the code below; `version` also includes the parameters
+RULE_REVISION = 3  # of the code below; `version` also includes the parameters
 
 
 class Side(StrEnum):
@@ -39,6 +41,7 @@ class NoSignal(StrEnum):
     COOLDOWN = "cooldown"
     TOO_FEW_BARS = "too_few_bars"
     STALE_BARS = "stale_bars"
+    SPARSE_BARS = "sparse_bars"
     SUSPECTED_SPLIT = "suspected_split"
     WEAK_SENTIMENT = "weak_sentiment"
     AGAINST_TREND = "against_trend"
@@ -55,6 +58,7 @@ class SignalRule:
     prior_weight: float = 0.5  # weight of a constant neutral story, which damps a single weak story
     threshold: float = 0.2  # of the decayed sentiment, between -1 and 1
     sma_bars: int = 20
+    max_sma_span: timedelta = timedelta(days=4)  # from the first bar's start to the last bar's end: a long weekend
     band: Decimal = Decimal("0.001")  # minimum relative distance of the price from the SMA
     cooldown: timedelta = timedelta(hours=4)  # of a ticker after any recommendation
     max_bar_age: timedelta = timedelta(minutes=15)  # from the last bar's end
@@ -74,6 +78,7 @@ DAILY = SignalRule(
     timeframe=Timeframe.ONE_DAY,
     window=timedelta(days=5),
     half_life=timedelta(days=1),
+    max_sma_span=timedelta(days=35),
     cooldown=timedelta(days=3),
     max_bar_age=timedelta(days=4),
     lifetime=timedelta(days=4),
@@ -98,7 +103,11 @@ class Story:
 
 @dataclass(frozen=True)
 class Situation:
-    """Input of the rule. Bars are of one ticker, oldest first."""
+    """Input of the rule. Bars are of one ticker, oldest first.
+
+    `reviewed_gaps`: ratio of each price gap that a person has reviewed, 1 for a real move, by the start of the first
+    bar after it. `has_unreviewed_gap`: a suspicious gap, also one older than the bars, has not been reviewed.
+    """
 
     ticker: str
     now: datetime
@@ -106,6 +115,8 @@ class Situation:
     bars: Sequence[Bar]
     stories: Sequence[Story]
     last_made_at: datetime | None = None  # the ticker's last recommendation
+    reviewed_gaps: Mapping[datetime, Fraction] = field(default_factory=dict)
+    has_unreviewed_gap: bool = False
 
 
 # --- output ---------------------------------------------------------------------------------------------------------
@@ -179,8 +190,11 @@ def apply_rule(situation: Situation, rule: SignalRule) -> Signal | NoSignal:
     last = bars[-1]
     if now - (last.start + rule.timeframe.length) > rule.max_bar_age:
         return NoSignal.STALE_BARS
-    if suspected_splits(bars):
+    if last.start + rule.timeframe.length - bars[0].start > rule.max_sma_span:
+        return NoSignal.SPARSE_BARS
+    if situation.has_unreviewed_gap or any(gap.at not in situation.reviewed_gaps for gap in suspected_splits(bars)):
         return NoSignal.SUSPECTED_SPLIT
+    bars = adjusted(bars, situation.reviewed_gaps)
     sentiment = _decayed(counted, rule)
     sma = sum((bar.close for bar in bars), Decimal(0)) / len(bars)
     side = _side(sentiment, last.close, sma, rule)

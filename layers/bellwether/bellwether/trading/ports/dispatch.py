@@ -40,7 +40,7 @@ class RecommendationStore(Protocol):
         """Return the book at `broker` with quotes of `tickers`; locked until the transaction ends."""
 
     def fills(self, broker: str) -> Sequence[Fill]:
-        """Return every fill at `broker`, oldest first."""
+        """Return every fill at `broker`, oldest first, in shares and prices after reviewed splits."""
 
     def record(self, evaluations: Sequence[Evaluation], token: UUID, *, claimed_until: datetime) -> None:
         """Store decisions, and approved orders under `token`. Raises ConflictError when a decision exists."""

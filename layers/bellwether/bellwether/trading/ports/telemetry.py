@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import Protocol
 from uuid import UUID
 
 from bellwether.trading.domain.bars import Bar, BarRequest, Coverage
+from bellwether.trading.domain.price_gaps import PriceGap, SuspectedSplit
 from bellwether.trading.domain.signals import Signal, SignalRule, Situation
 
 
@@ -37,13 +39,13 @@ class MarketData(Protocol):
 class StoredBars:
     """Number of new bars, corrected bars, and new bars older than the newest bar of their ticker.
 
-    `jumps` holds the pairs of neighbours around each large jump into a new bar.
+    `splits` holds the suspicious gaps that these bars brought; they are stored for review.
     """
 
     stored: int
     revised: int
     late: int
-    jumps: tuple[tuple[Bar, Bar], ...]
+    splits: tuple[SuspectedSplit, ...]
 
 
 class BarStore(Protocol):
@@ -67,3 +69,13 @@ class SignalStore(Protocol):
 
     def add(self, signals: Sequence[Signal], cooldown: timedelta) -> tuple[UUID, ...]:
         """Insert as PENDING; return the ids of new ones whose ticker had none within the cooldown."""
+
+
+class GapStore(Protocol):
+    """Suspicious price gaps and their reviews."""
+
+    def gaps(self) -> Sequence[PriceGap]:
+        """Return every gap with its latest review, unreviewed ones first, then newest first."""
+
+    def review(self, gap: PriceGap, ratio: Fraction, *, actor: str, reason: str) -> None:
+        """Append a review; the latest one counts."""

@@ -7,13 +7,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.ports.objects import ObjectStore
-from bellwether.trading.domain.bars import Bar, Timeframe, checked, suspected_splits
+from bellwether.trading.domain.bars import Bar, Timeframe, checked
+from bellwether.trading.domain.price_gaps import ratio_text
 from bellwether.trading.ports.telemetry import BarStore
 from bellwether.trading.usecases.fetch_bars import PREFIX, Delivery, FetchedBars
 
 
 class Split(BaseModel):
-    """A suspected split: `ratio` new shares for an old one. Signals pause until it is out of the window."""
+    """A price gap that looks like a split; the signals of its ticker pause until a person reviews it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,7 +22,7 @@ class Split(BaseModel):
     at: AwareDatetime
     before: Decimal
     after: Decimal
-    ratio: str
+    ratio: str | None
 
 
 class StoreResult(BaseModel):
@@ -47,14 +48,19 @@ def store_bars(
     fetched = _open(delivery, objects)
     bars = tuple(_unique(checked(bar, timeframe) for bar in fetched.bars))
     written = store.store(bars, fetched.answered, source)
-    suspected = [found for pair in written.jumps for found in suspected_splits(pair)]
     return StoreResult(
         stored=written.stored,
         revised=written.revised,
         late=written.late,
         splits=tuple(
-            Split(ticker=each.ticker, at=each.at, before=each.before, after=each.after, ratio=str(each.ratio))
-            for each in suspected
+            Split(
+                ticker=each.ticker,
+                at=each.at,
+                before=each.before,
+                after=each.after,
+                ratio=each.ratio and ratio_text(each.ratio),
+            )
+            for each in written.splits
         ),
     )
 
