@@ -44,7 +44,7 @@ DELIVER_LOGS = {
     "logs:UpdateLogDelivery",
 }
 NAMELESS = {
-    "JoinNetwork",  # Lambda makes its network interfaces anywhere in the subnets, and AWS tests the right with "*"
+    "ManageNetworkInterfaces",  # Lambda creates network interfaces in all subnets, and AWS checks the permission with "*"
     "ReportMetrics",  # a namespace is a condition, not a resource
 }
 JOB = {"sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"}
