@@ -354,7 +354,7 @@ def done(arguments: Any) -> dict[str, str]:
 def test_each_act_is_decided_done_and_told_in_turn(count: int) -> None:
     ending = ARCHIVE.run({}, {"Plan Archive": planned(count), "Archive Version": done})
     assert (ending.status, ending.output) == ("SUCCEEDED", {"outcome": "archived", "total": count, "postponed": 0})
-    turn = ["Record Decision", "Archive Version", "Record Outcome", "Is Anything Left"]
+    turn = ["Record Decision", "Archive Version", "Record Outcome", "Does A Removal Remain"]
     assert ending.path[4:-2] == turn * count
     assert [each["outcome"]["decision_id"] for each in ending.given.get("Record Outcome", [])] == [
         f"d{n}" for n in range(count)
@@ -364,7 +364,7 @@ def test_each_act_is_decided_done_and_told_in_turn(count: int) -> None:
 @pytest.mark.parametrize(("mode", "request_"), [("dry-run", {}), ("apply", {"dry_run": True})])
 def test_a_dry_run_shows_and_touches_nothing(mode: str, request_: dict[str, bool]) -> None:
     ending = Process("archive_versions", {"ArchiveMode": mode}).run(request_, {"Plan Archive": planned(2)})
-    assert (ending.state, ending.output["total"], len(ending.output["acts"])) == ("Nothing Touched", 2, 2)
+    assert (ending.state, ending.output["total"], len(ending.output["acts"])) == ("Dry Run Ended", 2, 2)
     assert set(ending.given) == {"Plan Archive"}
 
 

@@ -63,7 +63,7 @@ def test_a_refusal_that_nobody_has_to_hear_of_is_recorded_and_ends_well() -> Non
     assert (ending.status, ending.state) == ("SUCCEEDED", "Retraining Refused")
     assert ending.output == {"outcome": "not_retrained", "message": "it rests"}
     assert ending.given["Record Retraining"] == [{"decision": DECISION}]
-    assert "Tell No Retraining" not in ending.path
+    assert "Send Retraining Refusal" not in ending.path
     assert "Prepare Training" not in ending.path
 
 
@@ -72,7 +72,7 @@ def test_a_refusal_of_a_cry_for_help_is_told() -> None:
         {"model": "macro", "trigger": "drift"}, {"Request Retraining": retraining(accepted=False, tell=True)}
     )
     assert (ending.status, ending.state) == ("SUCCEEDED", "Retraining Refused")
-    assert ending.given["Tell No Retraining"] == [
+    assert ending.given["Send Retraining Refusal"] == [
         {"TopicArn": "approvals", "Subject": "macro is not retrained", "Message": "it rests"}
     ]
     assert ending.output == {"outcome": "not_retrained", "message": "it rests"}
@@ -83,7 +83,7 @@ def test_a_policy_that_can_t_be_asked_fails_the_training_and_is_told() -> None:
         {"model": "macro", "trigger": "drift"}, {"Request Retraining": Failure("NotFoundError", "no data")}
     )
     assert (ending.status, ending.error, ending.cause) == ("FAILED", "NotFoundError", "no data")
-    assert ending.path[-3:] == ["Record Failure", "Tell Failure", "Training Failed"]
+    assert ending.path[-3:] == ["Record Failure", "Send Failure", "Training Failed"]
 
 
 def test_what_the_ledger_did_not_take_is_not_begun() -> None:

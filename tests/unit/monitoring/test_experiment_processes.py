@@ -103,7 +103,7 @@ def test_a_challenger_goes_into_service_and_competes() -> None:
     assert ending.output["experiment_id"] == "macro-v3-6a7e8feb"
     assert recorded(ending) == [("start_experiment", "accepted"), ("outcome", "started")]
     assert "Promote Version" not in ending.path
-    assert "until 2026-03-15" in ending.given["Tell Result"][0]["Message"]
+    assert "until 2026-03-15" in ending.given["Send Result"][0]["Message"]
 
 
 def test_what_can_t_compete_is_a_decision_and_no_failure() -> None:
@@ -149,13 +149,13 @@ def test_a_challenger_that_fails_leaves_nothing_behind_but_its_record(answers: d
     assert ending.given["Withdraw Challenger"] == [{"model": "macro", "experiment_id": "macro-v3-6a7e8feb"}]
     assert "Restore Endpoint" not in ending.path
     assert recorded(ending)[-1] == ("outcome", "failed")
-    assert "was not tried" in ending.given["Tell Failure"][0]["Message"]
+    assert "was not started as challenger" in ending.given["Send Failure"][0]["Message"]
 
 
 def test_a_challenger_that_can_t_be_withdrawn_is_told_all_the_same() -> None:
     ending = challenge(**{"Stage Endpoint": AWAY, "Withdraw Challenger": Failure("ConflictError", "changing")})
     assert ending.status == "FAILED"
-    assert "changing" in ending.given["Tell Failure"][0]["Message"]
+    assert "changing" in ending.given["Send Failure"][0]["Message"]
 
 
 def test_no_experiment_without_its_entry_in_the_ledger() -> None:
@@ -205,7 +205,7 @@ def test_a_deployment_that_is_not_recorded_stays_and_its_entry_is_in_the_mail() 
     ending = deploy(**ledger("deployed"))
     assert (ending.status, ending.error, ending.cause) == ("FAILED", "DeploymentNotRecorded", "no answer")
     assert "Restore Endpoint" not in ending.path
-    message = ending.given["Tell Failure"][0]["Message"]
+    message = ending.given["Send Failure"][0]["Message"]
     entry = json.loads(next(line for line in message.splitlines() if line.startswith("{")))
     assert (entry["outcome"]["decision_id"], entry["outcome"]["status"]) == ("deploy_model", "deployed")
     assert entry["outcome"]["details"]["smoke_test"] == PASSED
@@ -272,7 +272,7 @@ def test_an_end_that_fails_is_told_with_the_command_for_it(broken: dict[str, Any
     promoted: dict[str, Any] = DEPLOYED["Promote Version"] | {"experiment": EXPERIMENT}
     for ending in (stop(**broken), deploy(**{"Promote Version": promoted, **broken})):
         assert (ending.status, ending.state, ending.cause) == ("FAILED", "Request Failed", "no answer")
-        assert "bellwether experiment stop macro" in ending.given["Tell Failure"][0]["Message"]
+        assert "bellwether experiment stop macro" in ending.given["Send Failure"][0]["Message"]
         # And the deployment before it is not taken back, in the ledger either
         assert not {"Restore Endpoint", "Withdraw Challenger"} & set(ending.path)
         assert {entry["outcome"]["decision_id"] for entry in ending.given.get("Record Failure", [])} <= {
@@ -297,13 +297,13 @@ def test_a_judgement_that_asks_for_nothing_is_recorded() -> None:
     ending = judge(None, None)
     assert (ending.status, ending.path[-1]) == ("SUCCEEDED", "Judgement Recorded")
     assert recorded(ending) == [("judge_experiment", "refused")]
-    assert not {"Start Deployment", "Tell Judgement"} & set(ending.path)
+    assert not {"Start Deployment", "Send Judgement"} & set(ending.path)
 
 
 def test_a_judgement_for_a_person_is_told() -> None:
     ending = judge(None)
     assert ending.status == "SUCCEEDED"
-    assert ending.given["Tell Judgement"][0]["Subject"] == MAIL["subject"]
+    assert ending.given["Send Judgement"][0]["Subject"] == MAIL["subject"]
 
 
 def test_a_judgement_that_asks_for_an_act_starts_it_and_says_so() -> None:
@@ -322,7 +322,7 @@ def test_a_judgement_that_asks_for_an_act_starts_it_and_says_so() -> None:
 def test_a_judgement_that_comes_to_nothing_is_told(state: str) -> None:
     ending = judge(**{state: AWAY})
     assert (ending.status, ending.error, ending.cause) == ("FAILED", "TransientUpstreamError", "no answer")
-    assert "It asked to stop" in ending.given["Tell Failure"][0]["Message"]
+    assert "The step stop for" in ending.given["Send Failure"][0]["Message"]
 
 
 def test_what_is_not_recorded_is_not_done() -> None:

@@ -41,8 +41,8 @@ def test_every_model_is_looked_at_unless_somebody_names_some() -> None:
 
 def test_a_quiet_look_is_recorded_and_nobody_is_told() -> None:
     ending = run({"Measure Drift": QUIET})
-    assert ending.given["Record Look"] == [{"decision": {"decision_id": "d"}}]
-    assert "Tell Findings" not in ending.path
+    assert ending.given["Record Findings"] == [{"decision": {"decision_id": "d"}}]
+    assert "Send Findings" not in ending.path
     assert ending.output["looks"] == [
         {
             "model": "housing",
@@ -59,13 +59,13 @@ def test_a_quiet_look_is_recorded_and_nobody_is_told() -> None:
 def test_a_model_that_does_not_serve_leaves_no_decision() -> None:
     unmeasured = {"measured": False, "found": False, "trigger": None, "report_key": "", "page_key": "", "message": "no"}
     ending = run({"Measure Drift": unmeasured})
-    assert (ending.status, "Record Look" in ending.path) == ("SUCCEEDED", False)
+    assert (ending.status, "Record Findings" in ending.path) == ("SUCCEEDED", False)
 
 
 @pytest.mark.parametrize("trigger", ["drift", "accuracy"])
 def test_findings_are_told_and_a_training_is_asked_for(trigger: str) -> None:
     ending = run({"Measure Drift": DRIFTED | {"trigger": trigger}})
-    assert ending.given["Tell Findings"] == [{"TopicArn": "alarms", "Subject": "s", "Message": "m"}]
+    assert ending.given["Send Findings"] == [{"TopicArn": "alarms", "Subject": "s", "Message": "m"}]
     assert ending.given["Start Training"] == [
         {
             "StateMachineArn": "train",
@@ -78,17 +78,17 @@ def test_findings_are_told_and_a_training_is_asked_for(trigger: str) -> None:
 
 def test_findings_of_a_model_that_is_not_trained_here_are_only_told() -> None:
     ending = run({"Measure Drift": DRIFTED | {"trigger": None}})
-    assert ("Tell Findings" in ending.path, "Start Training" in ending.path) == (True, False)
+    assert ("Send Findings" in ending.path, "Start Training" in ending.path) == (True, False)
 
 
 def test_a_training_that_was_asked_for_already_is_no_failure() -> None:
     again = Failure("StepFunctions.ExecutionAlreadyExistsException")
     ending = run({"Measure Drift": DRIFTED, "Start Training": again})
-    assert (ending.status, ending.path[-2:]) == ("SUCCEEDED", ["Did Every Look Succeed", "Models Monitored"])
+    assert (ending.status, ending.path[-2:]) == ("SUCCEEDED", ["Did Every Model Succeed", "Models Monitored"])
 
 
 @pytest.mark.parametrize(
-    "state", ["Collect Actuals", "Measure Drift", "Record Look", "Tell Findings", "Start Training"]
+    "state", ["Collect Actuals", "Measure Drift", "Record Findings", "Send Findings", "Start Training"]
 )
 def test_one_model_s_failure_leaves_the_others_alone_and_fails_the_run_in_the_end(state: str) -> None:
     # Given three models, the first of which fails in this state
@@ -97,12 +97,12 @@ def test_one_model_s_failure_leaves_the_others_alone_and_fails_the_run_in_the_en
     def once(_arguments: Any) -> Any:
         return Failure("InvalidInputError", "line 3 of a capture") if next(times) == 0 else answers[state]
 
-    answers: dict[str, Any] = {"Collect Actuals": {}, "Measure Drift": DRIFTED, "Record Look": {}}
-    answers |= {"Tell Findings": {}, "Start Training": {}}
+    answers: dict[str, Any] = {"Collect Actuals": {}, "Measure Drift": DRIFTED, "Record Findings": {}}
+    answers |= {"Send Findings": {}, "Start Training": {}}
     ending = run({**answers, state: once}, {})
     # Then all three were begun, two came to their end, and the run says what failed
     assert len(ending.given["Collect Actuals"]) == 3
-    assert ending.path.count("Note Look") == 2
+    assert ending.path.count("Return Findings") == 2
     assert (ending.status, ending.error) == ("FAILED", "MonitoringFailed")
     assert ending.cause == "macro: InvalidInputError: line 3 of a capture"
 
