@@ -57,7 +57,7 @@ def test_a_rebased_index_is_not_spliced() -> None:
     assert merged.column is not None
     assert merged.column.entry.first_month == "2013-01"
     assert [finding.reason for finding in merged.findings] == [
-        f"rebased in {newer.name}: 12 figures of the old base left out"
+        f"rebased in {newer.name} by a factor of 0.4 over 24 common dates: 12 figures of the old base left out"
     ]
 
 

@@ -8,21 +8,17 @@ dollars), figures of the old base are left out rather than spliced.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from statistics import quantiles
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from bellwether.datasets.domain.monthly import month_text, to_months
+from bellwether.datasets.domain.rebasing import base_change, uncovered
 from bellwether.datasets.domain.series import Frequency, SeriesSpec, frequency_of
 from bellwether.datasets.domain.series_catalogue import spec_of
 from bellwether.datasets.domain.series_descriptions import DESCRIPTIONS_FILE, SeriesDescription
 from bellwether.datasets.domain.stationarity import TCODE_NAMES, propose_tcode
 from bellwether.datasets.domain.vintages import Vintage
 from bellwether.models.domain.manifests import SeriesEntry
-
-REBASE_OVERLAP = 12
-REBASE_SHIFT = 0.02
-REBASE_SPREAD = 0.02
 
 Figures = dict[date, float | None]
 
@@ -91,13 +87,17 @@ class Fold:
 
     def add(self, vintage: Vintage) -> None:
         """Fold in the next vintage."""
-        frequency = _frequency(self._spec, vintage)
+        frequency = frequency_in(self._spec, vintage)
         fold = self._folds.pop(frequency, {})
-        if _is_rebased(fold, vintage.values):
-            lost = sum(value is not None and day not in vintage.values for day, value in fold.items())
-            if lost:
-                reason = f"rebased in {vintage.name}: {lost} figures of the old base left out"
-                self._findings.append(Finding(series=self.series, reason=reason))
+        if change := base_change(fold, vintage.values):
+            lost = uncovered(fold, vintage.values)
+            covered = sum(value is not None for value in vintage.values.values())
+            left_out = f"{lost} figures of the old base" if covered >= lost else f"its {covered} figures"
+            reason = f"rebased in {vintage.name} {change}: {left_out} left out"
+            self._findings.append(Finding(series=self.series, reason=reason))
+            if covered < lost:
+                self._folds[frequency] = fold
+                return
             fold = {}
         fold.update(vintage.values)
         self._folds[frequency] = fold
@@ -135,26 +135,10 @@ def merge_series(series: str, vintages: Iterable[Vintage], *, as_of: datetime | 
     return fold.merged()
 
 
-def _frequency(spec: SeriesSpec, vintage: Vintage) -> Frequency:
+def frequency_in(spec: SeriesSpec, vintage: Vintage) -> Frequency:
+    """How often a vintage has values."""
     days = [each.day for each in vintage.observations if each.value is not None]
     return frequency_of(spec, days) or spec.frequency
-
-
-def _is_rebased(before: Mapping[date, float | None], after: Mapping[date, float | None]) -> bool:
-    """Whether the common figures differ by one factor, as after a change of base; never for rates that cross zero."""
-    ratios: list[float] = []
-    for day, new in after.items():
-        old = before.get(day)
-        if old is None or new is None:
-            continue
-        if old <= 0 or new <= 0:
-            return False
-        ratios.append(new / old)
-    if len(ratios) < REBASE_OVERLAP:
-        return False
-    low, *_, high = quantiles(ratios, n=20)
-    middle = (low + high) / 2
-    return abs(middle - 1) > REBASE_SHIFT and (high - low) / middle < REBASE_SPREAD
 
 
 def _unknown_reason(series: str, figures: Sequence[float]) -> str:

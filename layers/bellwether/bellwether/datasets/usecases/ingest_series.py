@@ -11,12 +11,14 @@ from datetime import date, datetime
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.datasets.domain.drop_layout import original_key
+from bellwether.datasets.domain.folding import frequency_in
 from bellwether.datasets.domain.fred_layout import INBOX, ORIGINALS, QUARANTINE, stated_day, vintage_key
 from bellwether.datasets.domain.packs import MAX_PACK_BYTES, PackFile, unpack
+from bellwether.datasets.domain.rebasing import base_change, uncovered
 from bellwether.datasets.domain.series_catalogue import spec_of
 from bellwether.datasets.domain.series_descriptions import is_descriptions_file, read_descriptions
 from bellwether.datasets.domain.tabular import SeriesTable, TableReading, read_table
-from bellwether.datasets.domain.vintages import compare, make_vintage, place, start_of
+from bellwether.datasets.domain.vintages import Vintage, compare, make_vintage, place, start_of
 from bellwether.datasets.ports.series import SeriesSource
 from bellwether.datasets.usecases.quarantine import QuarantinedPart, set_aside, set_aside_unread
 from bellwether.datasets.usecases.stored_descriptions import keep_descriptions
@@ -87,17 +89,22 @@ class Ingestion(_Fact):
 
 
 def ingest_inbox(
-    store: ObjectStore, *, keys: Collection[str] | None = None, series: Collection[str] | None = None
+    store: ObjectStore,
+    *,
+    keys: Collection[str] | None = None,
+    series: Collection[str] | None = None,
+    accept_rebased: Collection[str] = (),
 ) -> Ingestion:
     """Ingest what lies in the inbox: all of it, or these keys (one that is gone was ingested already).
 
-    With `series`, files without one of them stay where they are.
+    With `series`, files without one of them stay where they are. A download on another base that does not cover the
+    history is refused, unless its series is in `accept_rebased`.
     """
     wanted = {spec_of(each).series for each in series} if series else None
     total = Ingestion()
     for entry in store.entries(INBOX) if keys is None else _entries(store, keys):
         if not entry.key.endswith("/"):  # a folder made in the console
-            total += _ingest_drop(store, entry, wanted)
+            total += _ingest_drop(store, entry, wanted, accept_rebased)
     return total
 
 
@@ -108,7 +115,9 @@ def _entries(store: ObjectStore, keys: Collection[str]) -> Iterator[StoredObject
             yield entry
 
 
-def _ingest_drop(store: ObjectStore, entry: StoredObject, wanted: Collection[str] | None) -> Ingestion:
+def _ingest_drop(
+    store: ObjectStore, entry: StoredObject, wanted: Collection[str] | None, accept_rebased: Collection[str]
+) -> Ingestion:
     file = entry.key.removeprefix(INBOX)
     if entry.size_bytes > MAX_PACK_BYTES:
         unread = set_aside_unread(store, QUARANTINE, entry, file, limit_bytes=MAX_PACK_BYTES)
@@ -129,7 +138,7 @@ def _ingest_drop(store: ObjectStore, entry: StoredObject, wanted: Collection[str
         for part in described:
             result += _ingest_descriptions(store, part, drop.modified_at)
         for part, reading in readings:
-            result += _ingest_reading(store, part, reading, drop.modified_at, stated_day(part.name))
+            result += _ingest_reading(store, part, reading, drop.modified_at, stated_day(part.name), accept_rebased)
     with suppress(ConflictError):  # replaced meanwhile: the new content has an event of its own
         store.delete(entry.key, only_if_etag=etag)
     return result
@@ -152,13 +161,20 @@ def _read(part: PackFile, received_at: datetime) -> TableReading:
 # --- sources --------------------------------------------------------------------------------------------------------
 
 
-def ingest_from(store: ObjectStore, source: SeriesSource, clock: Clock, series: Sequence[str]) -> Ingestion:
+def ingest_from(
+    store: ObjectStore,
+    source: SeriesSource,
+    clock: Clock,
+    series: Sequence[str],
+    *,
+    accept_rebased: Collection[str] = (),
+) -> Ingestion:
     """Fetch series from a source. One that fails leaves the others alone; when all fail, the error is raised."""
     total = Ingestion()
     errors: list[BellwetherError] = []
     for name in series:
         try:
-            total += _ingest_one(store, source, clock, name)
+            total += _ingest_one(store, source, clock, name, accept_rebased)
         except (NotFoundError, TransientUpstreamError, UpstreamError) as error:
             errors.append(error)
             total += Ingestion(failed=(FailedSeries(series=name, reason=str(error)),))
@@ -167,14 +183,16 @@ def ingest_from(store: ObjectStore, source: SeriesSource, clock: Clock, series: 
     return total
 
 
-def _ingest_one(store: ObjectStore, source: SeriesSource, clock: Clock, series: str) -> Ingestion:
+def _ingest_one(
+    store: ObjectStore, source: SeriesSource, clock: Clock, series: str, accept_rebased: Collection[str]
+) -> Ingestion:
     total = Ingestion()
     for download in source.downloads(series):
         received_at = clock.now()
         part = PackFile(download.file_name, download.content)
         reading = _read(part, received_at)
         _keep(store, original_key(ORIGINALS, part.name, part.content), part.content)
-        total += _ingest_reading(store, part, reading, received_at, download.known_on)
+        total += _ingest_reading(store, part, reading, received_at, download.known_on, accept_rebased)
         if spec_of(series).series not in {table.series for table in reading.tables}:
             total += Ingestion(
                 failed=(FailedSeries(series=series, reason="the download has no values for this series"),)
@@ -186,7 +204,12 @@ def _ingest_one(store: ObjectStore, source: SeriesSource, clock: Clock, series: 
 
 
 def _ingest_reading(
-    store: ObjectStore, part: PackFile, reading: TableReading, received_at: datetime, stated: date | None
+    store: ObjectStore,
+    part: PackFile,
+    reading: TableReading,
+    received_at: datetime,
+    stated: date | None,
+    accept_rebased: Collection[str],
 ) -> Ingestion:
     ingested: list[IngestedSeries] = []
     rejections = list(reading.rejections)
@@ -196,7 +219,13 @@ def _ingest_reading(
         if objection:
             rejections.append(Rejection(None, table.series, f"{objection}; the time of arrival is used instead"))
             known_on = None
-        ingested.append(_keep_vintage(store, table, part.name, start_of(known_on) if known_on else None, received_at))
+        known_at = start_of(known_on) if known_on else None
+        try:
+            ingested.append(
+                _keep_vintage(store, table, part.name, known_at, received_at, accept=table.series in accept_rebased)
+            )
+        except _RebasedError as refusal:
+            rejections.append(Rejection(None, table.series, str(refusal)))
     quarantined = set_aside(store, QUARANTINE, part, rejections, reading.left_out, received_at) if rejections else ()
     return Ingestion(ingested=tuple(ingested), quarantined=quarantined, rejections=len(rejections) + reading.left_out)
 
@@ -211,9 +240,14 @@ def _objection(table: SeriesTable, known_on: date | None, received_at: datetime)
     return f"dated {known_on.isoformat()}, which is in the future" if known_on > received_at.date() else ""
 
 
+class _RebasedError(Exception):
+    """A download on another base that does not cover the history."""
+
+
 def _keep_vintage(
-    store: ObjectStore, table: SeriesTable, file: str, known_at: datetime | None, received_at: datetime
+    store: ObjectStore, table: SeriesTable, file: str, known_at: datetime | None, received_at: datetime, *, accept: bool
 ) -> IngestedSeries:
+    """Keep a download as a vintage; raises _RebasedError, unless that is accepted."""
     series = table.series
     place_of = place(
         make_vintage(table, known_at or received_at),
@@ -222,6 +256,8 @@ def _keep_vintage(
         by_day=known_at is not None,
     )
     vintage = place_of.vintage
+    if place_of.new and place_of.before and not accept:
+        _refuse_rebased(place_of.before, vintage)
     if place_of.new and table.assumptions:
         note_assumptions(store, series, vintage.name, table.assumptions)
     new = place_of.new and _keep(store, vintage_key(series, vintage.name), vintage.content)
@@ -237,6 +273,18 @@ def _keep_vintage(
         file=file,
         assumptions=table.assumptions,
     )
+
+
+def _refuse_rebased(before: Vintage, after: Vintage) -> None:
+    spec = spec_of(after.series)
+    if frequency_in(spec, before) is not frequency_in(spec, after):
+        return
+    if change := base_change(before.values, after.values):
+        raise _RebasedError(
+            f"differs from vintage {before.name} {change}: another base or unit; "
+            f"{uncovered(before.values, after.values)} figures of that vintage are not in this file, so the two cannot "
+            "be joined; give the whole history, or name the series in accept_shrunken"
+        )
 
 
 def _keep(store: ObjectStore, key: str, content: bytes) -> bool:

@@ -24,8 +24,9 @@ SeriesId = Annotated[str, Field(pattern=rf"^{SERIES_PATTERN.pattern}$")]
 class UpdateRequest(BaseModel):
     """What to ingest, as given by hand. Nothing given: the configured source and what lies in the inbox.
 
-    `accept_shrunken`: series that may lose history this time. `vintages_since`: with source fred_api, every vintage
-    from that day on. `as_of`: ingest nothing, write the data as known at that time beside the current one.
+    `accept_shrunken`: series that may lose history this time, also by a change of base. `vintages_since`: with source
+    fred_api, every vintage from that day on. `as_of`: ingest nothing, write the data as known at that
+    time beside the current one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,12 +101,13 @@ def update_macro_data(
     source = request.source or source
     ingestion = Ingestion()
     if source == "pack" or request.source is None:
-        ingestion += ingest_inbox(store, series=request.series)
+        ingestion += ingest_inbox(store, series=request.series, accept_rebased=request.accept_shrunken)
     if source != "pack":
         wanted = request.series or series
         if not wanted:
             raise InvalidInputError("no series to fetch: set SERIES or name them", field="series")
-        ingestion += ingest_from(store, fred(source, request.vintages_since), clock, wanted)
+        fetched = fred(source, request.vintages_since)
+        ingestion += ingest_from(store, fetched, clock, wanted, accept_rebased=request.accept_shrunken)
     return Update.of(ingestion, publish_dataset(store, pause=pause, accept_shrunken=request.accept_shrunken))
 
 
