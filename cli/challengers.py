@@ -6,11 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 from rich.table import Table
+from rich.text import Text
 
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import APPROVED_FOR, EXPERIMENT, Action, Approval
 from bellwether.models.domain.experiment import Decider, Mode
 from bellwether.models.views import VersionView
+from bellwether.shared.domain.decisions import claimed
 from cli import executions, registry
 from cli.problems import CommandError
 from cli.target import Target
@@ -38,7 +40,7 @@ def start(
             "action": Action.CHALLENGE.value,
             "version": version.number,
             "model_package_arn": version.arn,
-            "actor": target.caller,
+            "actor": claimed(target.caller),
             "event_id": experiment_id,
             "challenge": {
                 "experiment_id": experiment_id,
@@ -70,7 +72,7 @@ def promote(target: Target, ruling: dict[str, Any]) -> str:
             "version": number,
             "model_package_arn": version.arn,
             "promote": True,
-            "actor": target.caller,
+            "actor": claimed(target.caller),
             "event_id": f"promote-{time.time_ns()}",
         },
     )
@@ -84,7 +86,7 @@ def stop(target: Target, model: str, ruling: dict[str, Any] | None, reason: str)
         "action": Action.STOP_CHALLENGE.value,
         "version": experiment["challenger_version"] if experiment else "unknown",
         "reason": reason,
-        "actor": target.caller,
+        "actor": claimed(target.caller),
         "event_id": f"stop-{time.time_ns()}",
     }
     if experiment:
@@ -144,9 +146,11 @@ def ruling_table(ruling: dict[str, Any]) -> Table:
         table.add_row("previous", f"version {standing['previous_version']}")
         table.add_row("health", health_line(standing["health"]))
     for gate in standing["gates"]:
-        mark = "[green]✓[/]" if gate["passed"] else "[red]✗[/]"
-        table.add_row(f"{mark} {gate['name']}", f"{gate['observed']} (limit {gate['limit']}) {gate['reason']}")
-    table.add_row("[bold]next step[/]", f"{ruling['step'].replace('_', ' ')}: {ruling['reason']}")
+        mark = ("✓", "green") if gate["passed"] else ("✗", "red")
+        table.add_row(
+            Text.assemble(mark, f" {gate['name']}"), f"{gate['observed']} (limit {gate['limit']}) {gate['reason']}"
+        )
+    table.add_row(Text("next step", style="bold"), f"{ruling['step'].replace('_', ' ')}: {ruling['reason']}")
     return table
 
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
+from cli.terminal import console
 from localcloud.control import Cloud, Progress
 from localcloud.endpoints import Endpoints
 from localcloud.status import CloudStatus
-
-console = Console()
 
 _COLOURS = {"up": "green", "not answering": "yellow", "down": "red"}
 
@@ -86,10 +85,10 @@ def _shown(spinner: Status) -> Callable[[Progress], None]:
         if progress.seconds is None:
             spinner.update(progress.step)
             return
-        detail = f"  [dim]{progress.detail}[/]" if progress.detail else ""
-        console.print(
-            f"[green]✓[/] {progress.step:<22} {progress.seconds:5.1f} s{detail}", highlight=False, soft_wrap=True
-        )
+        line = Text.assemble(("✓", "green"), f" {progress.step:<22} {progress.seconds:5.1f} s")
+        if progress.detail:
+            line.append(f"  {progress.detail}", style="dim")
+        console.print(line, soft_wrap=True)
 
     return show
 
@@ -101,17 +100,17 @@ def _print_endpoints(endpoints: Endpoints) -> None:
         ("Replay", endpoints.replay_url, "invented news feeds and market-data API"),
         ("Postgres", endpoints.postgres.address, "password in secret ops-pipeline/db-local"),
     ):
-        console.print(f"{name:<10} {address}  [dim]{note}[/]", highlight=False, soft_wrap=True)
+        console.print(Text.assemble(f"{name:<10} {address}  ", (note, "dim")), soft_wrap=True)
 
 
 def _print_status(seen: CloudStatus) -> None:
     for service in seen.services:
-        state = f"[{_COLOURS[service.state]}]{service.state}[/]"
+        state = (service.state, _COLOURS[service.state])
         process = f"process {service.pid}, " if service.pid else ""
-        console.print(f"{service.name:<10} {state}, {process}{service.address}", highlight=False, soft_wrap=True)
+        console.print(Text.assemble(f"{service.name:<10} ", state, f", {process}{service.address}"), soft_wrap=True)
     if seen.stack is None:
         console.print("stack      not found: run `bellwether up`")
     else:
         fresh = "up to date" if seen.stack.current else "out of date: run `bellwether up`"
-        console.print(f"stack      {seen.stack.name} {seen.stack.status}, {fresh}", highlight=False, soft_wrap=True)
-    console.print(f"home       {seen.home}", highlight=False, soft_wrap=True)
+        console.print(f"stack      {seen.stack.name} {seen.stack.status}, {fresh}", soft_wrap=True)
+    console.print(f"home       {seen.home}", soft_wrap=True)

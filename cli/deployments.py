@@ -7,6 +7,7 @@ from typing import Any
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import Action, execution_name
 from bellwether.models.views import VersionView
+from bellwether.shared.domain.decisions import claimed
 from cli import executions, registry
 from cli.problems import CommandError
 from cli.target import Target
@@ -14,20 +15,21 @@ from cli.target import Target
 EVENT_WAIT_SECONDS = 120
 
 
-def started(target: Target) -> frozenset[str]:
-    """ARNs of the deployments so far."""
+def started(target: Target, status: str | None = None) -> frozenset[str]:
+    """ARNs of the deployments so far, or of those in this status."""
     states = target.client("stepfunctions")
     pages = states.get_paginator("list_executions").paginate(
-        stateMachineArn=target.output("DeployModelStateMachineArn")
+        stateMachineArn=target.output("DeployModelStateMachineArn"), **({"statusFilter": status} if status else {})
     )
     return frozenset(execution["executionArn"] for page in pages for execution in page["executions"])
 
 
 def approve(target: Target, model: str, version: VersionView) -> str:
-    """Approve a version; returns the ARN of the deployment that the approval event starts."""
-    known = started(target)
+    """Approve a version; returns the ARN of the deployment that the approval event starts, or that is running."""
+    known, prefix = started(target), approval_prefix(model, version.number)
     registry.approve(target, version)
-    return await_start(target, known, name_prefix=approval_prefix(model, version.number))
+    running = {arn for arn in started(target, "RUNNING") if arn.rsplit(":", 1)[-1].startswith(prefix)}
+    return min(running & known) if running & known else await_start(target, known, name_prefix=prefix)
 
 
 def approve_and_wait(
@@ -73,7 +75,7 @@ def start_rollback(target: Target, model: str, version: VersionView) -> str:
             "action": "rollback",
             "version": version.number,
             "model_package_arn": version.arn,
-            "actor": target.caller,
+            "actor": claimed(target.caller),
             "event_id": f"rollback-{time.time_ns()}",
         },
     )

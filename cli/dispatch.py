@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from bellwether.shared.domain.decisions import claimed
 from cli.models import AsJson, Yes
 from cli.target import Target, current_target
+from cli.terminal import console
 
-console = Console()
 FUNCTION = "SetDispatchControlFunctionName"
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Reason, recorded permanently.")]
 
@@ -52,7 +53,7 @@ def positions(as_json: AsJson = False) -> None:
 
 
 def _change(target: Target, *, halted: bool, reason: str) -> dict[str, Any]:
-    return target.invoke(target.output(FUNCTION), {"halted": halted, "actor": target.caller, "reason": reason})
+    return target.invoke(target.output(FUNCTION), {"halted": halted, "actor": claimed(target.caller), "reason": reason})
 
 
 def _show(target: Target, state: dict[str, Any], as_json: bool) -> None:
@@ -66,7 +67,7 @@ def state_table(state: dict[str, Any], where: str) -> Table:
     """The kill switch as a person reads it."""
     table = Table(title=f"Dispatch in the {where}", show_header=False)
     since = datetime.fromisoformat(state["changed_at"])
-    table.add_row("state", "[bold red]halted[/]" if state["halted"] else "[green]running[/]")
+    table.add_row("state", Text("halted", style="bold red") if state["halted"] else Text("running", style="green"))
     if since.year > 1970:  # it was ever set
         table.add_row("since", f"{since:%Y-%m-%d %H:%M} UTC")
         table.add_row("by", state["actor"])

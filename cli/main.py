@@ -33,9 +33,9 @@ class _Commands(TyperGroup):
 
 
 def _tell(problem: str) -> None:
-    console = Console(stderr=True, highlight=False)
-    console.print("[bold red]Error:[/]", end=" ")
-    console.print(problem, markup=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, markup=False)
+    console.print("Error:", style="bold red", end=" ")
+    console.print(problem, soft_wrap=True)
 
 
 app = typer.Typer(

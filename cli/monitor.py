@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.monitoring.domain.monitor_report import AccuracyReport, ColumnReport, MonitorReport
@@ -106,7 +107,7 @@ def columns_table(report: MonitorReport) -> Table:
     return table
 
 
-def _column_cells(column: ColumnReport) -> tuple[str, ...]:
+def _column_cells(column: ColumnReport) -> tuple[str | Text, ...]:
     missing = f"{column.missing_now / column.rows:.1%}" if column.rows else "-"
     return (
         f"{column.name} (prediction)" if column.is_prediction else column.name,
@@ -129,7 +130,7 @@ def accuracy_table(report: MonitorReport) -> Table:
     return table
 
 
-def _accuracy_cells(found: AccuracyReport) -> tuple[str, ...]:
+def _accuracy_cells(found: AccuracyReport) -> tuple[str | Text, ...]:
     return (
         found.kind,
         _state(found.state.value, found.truths_missing, "actuals"),
@@ -139,6 +140,6 @@ def _accuracy_cells(found: AccuracyReport) -> tuple[str, ...]:
     )
 
 
-def _state(state: str, missing: int, what: str) -> str:
+def _state(state: str, missing: int, what: str) -> Text:
     text = state.replace("_", " ") + (f": {missing} more {what} needed" if missing > 0 else "")
-    return f"[{STYLES[state]}]{text}[/]"
+    return Text(text, style=STYLES[state])

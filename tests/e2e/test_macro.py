@@ -249,6 +249,7 @@ def _approval_event(flow: Flow, version: int, *, event_id: str) -> dict[str, obj
     return {
         "version": "0",
         "id": event_id,
+        "account": arn.split(":")[4],
         "source": "aws.sagemaker",
         "detail-type": "SageMaker Model Package State Change",
         "time": "2026-01-01T00:00:00Z",

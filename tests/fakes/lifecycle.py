@@ -21,6 +21,7 @@ from bellwether.models.ports.predictor import EndpointResponse
 from bellwether.models.ports.registry import Registration
 from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.shared.domain.errors import ConflictError, NotFoundError
+from bellwether.shared.ports.processes import StartedProcess
 from tests.builders import BUCKET, package_arn
 from tests.fakes.objects import InMemoryObjectStore
 
@@ -195,10 +196,18 @@ class ScriptedPredictor:
 
 
 class StartedProcesses:
-    """Processes that remember what was started."""
+    """NamedProcesses that remember what was started; they run until a test says that they have ended."""
 
     def __init__(self) -> None:
         self.started: dict[str, Mapping[str, Any]] = {}
+        self.ended: set[str] = set()
+
+    def find(self, name: str) -> StartedProcess:
+        if name not in self.started:
+            raise NotFoundError("is not there", field=f"execution {name}")
+        return StartedProcess(
+            f"arn:aws:states:us-east-1:000000000000:execution:deploy:{name}", self.started[name], name in self.ended
+        )
 
     def start(self, name: str, payload: Mapping[str, Any]) -> str | None:
         if name in self.started:

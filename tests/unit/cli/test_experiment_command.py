@@ -99,7 +99,7 @@ def test_a_challenge_is_ordered_with_its_terms_and_a_name_of_its_own(target: Tar
             days=7,
         )
     first, second = states.inputs
-    assert (first["action"], first["version"], first["actor"]) == ("challenge", 3, "ada")
+    assert (first["action"], first["version"], first["actor"]) == ("challenge", 3, "claimed: ada")
     terms = {"mode": "split", "share": 0.2, "decider": "auto", "days": 7}
     assert terms.items() <= first["challenge"].items()
     assert first["challenge"]["experiment_id"] != second["challenge"]["experiment_id"]

@@ -93,21 +93,29 @@ def serving(config_name: str) -> InMemoryEndpoints:
 # --- an approval arrives --------------------------------------------------------------------------------------------
 
 
+OWN_ARN = "arn:aws:states:us-east-1:000000000000:stateMachine:deploy"
+ADA = "arn:aws:iam::000000000000:user/ada"
+
+
+def received(processes: StartedProcesses, event: dict[str, Any]) -> StartedDeployment:
+    return start_deployment(parse(PackageStateChange, event), own_arn=OWN_ARN, processes=processes)
+
+
 def started(processes: StartedProcesses, **event: Any) -> StartedDeployment:
-    return start_deployment(parse(PackageStateChange, state_change(**event)), processes=processes)
+    return received(processes, state_change(**event))
 
 
 def test_an_approval_starts_a_deployment() -> None:
     processes = StartedProcesses()
-    assert started(processes, LastModifiedBy={"IamIdentity": {"Arn": "arn:aws:iam::0:user/ada"}}).started
+    assert started(processes, LastModifiedBy={"IamIdentity": {"Arn": ADA}}).started
     ((name, payload),) = processes.started.items()
-    assert name == "FredRecessionModels-v3-deploy-6a7e8feb-b491-4cf7-a9f1-bf3703467718"
+    assert name == "FredRecessionModels-v3-deploy-1"
     assert payload == {
         "model": "macro",
         "action": "deploy",
         "version": 3,
         "model_package_arn": package_arn(3),
-        "actor": "arn:aws:iam::0:user/ada",
+        "actor": ADA,
         "event_id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
     }
 
@@ -122,12 +130,25 @@ def test_a_rejection_is_recorded_by_the_same_process() -> None:
 @pytest.mark.parametrize(
     ("detail", "actor"),
     [
-        ({"LastModifiedBy": {"UserProfileName": "ada"}, "ApprovalDescription": "x"}, "ada"),
-        ({"LastModifiedBy": {}, "ApprovalDescription": "approved by ada" + "!" * 1000}, "approved by ada" + "!" * 385),
+        ({"LastModifiedBy": {"IamIdentity": {"Arn": ADA}}, "ApprovalDescription": "approved by bob"}, ADA),
+        ({"LastModifiedBy": {"UserProfileName": "ada"}, "ApprovalDescription": "x"}, "user profile ada"),
+        (
+            {"LastModifiedBy": {}, "ApprovalDescription": "approved by " + "a" * 999},
+            "claimed: approved by " + "a" * 379,
+        ),
         ({"LastModifiedBy": None}, "account 000000000000"),
+        ({"LastModifiedBy": {"IamIdentity": None}}, "account 000000000000"),
+        (
+            {"LastModifiedBy": {"IamIdentity": {"Arn": "arn:aws:iam::999999999999:user/ada"}}},
+            "claimed: arn:aws:iam::999999999999:user/ada",
+        ),
+        ({"LastModifiedBy": {"IamIdentity": {"Arn": "<script>x</script>"}}}, "claimed: <script>x</script>"),
+        ({"LastModifiedBy": {"UserProfileName": "ada\n[bold]"}}, "claimed: ada [bold]"),
+        ({"ApprovalDescription": "a\0b\u202ec"}, "claimed: a b c"),
+        ({"ApprovalDescription": "\n"}, "claimed: unknown"),
     ],
 )
-def test_the_actor_is_whom_the_event_names(detail: dict[str, Any], actor: str) -> None:
+def test_the_actor_is_the_event_s_identity_or_marked_as_claimed(detail: dict[str, Any], actor: str) -> None:
     processes = StartedProcesses()
     started(processes, **detail)
     (payload,) = processes.started.values()
@@ -141,6 +162,52 @@ def test_the_same_event_twice_starts_one_process() -> None:
     assert (again.started, again.execution_arn) == (False, None)
     assert "already processed" in again.reason
     assert len(processes.started) == 1
+
+
+def test_concurrent_approvals_of_one_version_are_one_deployment() -> None:
+    # Given several events for one change, each with an id of its own
+    processes = StartedProcesses()
+    answers = [started(processes, event_id=f"event-{number}") for number in range(20)]
+    # Then one deployment runs, and the others say so
+    assert [answer.started for answer in answers] == [True] + 19 * [False]
+    assert list(processes.started) == ["FredRecessionModels-v3-deploy-1"]
+    assert answers[1].reason.endswith("deploy-1 is running")
+
+
+def test_a_version_approved_again_after_its_deployment_is_deployed_again() -> None:
+    processes = StartedProcesses()
+    for number in range(3):
+        assert started(processes, event_id=f"event-{number}").started
+        processes.ended.update(processes.started)
+    # And an event of before that comes again starts nothing
+    assert "already processed" in started(processes, event_id="event-0").reason
+    assert list(processes.started) == [f"FredRecessionModels-v3-deploy-{attempt}" for attempt in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"account": "999999999999"}, "account"),
+        ({"account": ""}, "account"),
+        ({"id": "../../x"}, "id"),
+        ({"detail": {"ModelPackageArn": package_arn(3).replace("000000000000", "999999999999")}}, "ModelPackageArn"),
+        ({"detail": {"ModelPackageArn": package_arn(3).replace("us-east-1", "eu-west-1")}}, "ModelPackageArn"),
+        ({"detail": {"ModelPackageArn": package_arn(3).replace("fredrecession", "other")}}, "ModelPackageArn"),
+        ({"detail": {"ModelPackageArn": f"{package_arn(3)}\n"}}, "ModelPackageArn"),
+        ({"detail": {"ModelPackageVersion": 1}}, "ModelPackageArn"),
+        ({"detail": {"ModelPackageVersion": True}}, "ModelPackageVersion"),
+        ({"detail": {"ModelPackageVersion": "3"}}, "ModelPackageVersion"),
+        ({"detail": {"ModelPackageVersion": -1}}, "ModelPackageVersion"),
+    ],
+)
+def test_an_event_of_another_account_or_about_another_package_is_refused(change: dict[str, Any], place: str) -> None:
+    # Given an approval that differs in one place from one of ours
+    processes, event = StartedProcesses(), state_change()
+    event = event | change | {"detail": event["detail"] | change.get("detail", {})}
+    # Then it is refused with that place, and starts nothing
+    with pytest.raises(InvalidInputError, match=place):
+        received(processes, event)
+    assert processes.started == {}
 
 
 @pytest.mark.parametrize(

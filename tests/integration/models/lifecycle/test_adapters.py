@@ -20,9 +20,9 @@ from bellwether.models.domain.deployment import CurrentVersion, EndpointPhase
 from bellwether.models.ports.bundle_archives import BundleArchives
 from bellwether.models.ports.endpoints import Endpoints, ServingModels
 from bellwether.models.ports.registry import ModelRegistry, Promotions, Registration
-from bellwether.shared.adapters.stepfunctions import StepFunctionsProcesses
+from bellwether.shared.adapters.stepfunctions import StepFunctionsNamedProcesses
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, NotFoundError
-from bellwether.shared.ports.processes import Processes
+from bellwether.shared.ports.processes import NamedProcesses
 from tests.builders import BUCKET, GROUP, digest, package_arn, tar_gz
 from tests.fakes.aws import DEPLOY_MACHINE, ENDPOINT_ROLE, Aws
 from tests.fakes.lifecycle import (
@@ -85,8 +85,12 @@ def test_a_promotion_is_remembered(aws: Aws, kind: str) -> None:
 
 @both
 def test_an_execution_name_is_used_once(aws: Aws, kind: str) -> None:
-    processes: Processes = StartedProcesses() if kind == "fake" else StepFunctionsProcesses(DEPLOY_MACHINE)
+    processes: NamedProcesses = StartedProcesses() if kind == "fake" else StepFunctionsNamedProcesses(DEPLOY_MACHINE)
+    with pytest.raises(NotFoundError):
+        processes.find("one")
     assert processes.start("one", {"version": 1})
+    found = processes.find("one")
+    assert (found.payload, found.ended) == ({"version": 1}, False)
     assert processes.start("one", {"version": 2}) is None
     assert processes.start("two", {"version": 1})
 

@@ -172,6 +172,6 @@ def sibling_arn(model_package_arn: str, version: int) -> str:
     return f"{model_package_arn.rpartition('/')[0]}/{version}"
 
 
-def execution_name(package_group: str, version: int, action: Action, event_id: str) -> str:
-    """Name of the deployment that one event starts, however often the event arrives; as Step Functions allows it."""
-    return re.sub(r"[^0-9A-Za-z_-]", "-", f"{package_group}-v{version}-{action}-{event_id}")[-EXECUTION_NAME_LIMIT:]
+def execution_name(package_group: str, version: int, action: Action, key: str) -> str:
+    """Name of the one deployment with this key, as Step Functions allows it."""
+    return re.sub(r"[^0-9A-Za-z_-]", "-", f"{package_group}-v{version}-{action}-{key}")[-EXECUTION_NAME_LIMIT:]

@@ -41,6 +41,7 @@ MISSING = frozenset(
         "ParameterNotFound",
         "ResourceNotFound",
         "ResourceNotFoundException",
+        "ExecutionDoesNotExist",
         "StateMachineDoesNotExist",
     }
 )

@@ -10,6 +10,7 @@ from botocore.config import Config
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import ConflictError
 from bellwether.shared.per_process import once_per_process
+from bellwether.shared.ports.processes import StartedProcess
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -41,3 +42,14 @@ class StepFunctionsProcesses:
         except ConflictError:
             return None
         return started["executionArn"]
+
+
+class StepFunctionsNamedProcesses(StepFunctionsProcesses):
+    """NamedProcesses over one state machine. Needs states:StartExecution and DescribeExecution."""
+
+    def find(self, name: str) -> StartedProcess:
+        """The execution of this name; raises NotFoundError."""
+        arn = f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+        with translated(f"execution {name}"):
+            found = stepfunctions_client().describe_execution(executionArn=arn)
+        return StartedProcess(arn, json.loads(found.get("input", "{}")), found["status"] != "RUNNING")

@@ -10,6 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo
 
 # The check in lower snake case, then its scopes, each after a dot: `market_hours`, `rmse_ratio.random_walk.h3`.
 GATE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)*")
+ACTOR_LIMIT = 400
+CLAIMED = "claimed: "  # begins an actor whose identity nobody has checked
 READ_BACK = {"read_back": True}  # context of validation: old entries keep names that are no longer allowed
 
 
@@ -70,7 +72,7 @@ class Decision(BaseModel):
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z_]*$", max_length=60)]
     subject: Annotated[str, Field(min_length=1, max_length=400)]
     verdict: Verdict
-    actor: Annotated[str, Field(min_length=1, max_length=400)]
+    actor: Annotated[str, Field(min_length=1, max_length=ACTOR_LIMIT)]
     made_at: AwareDatetime
     gates: tuple[Gate, ...] = ()
     evidence: dict[str, Any] = Field(default_factory=dict)
@@ -137,6 +139,12 @@ def decide(
 def decision_id(kind: Kind, subject: str, key: str) -> UUID:
     """Derive the stable id of a decision from its natural key."""
     return uuid5(NAMESPACE_URL, f"bellwether:decision:{kind}:{subject}:{key}")
+
+
+def claimed(actor: str) -> str:
+    """An actor whose identity nobody has checked, as text on one line, marked so."""
+    text = " ".join("".join(each if each.isprintable() else " " for each in actor).split())
+    return f"{CLAIMED}{text or 'unknown'}"[:ACTOR_LIMIT]
 
 
 def scope(label: str) -> str:
