@@ -27,7 +27,7 @@ FIRST_YEARS, MORE_YEARS, ASKED_YEAR = ("2006", "2007", "2008"), ("2009",), "2010
 HASTY, THOROUGH = {"trials": "1", "rounds": "5"}, {"trials": "2", "rounds": "200"}
 ROWS_A_REQUEST = 100
 LARGER = 1.6  # what drift makes of every area
-WAIT_SECONDS = 300
+WAIT_SECONDS = 900
 NUMBERS = frozenset(column.name for column in AMES.columns if column.role in {"number", "latitude", "longitude"})
 NOT_ASKED = frozenset({"id", "month", "price"})
 

@@ -30,7 +30,7 @@ from jobs.sentiment.pack import pack_lexicon
 from localcloud.control import Cloud
 
 MODEL = "sentiment"
-WAIT_SECONDS = 300
+WAIT_SECONDS = 900
 REPLAY_AGE_MAX = timedelta(hours=20)  # stories of an earlier run are older than this
 
 

@@ -117,7 +117,7 @@ def test_a_pending_version_is_shadowed_and_answers_nobody(flow: Flow, cloud: Clo
 
 
 def test_what_is_pending_may_not_answer_callers(flow: Flow) -> None:
-    with pytest.raises(CommandError, match="only an approved version may answer callers"):
+    with pytest.raises(CommandError, match="only an approved version may serve callers"):
         start(flow, flow.candidate(), mode=Mode.SPLIT, share=0.2)
     assert CHALLENGER not in endpoints(flow)
 
