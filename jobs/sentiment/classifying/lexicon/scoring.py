@@ -1,9 +1,10 @@
 """How financial words act on each other: direction on metric, negation, the comparison of two figures."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from .relief import relief_findings
 from .tokens import Token, tokenize
 from .wordlist import WordList
 
@@ -32,15 +33,31 @@ def score(text: str, words: WordList) -> float:
     return total / math.sqrt(max(length, words.rules.fewest_tokens))
 
 
-def find(tokens: Sequence[Token], words: WordList) -> list[Finding]:
+def score_part(tokens: Sequence[Token], places: Collection[int], words: WordList) -> float:
+    """The tone of the tokens at some places, with the rules of relief: of the clauses that speak of one company."""
+    length = sum(1 for at in places if not tokens[at].ends_clause)
+    if not length:
+        return 0.0
+    total = sum(finding.value for finding in find(tokens, words, relief=True) if finding.at in places)
+    if any(token.text == "?" for token in tokens):
+        total *= _QUESTION_FACTOR
+    return total / math.sqrt(max(length, words.rules.fewest_tokens))
+
+
+def find(tokens: Sequence[Token], words: WordList, *, relief: bool = False) -> list[Finding]:
     """Everything the rules see, in order of the rules."""
     clauses = _clauses(tokens, words)
     taken = [False] * len(tokens)
+    eased: list[Finding] = []
+    if relief:
+        relief_findings(tokens, words, taken, lambda at, value: eased.append(Finding(at, value)))
     found = _phrase_findings(tokens, words, taken)
     found += _comparison_findings(tokens, words, taken)
     found += _deal_findings(tokens, words, clauses, taken)
     found += _word_findings(tokens, words, clauses, taken)
-    return [Finding(each.at, each.value * _negation(tokens, each.at, words, taken)) for each in found if each.value]
+    return eased + [
+        Finding(each.at, each.value * _negation(tokens, each.at, words, taken)) for each in found if each.value
+    ]
 
 
 def _clauses(tokens: Sequence[Token], words: WordList) -> list[int]:
@@ -61,7 +78,7 @@ def _phrase_findings(tokens: Sequence[Token], words: WordList, taken: list[bool]
         step = 1
         for phrase, weight in words.phrases.get(tokens[at].text, ()):
             if len(phrase) <= len(tokens) - at and all(
-                tokens[at + offset].text == word for offset, word in enumerate(phrase)
+                tokens[at + offset].text == word and not taken[at + offset] for offset, word in enumerate(phrase)
             ):
                 step = len(phrase)
                 taken[at : at + step] = [True] * step

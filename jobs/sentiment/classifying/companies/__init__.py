@@ -1,0 +1,1 @@
+"""The tone of a headline for each company that it names: marked names, roles between them, clauses that they own."""

@@ -1,0 +1,44 @@
+"""Mark companies in a headline, so that their names carry no tone of their own ("Best Buy", "Target")."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..lexicon.tokens import Token, tokenize
+
+_MARK = "companymark"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The tokens of a headline. `companies` holds the place of each token that is a company, and which one it is."""
+
+    tokens: Sequence[Token]
+    companies: Mapping[int, str]
+
+    def places(self) -> list[int]:
+        """Places of the companies in order."""
+        return sorted(self.companies)
+
+
+def mark(text: str, names: Mapping[str, Sequence[str]]) -> Marked:
+    """Tokens of a text in which each company's names count as one word. `names`: company → its names in the text."""
+    owner = {name: company for company, found in names.items() for name in found if name.strip()}
+    marks = {company: _MARK + _spelled(number) for number, company in enumerate(names)}
+    if owner:
+        longest_first = sorted(owner, key=lambda name: (-len(name), name))
+        pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+        text = pattern.sub(lambda match: f" {marks[owner[match[0]]]}", text)
+    tokens = tokenize(text)
+    of_mark = {found: company for company, found in marks.items()}
+    return Marked(tokens, {at: of_mark[token.text] for at, token in enumerate(tokens) if token.text in of_mark})
+
+
+def _spelled(number: int) -> str:
+    letters = ""
+    while True:
+        number, rest = divmod(number, len(_LETTERS))
+        letters += _LETTERS[rest]
+        if not number:
+            return letters
