@@ -25,7 +25,8 @@ KNOWN = ("known_at", "first_seen_utc", "first_seen_at")
 TITLES = ("title", "headline", "text")
 UNPACKED_LIMIT_BYTES = 4 * 1024**3
 _TICKER_IN_NAME = re.compile(r"(?<![A-Z0-9])[A-Z]{1,6}(?:_[A-Z]{3})?(?![A-Z0-9])")
-Scorer = Callable[[Sequence[str]], Sequence[float]]
+Scorer = Callable[[Sequence[tuple[str, Sequence[str]]]], Sequence[Mapping[str, float]]]
+"""From titles with their tickers to the sentiment of each ticker."""
 
 
 @dataclass
@@ -113,49 +114,54 @@ def read_stories(
 ) -> Mapping[str, Sequence[Story]]:
     """Stories by ticker, ordered by the time at which they were known: `latency` after publication, or when first seen.
 
-    Without a column `sentiment` (or `positive` and `negative`) the titles are scored.
+    Without a column `sentiment` (or `positive` and `negative`) the titles are scored, for each company on its own.
     """
     rows = list(_rows(path))
     if not rows:
         raise CommandError(f"No stories in {path.name}.")
     scored = _sentiments([row for _, row in rows], scorer)
-    found: list[tuple[Story, str, list[str]]] = []
+    found: list[tuple[Story, str, Mapping[str, float]]] = []
     for (line, row), sentiment in zip(rows, scored, strict=True):
         published, seen = _instant(_first(row, PUBLISHED)), _instant(_first(row, KNOWN))
-        if published is None or sentiment is None or not -1 <= sentiment <= 1:
+        if published is None or sentiment is None or not all(-1 <= each <= 1 for each in sentiment.values()):
             findings.add(path, line, "no date" if published is None else "no sentiment between -1 and 1")
             continue
         known = seen if as_seen and seen else published + latency
         uid = row.get("event_uid") or f"{path.name}:{line}"
-        story = Story(uid, row.get("story_uid") or "", published, known, sentiment)
-        tickers = [each for each in re.split(r"[;,\s]+", _first(row, (*TICKERS, "tickers"))) if each]
-        found.append((story, _first(row, TITLES).lower(), tickers))
+        story = Story(uid, row.get("story_uid") or "", published, known, 0.0)
+        found.append((story, _first(row, TITLES).lower(), sentiment))
     by_ticker: dict[str, list[Story]] = {}
-    for story, tickers in _linked(found):
-        for ticker in tickers:
-            by_ticker.setdefault(ticker, []).append(story)
+    for story, sentiments in _linked(found):
+        for ticker, own in sentiments.items():
+            by_ticker.setdefault(ticker, []).append(replace(story, sentiment=own))
     return by_ticker
 
 
-def _linked(found: Iterable[tuple[Story, str, list[str]]]) -> Iterator[tuple[Story, list[str]]]:
+def _linked(found: Iterable[tuple[Story, str, Mapping[str, float]]]) -> Iterator[tuple[Story, Mapping[str, float]]]:
     """Stories in the order in which they were known; equal titles at most `STORY_DAYS` apart are one story, as live."""
     latest: dict[str, tuple[str, datetime]] = {}
-    for story, title, tickers in sorted(found, key=lambda each: each[0].known_at):
+    for story, title, sentiments in sorted(found, key=lambda each: each[0].known_at):
         uid = story.story_uid or story.event_uid
         if title and not story.story_uid:
             told, at = latest.get(title, (uid, story.known_at))
             uid = told if story.known_at - at <= timedelta(days=STORY_DAYS) else uid
             latest[title] = uid, story.known_at
-        yield replace(story, story_uid=uid), tickers
+        yield replace(story, story_uid=uid), sentiments
 
 
-def _sentiments(rows: Sequence[Mapping[str, str]], scorer: Scorer) -> Iterable[float | None]:
+def _sentiments(rows: Sequence[Mapping[str, str]], scorer: Scorer) -> Iterable[Mapping[str, float] | None]:
+    tickers = [[each for each in re.split(r"[;,\s]+", _first(row, (*TICKERS, "tickers"))) if each] for row in rows]
+    values: list[float | None]
     if "sentiment" in rows[0]:
-        return [_number(row["sentiment"]) for row in rows]
-    if "positive" in rows[0] and "negative" in rows[0]:
+        values = [_number(row["sentiment"]) for row in rows]
+    elif "positive" in rows[0] and "negative" in rows[0]:
         pairs = ((_number(row["positive"]), _number(row["negative"])) for row in rows)
-        return [None if good is None or bad is None else good - bad for good, bad in pairs]
-    return scorer([_first(row, TITLES) for row in rows])
+        values = [None if good is None or bad is None else good - bad for good, bad in pairs]
+    else:
+        return scorer([(_first(row, TITLES), of_row) for row, of_row in zip(rows, tickers, strict=True)])
+    return [
+        None if value is None else dict.fromkeys(of_row, value) for value, of_row in zip(values, tickers, strict=True)
+    ]
 
 
 # --- CSV ------------------------------------------------------------------------------------------------------------

@@ -44,7 +44,9 @@ def stories_table(stories: Sequence[StoryView], labels: dict[str, int]) -> Table
             f"{first.published_at:%H:%M}",
             ", ".join(sorted({each.feed_id for each in reports})),
             first.title,
-            " ".join(first.tickers),
+            " ".join(
+                f"{ticker} {first.tones[ticker]:+.2f}" if ticker in first.tones else ticker for ticker in first.tickers
+            ),
             first.label or "waiting",
             "" if first.sentiment is None else f"{first.sentiment:+.2f}",
         )

@@ -111,7 +111,7 @@ class InMemoryStories:
         return self.rows[event_uid]
 
 
-def answer(question: dict[str, str]) -> dict[str, Any]:
+def answer(question: dict[str, Any]) -> dict[str, Any]:
     """A model's answer: positive for what rises, else negative."""
     rises = "rises" in question["text"]
     scores = {"positive": 0.9 if rises else 0.05, "neutral": 0.05, "negative": 0.05 if rises else 0.9}
@@ -122,7 +122,7 @@ def answer(question: dict[str, str]) -> dict[str, Any]:
 class TwoWordModel:
     """Predictor. `poison` raises for a question, or answers it in its own way."""
 
-    def __init__(self, poison: Callable[[dict[str, str]], BellwetherError | dict[str, Any] | None]) -> None:
+    def __init__(self, poison: Callable[[dict[str, Any]], BellwetherError | dict[str, Any] | None]) -> None:
         self._poison = poison
         self.asked: list[int] = []
 

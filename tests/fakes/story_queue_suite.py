@@ -4,12 +4,22 @@ from collections.abc import Iterable
 from typing import Protocol
 from uuid import UUID
 
-from bellwether.news.domain.sentiment import Backlog, Classification, Failure, Results, Scores, Settled, Story
+from bellwether.news.domain.sentiment import (
+    Backlog,
+    Classification,
+    CompanyTone,
+    Failure,
+    Results,
+    Scores,
+    Settled,
+    Story,
+)
 from bellwether.news.ports.story_queue import StoryQueue
 from tests.fakes.stories import MODEL_VERSION, Row, story
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
 SCORES = Scores(positive=0.9, neutral=0.05, negative=0.05)
+TONE = CompanyTone(label="negative", scores=Scores(positive=0.05, neutral=0.05, negative=0.9))
 MOST = 3
 
 
@@ -42,6 +52,7 @@ def label(each: Story, *tickers: str) -> Classification:
         scores=SCORES,
         model_version=MODEL_VERSION,
         tickers=tickers,
+        tones=dict.fromkeys(tickers, TONE),
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from bellwether.news.adapters.listings import packaged_listings
 from bellwether.news.adapters.postgres_stories import PostgresStories
 from bellwether.news.usecases.claim_stories import ClaimRequest, claim_stories
 from bellwether.shared.adapters.s3 import S3ObjectStore
@@ -24,6 +25,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         parse(ClaimRequest, event),
         queue=PostgresStories(application_database(settings)),
         objects=S3ObjectStore(settings.data_bucket),
+        packaged_listings=packaged_listings,
     )
     metrics.add_metric("StoriesWaiting", MetricUnit.Count, claim.backlog)
     if claim.set_aside:

@@ -5,7 +5,6 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bellwether.models.adapters.sagemaker_runtime import SageMakerPredictor
-from bellwether.news.adapters.listings import packaged_listings
 from bellwether.news.usecases.classify_stories import ClassificationRequest, classify_stories
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
@@ -23,7 +22,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         parse(ClassificationRequest, event),
         objects=S3ObjectStore(load(Settings).data_bucket),
         predictor=SageMakerPredictor(),
-        packaged_listings=packaged_listings(),
     )
     metrics.add_metric("StoriesFailed", MetricUnit.Count, report.failed)
     logger.info("stories classified", extra=report.model_dump(mode="json"))

@@ -5,10 +5,11 @@ object it refuses the whole request, with the field's name.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from .companies.tones import company_scores
 from .errors import RefusedInputError
 from .results import Classification, Classifier
 
@@ -17,18 +18,22 @@ JSON_LINES = "application/jsonlines"
 LINE_TYPES = frozenset({JSON_LINES, "application/x-jsonlines", "application/jsonl", "application/x-ndjson"})
 MOST_INSTANCES = 10_000
 LONGEST_ID = 256
+MOST_COMPANIES = 200
+COMPANY_CHARACTERS = 4000  # of a text that are read for the companies' own tones
 
 
 @dataclass(frozen=True)
 class Item:
     """One text, or why there is none. `id` is the caller's own and comes back as it was.
 
-    The text stands by itself, or in `data`, which is where every model's columns stand.
+    The text stands by itself, or in `data`, which is where every model's columns stand. `companies`, where given, maps
+    companies to their names in the text, and each gets a tone of its own.
     """
 
     id: str | None
     text: str
     refusal: RefusedInputError | None = None
+    companies: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,20 @@ def _item(content: Any, place: str) -> Item:
         raise RefusedInputError(f"{place}text", "is missing" if text is None else "has to be a text")
     if not text.strip():
         raise RefusedInputError(f"{place}text", "is blank")
-    return Item(identifier, text)
+    return Item(identifier, text, companies=_companies(content, place))
+
+
+def _companies(content: dict[str, Any], place: str) -> dict[str, list[str]]:
+    companies = content.get("companies")
+    if companies is None:
+        return {}
+    if not isinstance(companies, dict) or not all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names) for names in companies.values()
+    ):
+        raise RefusedInputError(f"{place}companies", 'has to be an object {"company": ["name in the text", …]}')
+    if len(companies) > MOST_COMPANIES:
+        raise RefusedInputError(f"{place}companies", f"{len(companies)} are more than {MOST_COMPANIES}")
+    return companies
 
 
 def _readable_id(content: Any) -> str | None:
@@ -130,20 +148,27 @@ def answer(request: Request, classifier: Classifier, model_version: str) -> Answ
     usable = [item for item in request.items if item.refusal is None]
     found = iter(classifier.classify([item.text for item in usable]))
     results = [
-        _result(item, next(found), model_version) if item.refusal is None else _refused(item, item.refusal)
+        _result(item, next(found), model_version, classifier) if item.refusal is None else _refused(item, item.refusal)
         for item in request.items
     ]
     return Answer(request.form, results, model_version)
 
 
-def _result(item: Item, found: Classification, model_version: str) -> dict[str, Any]:
-    return {
+def _result(item: Item, found: Classification, model_version: str, classifier: Classifier) -> dict[str, Any]:
+    result: dict[str, Any] = {
         "id": item.id,
         "label": found.label,
         "scores": found.scores.as_dict(),
         "model_version": model_version,
         "truncated": found.truncated,
     }
+    if item.companies:
+        text = item.text[:COMPANY_CHARACTERS]
+        result["companies"] = {
+            company: {"label": scores.label, "scores": scores.as_dict()}
+            for company, scores in company_scores(text, item.companies, found, classifier).items()
+        }
+    return result
 
 
 def _refused(item: Item, refusal: RefusedInputError) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .companies.marking import Marked
 
 LABELS = ("positive", "neutral", "negative")
 SCORE_DIGITS = 4
@@ -47,6 +50,10 @@ class Classifier(Protocol):
 
     def classify(self, texts: Sequence[str]) -> list[Classification]:
         """One classification a text, in the order of the texts."""
+        ...
+
+    def clause_scores(self, marked: "Marked", headline: Classification) -> dict[str, Scores]:
+        """Scores of the marked companies that differ from the headline's, by what their clauses say."""
         ...
 
 

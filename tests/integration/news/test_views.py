@@ -29,8 +29,10 @@ def views(database: Database) -> Iterator[NewsViews]:
         for number, ticker in enumerate(("ACME", "BETA")):
             connection.execute(
                 """
-                INSERT INTO inbound_events_classified (event_uid, label, scores, model_version, tickers)
-                VALUES (%s, 'positive', '{"positive": 0.75, "neutral": 0.25, "negative": 0}', 'sentiment-1', ARRAY[%s])
+                INSERT INTO inbound_events_classified (event_uid, label, scores, model_version, tickers, tones)
+                VALUES (%s, 'positive', '{"positive": 0.75, "neutral": 0.25, "negative": 0}', 'sentiment-1',
+                    ARRAY[%s, 'RIVAL'],
+                    '{"RIVAL": {"label": "negative", "scores": {"positive": 0, "neutral": 0.25, "negative": 0.75}}}')
                 """,
                 (f"{number:032}", ticker),
             )
@@ -57,10 +59,18 @@ def test_stories_of_one_company(views: NewsViews) -> None:
     (story,) = views.stories(ticker="BETA")
     assert (story.title, story.tickers, story.sentiment, story.model_version) == (
         "Story 1",
-        ("BETA",),
+        ("BETA", "RIVAL"),
         0.75,
         "sentiment-1",
     )
+
+
+def test_a_company_has_its_own_tone(views: NewsViews) -> None:
+    # Given stories that are good for one company and bad for another
+    # When the stories of the other are read
+    for story in views.stories(ticker="RIVAL"):
+        # Then label and sentiment are the other company's, and all that differ are listed
+        assert (story.label, story.sentiment, story.tones) == ("negative", -0.75, {"RIVAL": -0.75})
 
 
 def test_labels_and_the_newest_story(views: NewsViews) -> None:

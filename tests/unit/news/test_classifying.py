@@ -27,6 +27,7 @@ from bellwether.news.domain.sentiment import (
     read_answer,
     results_key,
 )
+from bellwether.news.domain.tickers import TickerFinder, parse_listings
 from bellwether.news.usecases.claim_stories import Claim, ClaimRequest, claim_stories
 from bellwether.news.usecases.classify_stories import ClassificationReport, ClassificationRequest, classify_stories
 from bellwether.news.usecases.store_classifications import (
@@ -49,6 +50,7 @@ from tests.fakes.story_queue_suite import StoryQueueSuite
 
 TOKEN, OTHER_TOKEN = UUID(int=7), UUID(int=8)
 LISTINGS = "symbol,bare,aliases,guarded,unless\nAAPL,plain,Apple,,Apple pie\nMSFT,plain,Microsoft,,\n"
+FINDER = TickerFinder(parse_listings(LISTINGS))
 POLICY = ClaimPolicy(endpoint_most=5, batch_most=50, attempts_most=3)
 
 
@@ -84,11 +86,17 @@ class Case:
         self.model = TwoWordModel(self.poison or (lambda question: None))
 
     def claim(self, token: UUID = TOKEN) -> Claim:
-        return claim_stories(ClaimRequest(claim_token=token), queue=self.queue, objects=self.objects, policy=POLICY)
+        return claim_stories(
+            ClaimRequest(claim_token=token),
+            queue=self.queue,
+            objects=self.objects,
+            packaged_listings=lambda: LISTINGS,
+            policy=POLICY,
+        )
 
     def classify(self, claim: Claim) -> ClassificationReport:
         request = ClassificationRequest(claim_token=claim.claim_token, mode=claim.mode)
-        return classify_stories(request, objects=self.objects, predictor=self.model, packaged_listings=LISTINGS)
+        return classify_stories(request, objects=self.objects, predictor=self.model)
 
     def store(self, token: UUID = TOKEN) -> ClaimOutcome:
         request = StoreRequest(claim_token=token, results_key=results_key(token))
@@ -222,9 +230,15 @@ def test_a_poisoned_story_takes_no_other_along_and_is_set_aside_in_the_end(bad: 
 def test_finding_the_one_at_fault_takes_few_questions() -> None:
     many = ClaimPolicy(endpoint_most=64)
     case = Case([story(number) for number in range(64)], poison=only("Story 17 ", UpstreamError("500")))
-    claim_stories(ClaimRequest(claim_token=TOKEN), queue=case.queue, objects=case.objects, policy=many)
+    claim_stories(
+        ClaimRequest(claim_token=TOKEN),
+        queue=case.queue,
+        objects=case.objects,
+        packaged_listings=lambda: LISTINGS,
+        policy=many,
+    )
     request = ClassificationRequest(claim_token=TOKEN, mode=Mode.ENDPOINT)
-    report = classify_stories(request, objects=case.objects, predictor=case.model, packaged_listings=LISTINGS)
+    report = classify_stories(request, objects=case.objects, predictor=case.model)
     assert (report.classified, report.failed) == (63, 1)
     assert len(case.model.asked) <= 2 * 7
 
@@ -299,7 +313,12 @@ def test_whatever_stories_do_each_has_exactly_one_outcome(kinds: list[str]) -> N
     }
     stories = [story(number, " " if kind == "blank" else f"{kind} {number}") for number, kind in enumerate(kinds)]
     case = Case(stories, poison=lambda question: bad.get(question["text"].split()[0]))
-    claimed = claim_stories(ClaimRequest(claim_token=TOKEN), queue=case.queue, objects=case.objects)
+    claimed = claim_stories(
+        ClaimRequest(claim_token=TOKEN),
+        queue=case.queue,
+        objects=case.objects,
+        packaged_listings=lambda: LISTINGS,
+    )
     # When they are classified
     case.classify(claimed)
     # Then the good ones have labels, all others a reason, and none is missing
@@ -317,7 +336,7 @@ def test_a_batch_s_answers_are_joined_by_id() -> None:
     # Given a batch job's output: out of order, one line refused, one missing, one no JSON
     case = Case([story(number) for number in range(8)])
     claimed = case.claim()
-    instances = [StoryLine.of(each).instance for each in case.stories]
+    instances = [StoryLine.of(each, FINDER).instance for each in case.stories]
     lines = [json.dumps(answer(each)) for each in reversed(instances[:5])]
     lines += [json.dumps({"id": instances[5]["id"], "error": {"field": "line 6", "reason": "no"}}), "{no json", "[]"]
     case.objects.put(answers_key(TOKEN), "\n".join(lines).encode())
@@ -340,7 +359,7 @@ def test_a_batch_without_output_is_not_found() -> None:
 
 
 def test_an_answer_for_another_story_is_a_failure() -> None:
-    line = StoryLine.of(story(1))
+    line = StoryLine.of(story(1), FINDER)
     assert isinstance(read_answer(line, answer({"id": story(2).event_uid, "text": ""})), Failure)
 
 
@@ -350,15 +369,53 @@ def test_an_answer_for_another_story_is_a_failure() -> None:
 def test_a_list_in_the_bucket_takes_the_packaged_one_s_place() -> None:
     own = "symbol,bare,aliases,guarded,unless\nXYZ,plain,Apple,,\n"
     case = Case([story(1, "Apple rises")], objects=InMemoryObjectStore({LISTINGS_KEY: own.encode()}))
-    assert case.classify(case.claim()).listings == LISTINGS_KEY
+    claimed = case.claim()
+    case.classify(claimed)
+    assert claimed.listings == LISTINGS_KEY
     assert case.results().classified[0].tickers == ("XYZ",)
 
 
 @pytest.mark.parametrize("content", [b"a,b\n", b"\xff\xfe", b"symbol,bare,aliases,guarded,unless\n1,2,3\n"])
 def test_a_broken_list_is_told_and_keeps_nobody_waiting(content: bytes) -> None:
     case = Case([story(1, "Apple rises")], objects=InMemoryObjectStore({LISTINGS_KEY: content}))
-    assert LISTINGS_KEY in case.classify(case.claim()).listings
+    claimed = case.claim()
+    case.classify(claimed)
+    assert LISTINGS_KEY in str(claimed.listings)
     assert case.results().classified[0].tickers == ("AAPL",)
+
+
+def test_the_model_is_asked_with_the_names_of_the_companies() -> None:
+    # Given a story whose title names companies, and one that names one in its summary only
+    case = Case([story(1, "Apple's lead over MSFT rises"), story(2, "Shares to watch rises", "Apple rises")])
+    # When they are claimed
+    case.claim()
+    lines = [json.loads(line) for line in case.objects.get(batch_key(TOKEN)).content.splitlines()]
+    # Then the model's input has each company with its names in the title
+    assert [line["companies"] for line in lines] == [{"AAPL": ["Apple"], "MSFT": ["MSFT"]}, {"AAPL": []}]
+
+
+def test_each_company_gets_its_own_tone() -> None:
+    # Given a model that tells companies apart, except for one of which it says nothing
+    def tells_apart(question: dict[str, Any]) -> dict[str, Any]:
+        scores = {"positive": 0.05, "neutral": 0.05, "negative": 0.9}
+        return answer(question) | {"companies": {"MSFT": {"label": "negative", "scores": scores}}}
+
+    case = Case([story(1, "Apple rises, Microsoft falls")], poison=tells_apart)
+    # When the story is classified
+    case.round()
+    # Then the companies have their own tones, and where the model says nothing, the story's
+    kept = case.queue.row(story(1).event_uid).label
+    assert kept is not None
+    assert {company: tone.label for company, tone in kept.tones.items()} == {"AAPL": "positive", "MSFT": "negative"}
+
+
+def test_an_unusable_tone_of_a_company_is_a_failure_of_its_story_only() -> None:
+    # Given a model that gives one story's company a tone that is none
+    bad = answer({"id": story(1).event_uid, "text": "Apple rises"}) | {"companies": {"AAPL": {"label": "sad"}}}
+    case = Case([story(1, "Apple rises"), story(2)], poison=only("Apple", bad))
+    # When both are classified, then the other story has its label
+    case.classify(case.claim())
+    assert [each.event_uid for each in case.results().classified] == [story(2).event_uid]
 
 
 # --- store -----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from .marking import Marked
 
 _BOUNDARIES = frozenset(
-    "at while as but after amid despite on although though whereas since even".split()
+    ["at", "while", "as", "but", "after", "amid", "despite", "on", "although", "though", "whereas", "since", "even"]
 )
 _JOINS = frozenset({"and", "|"})
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..lexicon.tokens import Token, tokenize
 
 _MARK = "companymark"
+_IN_PARENTHESES = re.compile(rf"\s?\((?:[A-Za-z]+\s?:)?\s*({_MARK}[a-z]+)\s*\)")  # "Micron (NASDAQ: MU)" is one name
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -30,6 +31,7 @@ def mark(text: str, names: Mapping[str, Sequence[str]]) -> Marked:
         longest_first = sorted(owner, key=lambda name: (-len(name), name))
         pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
         text = pattern.sub(lambda match: f" {marks[owner[match[0]]]}", text)
+        text = _IN_PARENTHESES.sub(lambda match: "" if text.count(match[1]) > 1 else f" {match[1]} ", text)
     tokens = tokenize(text)
     of_mark = {found: company for company, found in marks.items()}
     return Marked(tokens, {at: of_mark[token.text] for at, token in enumerate(tokens) if token.text in of_mark})

@@ -5,14 +5,18 @@ are the tones of subject and object; `?` leaves the tone to the clause.
 """
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .marking import Marked
 
 POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
 _LABELS = {"+": POSITIVE, "0": NEUTRAL, "-": NEGATIVE}
-_LINK = r"(?:(?:has|have|had|is|was|are|were|to|will|may|could|would|agrees|agreed|plans|wants|set|near|nears|again|also|just|formally|finally|reportedly|officially|says|said|it|then|and|now|analysts|analyst) )*"
+_LINK = (
+    r"(?:(?:has|have|had|is|was|are|were|to|will|may|could|would|agrees|agreed|plans|wants|"
+    r"set|near|nears|again|also|just|formally|finally|reportedly|officially|says|said|it|"
+    r"then|and|now|analysts|analyst) )*"
+)
 _LONGEST_GAP = 9  # words between two names that a rule reads across
 
 
@@ -32,9 +36,15 @@ def _verbs(bases: str) -> str:
 
 _DOWNGRADE = _verbs("downgrade")
 _UPGRADE = _verbs("upgrade")
-_HARM = _verbs("sue accuse fine drop dump ditch blame slam criticise criticize boycott investigate probe penalise penalize ban blacklist reject fault oust")
+_HARM = _verbs(
+    "sue accuse fine drop dump ditch blame slam criticise criticize boycott investigate "
+    "probe penalise penalize ban blacklist reject fault oust"
+)
 _FAVOUR = _verbs("buy/bought acquire pick hire choose/chose/chosen select rescue back favour favor reward praise tap")
-_BEAT = "(?:tops|topped|" + _verbs("beat/beaten overtake/overtook/overtaken outsell/outsold outbid outpace outperform outshine surpass eclipse trounce defeat leapfrog dethrone undercut").removeprefix("(?:")
+_BEAT = "(?:tops|topped|" + _verbs(
+    "beat/beaten overtake/overtook/overtaken outsell/outsold outbid outpace outperform "
+    "outshine surpass eclipse trounce defeat leapfrog dethrone undercut"
+).removeprefix("(?:")
 _TRAIL = _verbs("trail lag underperform")
 _HELP = _verbs("help lift boost aid buoy cheer")
 _HURT = _verbs("hurt/hurt hit/hit dent harm drag weaken squeeze")
@@ -42,12 +52,20 @@ _LOWER = _verbs("cut/cut lower slash trim reduce")
 _RAISE = _verbs("raise lift up hike boost increase")
 _TAKE = _verbs("win/won take/took/taken steal/stole/stolen poach grab gain snatch lure hire")
 _LOSE = _verbs("lose/lost cede concede surrender")
-_STAKE_BOUGHT = _verbs("buy/bought take/took raise increase acquire build/built up boost add pick disclose hold/held own")
+_STAKE_BOUGHT = _verbs(
+    "buy/bought take/took raise increase acquire build/built up boost add pick disclose hold/held own"
+)
 _STAKE_SOLD = _verbs("sell/sold cut/cut trim reduce exit offload dump slash pare dispose divest lower")
 _KEEP = _verbs("reiterate maintain keep/kept retain reaffirm start initiate begin/began resume rate assume launch")
-_RATED = r"(?:price target|target|pt|rating|ratings|estimates|estimate|outlook|forecasts|forecast|credit rating|debt|price objective|fair value|eps)\b"
+_RATED = (
+    r"(?:price target|target|pt|rating|ratings|estimates|estimate|outlook|forecasts|"
+    r"forecast|credit rating|debt|price objective|fair value|eps)\b"
+)
 _GOOD = r"(?:strong |top )?(?:buy|outperform|overweight|accumulate|add|positive|sector outperform)\b"
-_BAD = r"(?:sell|underperform|underweight|reduce|hold|neutral|equal weight|equalweight|market perform|in line|junk|negative|sector perform|perform)\b"
+_BAD = (
+    r"(?:sell|underperform|underweight|reduce|hold|neutral|equal weight|equalweight|"
+    r"market perform|in line|junk|negative|sector perform|perform)\b"
+)
 _WEAK = r"(?:sell|underperform|underweight|reduce|negative)\b"
 
 
@@ -64,21 +82,35 @@ def _rule(between: str, tones: str, after: str | None = None) -> _Rule:
     return _Rule(re.compile(between), tones, None if after is None else re.compile(after))
 
 
-_OBJECT_WORDS = r"(?: (?:the|a|an|its|stock|shares|of|at|on|in|rival|smaller|larger|former|chip|credit|debt|supplier|maker))*"
+_OBJECT_WORDS = (
+    r"(?: (?:the|a|an|its|stock|shares|of|at|on|in|rival|smaller|larger|former|chip|credit|debt|supplier|maker))*"
+)
 _RULES = (
     # ratings
     _rule(rf"{_LINK}{_DOWNGRADE}{_OBJECT_WORDS}", "0-"),
     _rule(rf"{_LINK}{_UPGRADE}{_OBJECT_WORDS}", "0+"),
-    _rule(rf"{_LINK}{_LOWER}{_OBJECT_WORDS}", "0-", rf"(?:\S+ ){{0,2}}{_RATED}|to {_BAD}|(?:stock )?to (?:# )?{_BAD}|to junk"),
+    _rule(
+        rf"{_LINK}{_LOWER}{_OBJECT_WORDS}",
+        "0-",
+        rf"(?:\S+ ){{0,2}}{_RATED}|to {_BAD}|(?:stock )?to (?:# )?{_BAD}|to junk",
+    ),
     _rule(rf"{_LINK}{_RAISE}{_OBJECT_WORDS}", "0+", rf"(?:\S+ ){{0,2}}{_RATED}|to {_GOOD}|(?:out of|from) junk"),
     _rule(rf"{_LINK}{_LOWER} (?:\S+ ){{0,2}}{_RATED} (?:on|for|of)", "0-"),
     _rule(rf"{_LINK}{_RAISE} (?:\S+ ){{0,2}}{_RATED} (?:on|for|of)", "0+"),
-    _rule(rf"{_LINK}{_KEEP}(?: coverage (?:of|on)| (?:buy|outperform|overweight)(?: rating)? on)?{_OBJECT_WORDS}", "0+", rf"(?:at |with |as |a )*{_GOOD}"),
+    _rule(
+        rf"{_LINK}{_KEEP}(?: coverage (?:of|on)| (?:buy|outperform|overweight)(?: rating)? on)?{_OBJECT_WORDS}",
+        "0+",
+        rf"(?:at |with |as |a )*{_GOOD}",
+    ),
     _rule(rf"{_LINK}{_KEEP}(?: coverage (?:of|on))?{_OBJECT_WORDS}", "0-", rf"(?:at |with |as |a )*{_WEAK}"),
     _rule(rf"{_LINK}{_KEEP} (?:buy|outperform|overweight)(?: rating)? (?:on|for)", "0+"),
     _rule(rf"{_LINK}(?:drops|ends|suspends|resumes|transfers) coverage (?:of|on)", "00"),
     _rule(rf"{_LINK}(?:removes|drops|cuts|takes)", "0-", r"(?:from|off) (?:\S+ ){0,4}(?:list|picks|ideas)"),
-    _rule(rf"{_LINK}(?:adds|names|calls|makes|puts)", "0+", r"(?:to |on |as |a |its |best )*(?:\S+ ){0,3}(?:list|pick|picks)\b"),
+    _rule(
+        rf"{_LINK}(?:adds|names|calls|makes|puts)",
+        "0+",
+        r"(?:to |on |as |a |its |best )*(?:\S+ ){0,3}(?:list|pick|picks)\b",
+    ),
     _rule(r"says (?:to )?(?:sell|avoid|short)", "0-"),
     _rule(rf"{_LINK}(?:replaces|to replace|ousts)", "+-", r"in (?:the )?(?:\S+ ){0,2}(?:#|dow|index|nasdaq)"),
     # stakes
@@ -94,7 +126,14 @@ _RULES = (
     _rule(rf"{_LINK}{_LOSE} to", "-+"),
     _rule(rf"{_LINK}{_TRAIL}(?: behind)?", "-+"),
     _rule(rf"{_LINK}{_BEAT}{_OBJECT_WORDS}", "+-"),
-    _rule(rf"{_LINK}(?:drops|scraps|abandons|ends|withdraws|pulls|walks away from) (?:\S+ ){{0,4}}(?:bid|offer|deal|takeover|merger) (?:for|to buy|with|of)", "0-"),
+    _rule(
+        (
+            rf"{_LINK}(?:drops|scraps|abandons|ends|withdraws|pulls|"
+            rf"walks away from) (?:\S+ ){{0,4}}(?:bid|offer|deal|takeover|merger) (?:for|to buy|"
+            rf"with|of)"
+        ),
+        "0-",
+    ),
     _rule(rf"{_LINK}(?:files suit|files lawsuit|wins (?:\S+ )?(?:case|suit|lawsuit|verdict)) (?:against)", "0-"),
     # one acts on the other
     _rule(rf"{_LINK}{_HARM}{_OBJECT_WORDS}", "0-"),
@@ -121,14 +160,14 @@ _OPENING_TRADES = (  # of a person or a fund: "Cathie Wood buys"
     (re.compile(r"(?:\S+ ){1,4}(?:sells|dumps|trims|exits)"), "-"),
 )
 _OVER = re.compile(r"(?:as \S+ )?(?:over|instead of|rather than)")
-_SWITCH = re.compile(rf"(?:\S+ ){{0,4}}(?:for|picks|chooses|hires|selects|in favor of|in favour of)")
+_SWITCH = re.compile(r"(?:\S+ ){0,4}(?:for|picks|chooses|hires|selects|in favor of|in favour of)")
 
 
 def roles(marked: Marked) -> dict[str, str]:
     """Labels of the companies whose role is clear; the others are left to their clauses."""
     found: dict[str, str] = {}
     places = marked.places()
-    for index, (subject, object_) in enumerate(zip(places, places[1:], strict=False)):
+    for index, (subject, object_) in enumerate(pairwise(places)):
         tones = _tones(marked, subject, object_)
         if tones is None:
             continue
@@ -147,6 +186,8 @@ def roles(marked: Marked) -> dict[str, str]:
         for pattern, tone in (*_OPENING, *_OPENING_TRADES):
             if pattern.fullmatch(opening):
                 _note(found, marked.companies[places[0]], tone)
+                if tone == "+" and len(places) > 1 and _OVER.fullmatch(_words(marked, places[0] + 1, places[1])):
+                    _note(found, marked.companies[places[1]], "-")
     return found
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..companies.marking import Marked
 from ..errors import UnusableModelError
-from ..results import LABELS, Classification, softmax
+from ..results import LABELS, Classification, Scores, softmax
 
 ARCHITECTURE = "BertForSequenceClassification"
 
@@ -42,6 +43,10 @@ class FinBert:
                 scores = softmax(*(row[place] for place in self._order))
                 found[index] = Classification(scores, encoded[index].truncated)
         return [found[index] for index in range(len(encoded))]
+
+    def clause_scores(self, marked: Marked, headline: Classification) -> dict[str, Scores]:  # noqa: ARG002 - an interface
+        """None: the network reads headlines only."""
+        return {}
 
 
 def load_finbert(folder: Path, onnx: bool, config: Mapping[str, Any]) -> FinBert:

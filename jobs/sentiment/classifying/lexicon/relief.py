@@ -16,30 +16,48 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_BAD_TREND = _set("decline declines drop drops fall falls loss losses slump slide slowdown outflows deficit decrease "
-                  "downturn burn cancellations delays defaults debt costs weakness shortage shortages")  # fmt: skip
-_EASES = _set("slow slows slowed slowing ease eases eased easing narrow narrows narrowed narrowing end ends ended ending "
-              "shrink shrinks shrank shrinking moderate moderates moderated moderating abate abates abated bottom "
-              "bottoms bottomed halve halves halved")  # fmt: skip
-_DEEPENS = _set("deepen deepens deepened deepening widen widens widened widening worsen worsens worsened worsening mount "
-                "mounts mounted balloon balloons ballooned accelerate accelerates accelerated")  # fmt: skip
+_BAD_TREND = _set("""
+    decline declines drop drops fall falls loss losses slump slide slowdown outflows deficit decrease downturn
+    burn cancellations delays defaults debt costs weakness shortage shortages
+""")
+_EASES = _set("""
+    slow slows slowed slowing ease eases eased easing narrow narrows narrowed narrowing end ends ended ending
+    shrink shrinks shrank shrinking moderate moderates moderated moderating abate abates abated bottom bottoms
+    bottomed halve halves halved
+""")
+_DEEPENS = _set("""
+    deepen deepens deepened deepening widen widens widened widening worsen worsens worsened worsening mount
+    mounts mounted balloon balloons ballooned accelerate accelerates accelerated
+""")
 _GOOD_TREND = _set("turnaround rebound comeback growth recovery momentum rally boom expansion demand")
-_FADES = _set("slow slows slowed slowing stall stalls stalled stalling fade fades faded fading cool cools cooled cooling "
-              "evaporate evaporates fizzle fizzles sputter sputters falter falters faltered fizzled")  # fmt: skip
-_CUTTERS = _set("cut cuts reduce reduces reduced trim trims trimmed lower lowers lowered narrow narrows narrowed halve "
-                "halves slash slashes shrink shrinks pare pares fewer less")  # fmt: skip
+_FADES = _set("""
+    slow slows slowed slowing stall stalls stalled stalling fade fades faded fading cool cools cooled cooling
+    evaporate evaporates fizzle fizzles sputter sputters falter falters faltered fizzled
+""")
+_CUTTERS = _set("""
+    cut cuts reduce reduces reduced trim trims trimmed lower lowers lowered narrow narrows narrowed halve halves
+    slash slashes shrink shrinks pare pares fewer less
+""")
 _CUT_BAD = _set("loss losses debt costs expenses deficit cancellations delays defaults complaints burn")
 _GROWERS = _set("increase increases increased raise raises raised")
 _GROWN_BAD = _set("provision provisions losses costs")
-_FREES = _set("escape escapes escaped avoid avoids avoided avert averts averted dodge dodges dodged deny denies denied "
-              "exit exits exited emerge emerges emerged")  # fmt: skip
-_FREED_FROM = _set("bankruptcy default strike layoffs recall shutdown recession insolvency lawsuit fine penalty ban "
-                   "delisting downgrade fraud")  # fmt: skip
-_CLEARS = _set("drop drops dropped dismiss dismisses dismissed lift lifts lifted end ends ended scrap scraps scrapped "
-               "throws threw thrown tosses tossed rejects rejected overturn overturns overturned close closes closed "
-               "withdraw withdraws withdrew quash quashes")  # fmt: skip
-_CLEARED = _set("probe suit suits lawsuit lawsuits ban bans charges investigation case claim claims grounding curbs "
-                "sanctions fine penalty tariffs recall injunction")  # fmt: skip
+_FREES = _set("""
+    escape escapes escaped avoid avoids avoided avert averts averted dodge dodges dodged deny denies denied exit
+    exits exited emerge emerges emerged
+""")
+_FREED_FROM = _set("""
+    bankruptcy default strike layoffs recall shutdown recession insolvency lawsuit fine penalty ban delisting
+    downgrade fraud
+""")
+_CLEARS = _set("""
+    drop drops dropped dismiss dismisses dismissed lift lifts lifted end ends ended scrap scraps scrapped throws
+    threw thrown tosses tossed rejects rejected overturn overturns overturned close closes closed withdraw
+    withdraws withdrew quash quashes
+""")
+_CLEARED = _set("""
+    probe suit suits lawsuit lawsuits ban bans charges investigation case claim claims grounding curbs sanctions
+    fine penalty tariffs recall injunction
+""")
 _EXPECT = _set("expect expects expected expecting forecast forecasts see sees seen")
 _LESS = _set("less smaller milder slower narrower fewer")
 _EXPECTATIONS = _set("expected feared forecast estimated thought predicted")
@@ -96,7 +114,7 @@ def _at(tokens: Sequence[Token], at: int, words: WordList) -> tuple[float, int] 
         return 1.2, at + 2
     if text == "out" and after == "of" and at + 2 < len(tokens) and tokens[at + 2].text == "junk":
         return 1.2, at + 3
-    if text == "no" and after in {"nearer", "closer", "sign", "single"} or (text == "not" and after == "a"):
+    if (text == "no" and after in {"nearer", "closer", "sign", "single"}) or (text == "not" and after == "a"):
         end = _find(tokens, at, _GOOD, 5)
         return None if end is None else (-1.0, end + 1)
     if text in _SHRUGS and after == "off":
@@ -135,7 +153,7 @@ def _find(tokens: Sequence[Token], at: int, wanted: frozenset[str], gap: int) ->
 
 
 def _less_than_expected(tokens: Sequence[Token], at: int, words: WordList) -> tuple[float, int] | None:
-    """`drop less than expected` is relief, `rise less than expected` a disappointment; `than feared` is always relief."""
+    """`drop less than expected` is relief, `rise less than expected` is none; `than feared` is always relief."""
     for place in range(at + 1, min(at + 6, len(tokens) - 2)):
         if tokens[place].ends_clause:
             return None
@@ -149,11 +167,13 @@ def _less_than_expected(tokens: Sequence[Token], at: int, words: WordList) -> tu
 
 
 def _denied_expectation(tokens: Sequence[Token], at: int, words: WordList) -> tuple[float, int] | None:
-    for place in range(at + 1, min(at + 2 + _EXPECTED_GAP, len(tokens))):
-        if tokens[place].ends_clause:
-            return None
-        if tokens[place].text in words.directions:
-            return -0.9 * words.directions[tokens[place].text].sign, place + 1
-        if tokens[place].text in _GOOD:
-            return -0.9, place + 1
-    return None
+    """`no longer expects profit to decline` is good news, `not expected to return to profit` is bad."""
+    end = _end_of_clause(tokens, at + 2, _EXPECTED_GAP)
+    good_for = 1
+    for place in range(at + 2, end):
+        text = tokens[place].text
+        if text in words.directions:
+            return -0.9 * words.directions[text].sign * good_for, place + 1
+        good_for = words.metrics.get(text, good_for)
+    good = next((place for place in range(at + 2, end) if tokens[place].text in _GOOD), None)
+    return None if good is None else (-0.9, good + 1)

@@ -22,7 +22,10 @@ class FeedView(BaseModel, frozen=True):
 
 
 class StoryView(BaseModel, frozen=True):
-    """A story with its label; `sentiment` is the probability of positive minus that of negative."""
+    """A story with its label; `sentiment` is the probability of positive minus that of negative.
+
+    `tones`: the sentiment for each company. Asked for one company, label and sentiment are that company's.
+    """
 
     event_uid: str
     story_uid: str
@@ -32,6 +35,7 @@ class StoryView(BaseModel, frozen=True):
     label: str | None
     sentiment: float | None
     tickers: tuple[str, ...]
+    tones: Mapping[str, float]
     model_version: str | None
 
 
@@ -62,9 +66,16 @@ class NewsViews:
             return cursor.execute(
                 """
                 SELECT raw.event_uid, story_uid, feed_id, coalesce(published_at, first_seen_at) AS published_at, title,
-                    label, (scores->>'positive')::float8 - (scores->>'negative')::float8 AS sentiment,
-                    coalesce(tickers, '{}') AS tickers, model_version
+                    coalesce(own.tone->>'label', label) AS label,
+                    (coalesce(own.tone->'scores', scores)->>'positive')::float8
+                        - (coalesce(own.tone->'scores', scores)->>'negative')::float8 AS sentiment,
+                    coalesce(tickers, '{}') AS tickers, model_version, (
+                        SELECT coalesce(jsonb_object_agg(
+                            company, (tone->'scores'->>'positive')::float8 - (tone->'scores'->>'negative')::float8
+                        ), '{}') FROM jsonb_each(tones) AS each_tone (company, tone)
+                    ) AS tones
                 FROM inbound_events_raw AS raw LEFT JOIN inbound_events_classified USING (event_uid)
+                CROSS JOIN LATERAL (SELECT tones->%(ticker)s::text AS tone) AS own
                 WHERE (%(ticker)s::text IS NULL OR tickers @> ARRAY[%(ticker)s::text])
                     AND (%(event_uid)s::text IS NULL
                         OR (coalesce(published_at, first_seen_at), raw.event_uid)

@@ -70,7 +70,7 @@ class PostgresWorld:
             found = connection.execute(
                 """
                 SELECT title, summary, content_sha256, attempts, claim_token, claimed_until < now(),
-                    processed_at IS NOT NULL, set_aside_reason, label, scores, model_version, tickers
+                    processed_at IS NOT NULL, set_aside_reason, label, scores, model_version, tickers, tones
                 FROM inbound_events_raw LEFT JOIN inbound_events_classified USING (event_uid) WHERE event_uid = %s
                 """,
                 (event_uid,),
@@ -78,7 +78,7 @@ class PostgresWorld:
         assert found is not None
         title, summary, sha256, attempts, token, expired, processed, reason, *labelled = found
         story = Story(event_uid, title, summary, sha256)
-        names = ("label", "scores", "model_version", "tickers")
+        names = ("label", "scores", "model_version", "tickers", "tones")
         kept = {"event_uid": event_uid, "content_sha256": sha256, **dict(zip(names, labelled, strict=True))}
         label = Classification.model_validate(kept) if labelled[0] else None
         holder: UUID | None = token

@@ -32,6 +32,7 @@ def tell(
     known: datetime = NOON - timedelta(minutes=55),
     story_uid: str | None = None,
     new_since_reading: bool = False,
+    tones: str = "{}",
 ) -> None:
     """A classified story."""
     scores = f'{{"positive": {max(sentiment, 0)}, "neutral": 0.0, "negative": {max(-sentiment, 0)}}}'
@@ -49,10 +50,11 @@ def tell(
         )
         connection.execute(
             """
-            INSERT INTO inbound_events_classified (event_uid, label, scores, model_version, tickers, classified_at)
-            VALUES (%s, 'neutral', %s::jsonb, 'test', %s, %s)
+            INSERT INTO inbound_events_classified (
+                event_uid, label, scores, model_version, tickers, tones, classified_at
+            ) VALUES (%s, 'neutral', %s::jsonb, 'test', %s, %s::jsonb, %s)
             """,
-            (event_uid, scores, list(tickers), known),
+            (event_uid, scores, list(tickers), tones, known),
         )
 
 
@@ -124,6 +126,15 @@ def test_a_situation_holds_what_the_rule_needs(database: Database) -> None:
     # And a story without a date that was new since the last reading is as old as our knowledge of it
     assert stories["another"].published_at == NOON - timedelta(minutes=55)
     assert (found["BETA"].bars, len(found["BETA"].stories), acme.last_made_at) == ((), 1, None)
+
+
+def test_each_company_has_its_own_tone(database: Database) -> None:
+    # Given a story that is good for one company and bad for another; the third has the tone of the whole story
+    own = '{"positive": 0.0, "neutral": 0.25, "negative": 0.75}'
+    tell(database, "s1", ["ACME", "BETA"], sentiment=0.5, tones=f'{{"BETA": {{"label": "negative", "scores": {own}}}}}')
+    # When the situations are read, then each company has its own sentiment
+    found = situations(database)
+    assert [found[ticker].stories[0].sentiment for ticker in ("ACME", "BETA")] == [0.5, -0.75]
 
 
 def test_a_story_of_unknown_age_has_no_weight(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -143,15 +144,31 @@ def test_stories_come_by_ticker_with_the_time_since_when_they_are_known(tmp_path
     assert seen["ACME"][1].known_at == datetime(2026, 3, 3, tzinfo=UTC)
 
 
-def list_of_zeros(titles: object) -> list[float]:
-    return [0.0] * len(list(titles))  # type: ignore[call-overload]
+def list_of_zeros(titles: Sequence[tuple[str, Sequence[str]]]) -> list[Mapping[str, float]]:
+    return [dict.fromkeys(tickers, 0.0) for _, tickers in titles]
 
 
 def test_titles_are_scored_by_the_embedded_model() -> None:
     good, plain, bad = word_list_sentiments(
-        ["ACME beats profit estimates, shares surge", "ACME to hold meeting", "ACME misses estimates, shares plunge"]
+        [
+            ("ACME beats profit estimates, shares surge", ["ACME"]),
+            ("ACME to hold meeting", ["ACME"]),
+            ("ACME misses estimates, shares plunge", ["ACME"]),
+        ]
     )
-    assert good > 0.3 > plain > -0.3 > bad
+    assert good["ACME"] > 0.3 > plain["ACME"] > -0.3 > bad["ACME"]
+
+
+def test_each_company_of_a_title_has_its_own_sentiment() -> None:
+    # Given titles in which companies fare differently
+    # When they are scored
+    upgraded, apart = word_list_sentiments(
+        [("Goldman Sachs downgrades Nvidia", ["GS", "NVDA"]), ("Nvidia soars while Intel sinks", ["NVDA", "INTC"])]
+    )
+    # Then the broker has no part in its verdict, and each company has its own sentiment
+    assert abs(upgraded["GS"]) < 0.1
+    assert upgraded["NVDA"] < -0.5
+    assert apart["NVDA"] > 0.3 > -0.3 > apart["INTC"]
 
 
 @pytest.mark.shared_data

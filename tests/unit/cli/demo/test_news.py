@@ -34,6 +34,7 @@ STORY = StoryView(
     label="positive",
     sentiment=0.9,
     tickers=("NVDA",),
+    tones={"NVDA": 0.9},
     model_version="sentiment-1",
 )
 MADE = RecommendationView(

@@ -123,7 +123,8 @@ def _store(connection: Connection[TupleRow], results: Results, start: int) -> in
         """
         WITH given AS (
             SELECT * FROM jsonb_to_recordset(%(rows)s) AS row (
-                event_uid text, content_sha256 text, label text, scores jsonb, model_version text, tickers text[]
+                event_uid text, content_sha256 text, label text, scores jsonb, model_version text, tickers text[],
+                tones jsonb
             )
         ), processed AS (
             UPDATE inbound_events_raw AS raw
@@ -133,12 +134,12 @@ def _store(connection: Connection[TupleRow], results: Results, start: int) -> in
                 AND raw.content_sha256 = given.content_sha256 AND raw.processed_at IS NULL
             RETURNING raw.event_uid
         )
-        INSERT INTO inbound_events_classified (event_uid, label, scores, model_version, tickers, classified_at)
-        SELECT event_uid, label, scores, model_version, tickers, clock_timestamp()
+        INSERT INTO inbound_events_classified (event_uid, label, scores, model_version, tickers, tones, classified_at)
+        SELECT event_uid, label, scores, model_version, tickers, tones, clock_timestamp()
         FROM given JOIN processed USING (event_uid)
         ON CONFLICT (event_uid) DO UPDATE SET -- a reset story is classified again
             label = excluded.label, scores = excluded.scores, model_version = excluded.model_version,
-            tickers = excluded.tickers, classified_at = excluded.classified_at
+            tickers = excluded.tickers, tones = excluded.tones, classified_at = excluded.classified_at
         """,
         {"token": results.claim_token, "rows": Jsonb([each.model_dump(mode="json") for each in some])},
     ).rowcount

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bellwether.news.domain.tickers import TickerFinder
+
 MODEL = "sentiment"
 BATCHES = "news/batches/"
 LISTINGS_KEY = "news/tickers.csv"  # replaces the packaged list of companies
@@ -94,31 +96,35 @@ class _Record(BaseModel):
 
 
 class StoryLine(_Record):
-    """A line of batch input. The model reads `id` and `text`; the other fields are for us.
+    """A line of batch input. The model reads `id`, `text` and `companies`; the other fields are for us.
 
-    `text` is the title, because the model was evaluated on titles; the summary replaces a missing title.
+    `text` is the title, because the model was evaluated on titles; the summary replaces a missing title. `companies`
+    maps symbols to the names in `text`: none for a company that only the summary names.
     """
 
     id: EventUid
     text: str
     summary: str = ""
     content_sha256: Sha256
+    companies: dict[str, tuple[str, ...]] = {}
 
     @classmethod
-    def of(cls, story: Story) -> Self:
-        """Make the line of a story."""
+    def of(cls, story: Story, finder: TickerFinder) -> Self:
+        """Make the line of a story with its companies; those of the summary count if the title names none."""
         summary = story.summary.strip()[:SUMMARY_CHARACTERS]
+        text = story.title.strip() or summary
         return cls(
             id=story.event_uid,
-            text=story.title.strip() or summary,
+            text=text,
+            companies=finder.names(text) or dict.fromkeys(finder.names(summary), ()),
             summary=summary,
             content_sha256=story.content_sha256,
         )
 
     @property
-    def instance(self) -> dict[str, str]:
+    def instance(self) -> dict[str, Any]:
         """The instance in a request to the endpoint."""
-        return {"id": self.id, "text": self.text}
+        return {"id": self.id, "text": self.text} | ({"companies": self.companies} if self.companies else {})
 
 
 class Scores(_Record):
@@ -135,17 +141,29 @@ class Scores(_Record):
         return self
 
 
+class CompanyTone(_Record):
+    """Label of a story for one company."""
+
+    label: Label
+    scores: Scores
+
+
 class Answer(_Record):
-    """Prediction of a model for one text."""
+    """Prediction of a model for one text, and for the companies in it if the model tells them apart."""
 
     id: EventUid
     label: Label
     scores: Scores
     model_version: Annotated[str, Field(min_length=1, max_length=200)]
+    companies: dict[str, CompanyTone] = {}
+
+    def tone_of(self, company: str) -> CompanyTone:
+        """Tone for a company; the headline's for one of which the model says nothing."""
+        return self.companies.get(company) or CompanyTone(label=self.label, scores=self.scores)
 
 
 class Classification(_Record):
-    """Label of a story and the companies that it mentions."""
+    """Label of a story, the companies that it mentions, and its tone for each."""
 
     event_uid: EventUid
     content_sha256: Sha256
@@ -153,6 +171,7 @@ class Classification(_Record):
     scores: Scores
     model_version: str
     tickers: tuple[str, ...]
+    tones: dict[str, CompanyTone] = {}
 
 
 class Failure(_Record):

@@ -125,6 +125,12 @@ class TickerFinder:
 
     def find(self, text: str) -> tuple[Mention, ...]:
         """First mention of each company, in the order of the text."""
+        first: dict[str, Mention] = {}
+        for mention in self._mentions(text):
+            first.setdefault(mention.symbol, mention)
+        return tuple(first.values())
+
+    def _mentions(self, text: str) -> list[Mention]:
         text = _ADDRESS.sub(lambda match: " " * len(match[0]), text[:LONGEST_TEXT])  # what it names is no statement
         taken: list[tuple[int, int]] = []
         words = words_of(text)
@@ -140,10 +146,17 @@ class TickerFinder:
         marked |= {mention.symbol for mention in in_parentheses}
         found += self._names(text, words, taken, marked)
         found += self._bare_symbols(text, words, taken)
-        first: dict[str, Mention] = {}
-        for mention in sorted(found, key=lambda each: (each.start, each.symbol)):
-            first.setdefault(mention.symbol, mention)
-        return tuple(first.values())
+        return sorted(found, key=lambda each: (each.start, each.symbol))
+
+    def names(self, text: str) -> dict[str, tuple[str, ...]]:
+        """Each company with the names by which the text calls it, in the order of the text."""
+        names: dict[str, list[str]] = {}
+        for mention in self._mentions(text):
+            name = text[mention.start : mention.end].removesuffix("'s").removesuffix("’s")
+            of_company = names.setdefault(mention.symbol, [])
+            if name not in of_company:
+                of_company.append(name)
+        return {symbol: tuple(found) for symbol, found in names.items()}
 
     def symbols(self, text: str) -> tuple[str, ...]:
         """Symbols of the companies, in the order of the text."""

@@ -1,11 +1,24 @@
-"""Claim stories to classify and write them as model input."""
+"""Claim stories to classify, find the companies that they mention, and write them as model input."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from bellwether.news.domain.sentiment import POLICY, Backlog, ClaimPolicy, Mode, Story, StoryLine, batch_key
+from bellwether.news.domain.sentiment import (
+    LISTINGS_KEY,
+    POLICY,
+    Backlog,
+    ClaimPolicy,
+    Mode,
+    Story,
+    StoryLine,
+    batch_key,
+)
+from bellwether.news.domain.tickers import TickerFinder, parse_listings
 from bellwether.news.ports.story_queue import StoryQueue
+from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
 from bellwether.shared.ports.objects import ObjectStore
 
 
@@ -18,7 +31,10 @@ class ClaimRequest(BaseModel):
 
 
 class Claim(BaseModel):
-    """A claim: its stories are in the object `batch_key`. `backlog`: number of stories that were waiting."""
+    """A claim: its stories are in the object `batch_key`.
+
+    `backlog`: number of stories that were waiting. `listings`: the list of companies that was used, if any.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,10 +44,16 @@ class Claim(BaseModel):
     backlog: int
     set_aside: int
     batch_key: str
+    listings: str | None = None
 
 
 def claim_stories(
-    request: ClaimRequest, *, queue: StoryQueue, objects: ObjectStore, policy: ClaimPolicy = POLICY
+    request: ClaimRequest,
+    *,
+    queue: StoryQueue,
+    objects: ObjectStore,
+    packaged_listings: Callable[[], str],
+    policy: ClaimPolicy = POLICY,
 ) -> Claim:
     """Set aside stories without attempts left, claim the oldest others, and write them as JSON lines.
 
@@ -41,8 +63,10 @@ def claim_stories(
     backlog = queue.backlog(policy.doubtful_after)
     claimed = queue.held(request.claim_token) or _claim(request, backlog, queue=queue, policy=policy)
     key = batch_key(request.claim_token)
+    listings = None
     if claimed:
-        lines = "".join(f"{StoryLine.of(story).model_dump_json()}\n" for story in claimed)
+        finder, listings = _companies(objects, packaged_listings)
+        lines = "".join(f"{StoryLine.of(story, finder).model_dump_json()}\n" for story in claimed)
         objects.put(key, lines.encode(), content_type="application/jsonlines")
     return Claim(
         claim_token=request.claim_token,
@@ -51,6 +75,7 @@ def claim_stories(
         backlog=backlog.waiting,
         set_aside=given_up,
         batch_key=key,
+        listings=listings,
     )
 
 
@@ -64,3 +89,22 @@ def _claim(request: ClaimRequest, backlog: Backlog, *, queue: StoryQueue, policy
         lease_seconds=policy.lease_seconds(mode),
         attempts_below=policy.doubtful_after if mode is Mode.BATCH else policy.attempts_most,
     )
+
+
+# --- companies -------------------------------------------------------------------------------------------------------
+
+
+def _companies(objects: ObjectStore, packaged: Callable[[], str]) -> tuple[TickerFinder, str]:
+    """The list in the bucket where there is one that can be read; its fault is told, and keeps nobody waiting."""
+    try:
+        content = objects.get(LISTINGS_KEY).content.decode()
+        return _finder(content), LISTINGS_KEY
+    except NotFoundError:
+        return _finder(packaged()), "packaged"
+    except (InvalidInputError, UnicodeDecodeError) as error:
+        return _finder(packaged()), f"packaged, because {LISTINGS_KEY} can't be read: {error}"
+
+
+@lru_cache(maxsize=1)
+def _finder(content: str) -> TickerFinder:
+    return TickerFinder(parse_listings(content))

@@ -1,9 +1,8 @@
-"""Classify the sentiment of claimed stories and find the companies that they mention."""
+"""Classify the sentiment of claimed stories, and of each for the companies that it mentions."""
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import batched
 from typing import Any, Literal
 from uuid import UUID
@@ -13,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.ports.predictor import Predictor
 from bellwether.news.domain.sentiment import (
-    LISTINGS_KEY,
     MODEL,
     PROBE_TEXT,
     Answer,
@@ -28,7 +26,6 @@ from bellwether.news.domain.sentiment import (
     read_answer,
     results_key,
 )
-from bellwether.news.domain.tickers import TickerFinder, parse_listings
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, UpstreamError
 from bellwether.shared.ports.objects import ObjectStore
 
@@ -46,7 +43,7 @@ class ClassificationRequest(BaseModel):
 
 
 class ClassificationReport(BaseModel):
-    """Counts and location of the results. `listings`: the list of companies that was used."""
+    """Counts and location of the results."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,11 +52,10 @@ class ClassificationReport(BaseModel):
     classified: int
     failed: int
     model_versions: tuple[str, ...]
-    listings: str
 
 
 def classify_stories(
-    request: ClassificationRequest, *, objects: ObjectStore, predictor: Predictor, packaged_listings: str
+    request: ClassificationRequest, *, objects: ObjectStore, predictor: Predictor
 ) -> ClassificationReport:
     """Collect a prediction for each story of the claim, or the reason why there is none.
 
@@ -71,8 +67,7 @@ def classify_stories(
         outcomes = _from_batch(lines, objects.get(answers_key(request.claim_token)).content)
     else:
         outcomes = _EndpointClassifier(predictor, model_spec(MODEL).endpoint_name).classify(lines)
-    finder, listings = _companies(objects, packaged_listings)
-    results = _results(request.claim_token, lines, outcomes, finder)
+    results = _results(request.claim_token, lines, outcomes)
     key = results_key(request.claim_token)
     objects.put(key, results.model_dump_json().encode(), content_type="application/json")
     return ClassificationReport(
@@ -81,7 +76,6 @@ def classify_stories(
         classified=len(results.classified),
         failed=len(results.failed),
         model_versions=tuple(sorted({each.model_version for each in results.classified})),
-        listings=listings,
     )
 
 
@@ -93,9 +87,7 @@ def _lines(objects: ObjectStore, key: str) -> list[StoryLine]:
         raise InvalidInputError("contains a line that is not a story", field=key) from error
 
 
-def _results(
-    claim_token: UUID, lines: Sequence[StoryLine], outcomes: Sequence[Answer | Failure], finder: TickerFinder
-) -> Results:
+def _results(claim_token: UUID, lines: Sequence[StoryLine], outcomes: Sequence[Answer | Failure]) -> Results:
     pairs = list(zip(lines, outcomes, strict=True))
     return Results(
         claim_token=claim_token,
@@ -106,7 +98,8 @@ def _results(
                 label=outcome.label,
                 scores=outcome.scores,
                 model_version=outcome.model_version,
-                tickers=finder.symbols(line.text) or finder.symbols(line.summary),
+                tickers=tuple(line.companies),
+                tones={company: outcome.tone_of(company) for company in line.companies},
             )
             for line, outcome in pairs
             if isinstance(outcome, Answer)
@@ -152,7 +145,7 @@ class _EndpointClassifier:
             by_id = {str(each.get("id")): each for each in answers if isinstance(each, dict)}
             yield from (read_answer(line, by_id.get(line.id)) for line in lines)
 
-    def _answers(self, instances: Sequence[dict[str, str]]) -> list[Any]:
+    def _answers(self, instances: Sequence[dict[str, Any]]) -> list[Any]:
         body = json.dumps({"instances": instances}).encode()
         answer = self.predictor.invoke(self.endpoint_name, body)
         try:
@@ -195,22 +188,3 @@ def _objects(content: bytes) -> Iterator[dict[str, Any]]:
             continue  # the story without an answer is a failure
         if isinstance(value, dict):
             yield value
-
-
-# --- companies -------------------------------------------------------------------------------------------------------
-
-
-def _companies(objects: ObjectStore, packaged: str) -> tuple[TickerFinder, str]:
-    """The list in the bucket where there is one that can be read; its fault is told, and keeps nobody waiting."""
-    try:
-        content = objects.get(LISTINGS_KEY).content.decode()
-        return _finder(content), LISTINGS_KEY
-    except NotFoundError:
-        return _finder(packaged), "packaged"
-    except (InvalidInputError, UnicodeDecodeError) as error:
-        return _finder(packaged), f"packaged, because {LISTINGS_KEY} can't be read: {error}"
-
-
-@lru_cache(maxsize=1)
-def _finder(content: str) -> TickerFinder:
-    return TickerFinder(parse_listings(content))

@@ -219,10 +219,8 @@ def _edges(ticker: str, start: datetime, opened: Decimal, closed: Decimal) -> Ba
 SITUATIONS = """
 WITH story AS (
     SELECT
-        label.event_uid, raw.story_uid, label.tickers, label.classified_at AS known_at,
-        raw.dated_at AS published_at, first_told.at AS first_told_at,
-        coalesce((label.scores ->> 'positive')::float8, 0)
-            - coalesce((label.scores ->> 'negative')::float8, 0) AS sentiment
+        label.event_uid, raw.story_uid, label.tickers, label.classified_at AS known_at, label.scores, label.tones,
+        raw.dated_at AS published_at, first_told.at AS first_told_at
     FROM inbound_events_classified AS label
     JOIN inbound_events_raw AS raw USING (event_uid)
     CROSS JOIN LATERAL ( -- of all tellings, in whatever feed, classified or not
@@ -235,9 +233,16 @@ WITH story AS (
 ), news AS (
     SELECT
         ticker, array_agg(event_uid) AS event_uids, array_agg(story_uid) AS story_uids,
-        array_agg(published_at) AS published, array_agg(known_at) AS known, array_agg(sentiment) AS sentiments,
+        array_agg(published_at) AS published, array_agg(known_at) AS known,
+        array_agg(
+            coalesce((own.scores ->> 'positive')::float8, 0) - coalesce((own.scores ->> 'negative')::float8, 0)
+        ) AS sentiments,
         array_agg(first_told_at) AS first_told
-    FROM story CROSS JOIN LATERAL unnest(story.tickers) AS named (ticker)
+    FROM story
+    CROSS JOIN LATERAL unnest(story.tickers) AS named (ticker)
+    CROSS JOIN LATERAL ( -- a company's own tone, else the whole story's
+        SELECT coalesce(story.tones #> ARRAY[named.ticker, 'scores'], story.scores) AS scores
+    ) AS own
     GROUP BY ticker
 )
 SELECT
