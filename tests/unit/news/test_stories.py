@@ -14,8 +14,8 @@ from bellwether.news.domain.stories import (
     as_batch,
     content_sha256,
     event_uid,
-    identity,
     leaders,
+    names_of_entry,
     signature,
     similarity,
 )
@@ -30,7 +30,7 @@ FEEDS = st.lists(ENTRIES, max_size=25)
 
 def known_by(**changes: Any) -> str | None:
     values: dict[str, Any] = {"entry_id": "", "url": "", "title": "", "summary": "", "published_at": None}
-    return identity(**{**values, **changes})
+    return names_of_entry(**{**values, **changes}).first or None
 
 
 def uids(entries: list[Entry]) -> set[str]:

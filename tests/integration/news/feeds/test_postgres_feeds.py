@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bellwether.news.adapters.postgres_feeds import STORE, PostgresFeeds, story_columns
+from bellwether.news.domain.entry_identity import FeedIdentity
 from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult, ListedFeed, after
 from bellwether.news.domain.stories import as_batch, event_uid
 from bellwether.news.ports.feed_access import Stored
@@ -176,6 +178,32 @@ def test_a_new_address_is_a_first_reading(store: PostgresFeeds, database: Databa
     store.list_feeds([ListedFeed(feed_id="example", url="https://new.example.org/")], now=NOON + LEASE)
     read_at(store, NOON + LEASE, "two", "one")
     assert ages(database) == {"one": None, "two": None}
+
+
+# --- identity --------------------------------------------------------------------------------------------------------
+
+
+def test_one_link_in_two_feeds_is_one_story(store: PostgresFeeds, database: Database) -> None:
+    # Given two feeds with one short headline and one address, and a third with another story under the address
+    store.list_feeds(listed("a", "b", "c"), now=NOON)
+    one = entry(1, title="Boeing wins order", link_name="//example.org/1")
+    reused = entry(2, title="Weather for the week", link_name="//example.org/1")
+    for feed, told_entry in zip(claim(store), (one, one, reused), strict=True):
+        keep(store, told(feed, told_entry))
+    # Then the first two are one story, and the third is its own
+    assert rows(database, "SELECT count(*), count(DISTINCT story_uid) FROM inbound_events_raw") == [(3, 2)]
+
+
+def test_what_identifies_entries_is_recorded_and_read_again(store: PostgresFeeds, feed: DueFeed) -> None:
+    identity = FeedIdentity(basis="link", reason="4 entries of one document have one id")
+    answer = told(feed, entry(1))
+    update = replace(after(answer), identity=identity.model_dump_json())
+    store.store(as_batch([("example", NOON, answer.entries)]), [update], now=NOON)
+    assert store.identities(["example", "unknown"]) == {"example": identity}
+    # And a result without a document leaves it
+    (again,) = claim(store, NOON + LEASE)
+    keep(store, told(again, status="unchanged"))
+    assert store.identities(["example"]) == {"example": identity}
 
 
 # --- states ---------------------------------------------------------------------------------------------------------

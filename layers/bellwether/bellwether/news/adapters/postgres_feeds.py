@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
+from bellwether.news.domain.entry_identity import FeedIdentity
 from bellwether.news.domain.feeds import DueFeed, FeedUpdate, ListedFeed
 from bellwether.news.domain.stories import ALIKE_BESIDE, ALIKE_WITHIN, CANDIDATES, STORY_DAYS, SUMMARY_LOOKED_AT, Batch
 from bellwether.news.ports.feed_access import Stored
@@ -57,14 +60,14 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwether:stories', 0))
 STORE = """
 WITH incoming AS (
     SELECT event_uid, feed_id, entry_id, url, title, summary, published_at, seen_at, content_sha256, leader_uid,
-        is_old, terms::integer[] AS terms
+        is_old, link_key, terms::integer[] AS terms
     FROM unnest(
         %(event_uid)s::text[], %(feed_id)s::text[], %(entry_id)s::text[], %(url)s::text[], %(title)s::text[],
         %(summary)s::text[], %(published_at)s::timestamptz[], %(seen_at)s::timestamptz[], %(content_sha256)s::text[],
-        %(leader_uid)s::text[], %(is_old)s::boolean[], %(terms)s::text[]
+        %(leader_uid)s::text[], %(is_old)s::boolean[], %(link_key)s::bigint[], %(terms)s::text[]
     ) AS i (
         event_uid, feed_id, entry_id, url, title, summary, published_at, seen_at, content_sha256, leader_uid, is_old,
-        terms
+        link_key, terms
     )
 ),
 known AS (
@@ -88,6 +91,14 @@ near AS (
         ORDER BY s.seen_at DESC LIMIT %(candidates)s
     ) AS candidate
 ),
+linked AS ( -- the same address in another feed, or under another id; the page may be reused, so titles must be alike
+    SELECT DISTINCT ON (f.event_uid) f.event_uid, r.story_uid
+    FROM fresh f JOIN inbound_events_raw r
+        ON r.link_key = f.link_key AND r.first_seen_at >= f.seen_at - %(story_window)s::interval
+    CROSS JOIN LATERAL (SELECT count(*) AS terms FROM unnest(f.terms) AS t WHERE t = ANY (r.title_terms)) AS shared
+    WHERE 2 * shared.terms >= greatest(1, least(cardinality(f.terms), cardinality(r.title_terms)))
+    ORDER BY f.event_uid, r.first_seen_at, r.event_uid
+),
 matched AS (
     SELECT DISTINCT ON (n.event_uid) n.event_uid, r.story_uid
     FROM near n
@@ -107,13 +118,18 @@ matched AS (
 stored AS (
     INSERT INTO inbound_events_raw (
         event_uid, feed_id, entry_id, url, title, summary, published_at, first_seen_at, last_seen_at, content_sha256,
-        content_seen_at, story_uid, title_terms, new_since_reading
+        content_seen_at, story_uid, title_terms, new_since_reading, link_key
     )
     SELECT f.event_uid, f.feed_id, f.entry_id, f.url, f.title, f.summary, f.published_at, f.seen_at, f.seen_at,
-        f.content_sha256, f.seen_at, coalesce(m.story_uid, leader.story_uid, of_leader.story_uid, f.leader_uid),
-        f.terms, f.published_at IS NULL AND NOT f.is_old AND coalesce(reading.continues, false)
+        f.content_sha256, f.seen_at,
+        coalesce(
+            l.story_uid, m.story_uid, leader.story_uid, leader_linked.story_uid, of_leader.story_uid, f.leader_uid
+        ),
+        f.terms, f.published_at IS NULL AND NOT f.is_old AND coalesce(reading.continues, false), f.link_key
     FROM fresh f
     LEFT JOIN reading ON reading.feed_id = f.feed_id
+    LEFT JOIN linked l ON l.event_uid = f.event_uid
+    LEFT JOIN linked leader_linked ON leader_linked.event_uid = f.leader_uid
     LEFT JOIN matched m ON m.event_uid = f.event_uid
     LEFT JOIN known leader ON leader.event_uid = f.leader_uid
     LEFT JOIN matched of_leader ON of_leader.event_uid = f.leader_uid
@@ -188,16 +204,17 @@ UPDATE feed_state s SET
     moved_to = CASE WHEN u.forget_move THEN NULL ELSE coalesce(u.moved_to, s.moved_to) END,
     etag = CASE WHEN u.keep_validators THEN s.etag ELSE u.etag END,
     last_modified = CASE WHEN u.keep_validators THEN s.last_modified ELSE u.last_modified END,
-    body_sha256 = CASE WHEN u.keep_validators THEN s.body_sha256 ELSE u.body_sha256 END
+    body_sha256 = CASE WHEN u.keep_validators THEN s.body_sha256 ELSE u.body_sha256 END,
+    identity = coalesce(u.identity::jsonb, s.identity)
 FROM unnest(
     %(feed_id)s::text[], %(claim_token)s::uuid[], %(attempted_at)s::timestamptz[], %(next_attempt_at)s::timestamptz[],
     %(interval_seconds)s::integer[], %(failures)s::integer[], %(http_status)s::smallint[], %(error)s::text[],
     %(moved_to)s::text[], %(etag)s::text[], %(last_modified)s::text[], %(body_sha256)s::text[],
     %(keep_validators)s::boolean[], %(tried)s::boolean[], %(succeeded)s::boolean[], %(changed)s::boolean[],
-    %(retired)s::boolean[], %(forget_move)s::boolean[]
+    %(retired)s::boolean[], %(forget_move)s::boolean[], %(identity)s::text[]
 ) AS u (
     feed_id, claim_token, attempted_at, next_attempt_at, interval_seconds, failures, http_status, error, moved_to, etag,
-    last_modified, body_sha256, keep_validators, tried, succeeded, changed, retired, forget_move
+    last_modified, body_sha256, keep_validators, tried, succeeded, changed, retired, forget_move, identity
 )
 WHERE s.feed_id = u.feed_id AND s.claim_token = u.claim_token
 RETURNING 1
@@ -227,6 +244,7 @@ _STORY_COLUMNS = (
     "content_sha256",
     "leader_uid",
     "is_old",
+    "link_key",
 )
 _TEXT_COLUMNS = ("event_uid", "content_sha256", "title", "summary")
 _UPDATE_COLUMNS = tuple(FeedUpdate.__dataclass_fields__)
@@ -252,6 +270,14 @@ class PostgresFeeds:
             ).fetchall()
         return tuple(DueFeed.model_validate(dict(zip(DueFeed.model_fields, row, strict=True))) for row in rows)
 
+    def identities(self, feed_ids: Sequence[str]) -> Mapping[str, FeedIdentity]:
+        """What identifies the entries of these feeds; a feed without a readable record starts anew."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "SELECT feed_id, identity FROM feed_state WHERE feed_id = ANY (%s)", (list(feed_ids),)
+            ).fetchall()
+        return {feed_id: _identity(recorded) for feed_id, recorded in rows}
+
     def store(self, batch: Batch, updates: Sequence[FeedUpdate], *, now: datetime) -> Stored:
         """Events and states, all or none, in one round trip.
 
@@ -271,6 +297,13 @@ class PostgresFeeds:
         """Delete some of the events that no feed has shown since then, longest unseen first; how many they were."""
         with self._database.transaction() as connection:
             return connection.execute(_FORGET, {"before": unseen_since, "limit": limit}).rowcount
+
+
+def _identity(recorded: object) -> FeedIdentity:
+    try:
+        return FeedIdentity.model_validate(recorded)
+    except ValidationError:
+        return FeedIdentity()
 
 
 def story_columns(batch: Batch) -> dict[str, Any]:

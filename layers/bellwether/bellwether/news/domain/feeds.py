@@ -52,7 +52,8 @@ class DueFeed(_Fact):
 
 
 class Entry(_Fact):
-    """One entry as text. `entry_id` is its identity in the feed, see `identity`.
+    """One entry as text. `entry_id` is its identity in the feed; `link_name` and `words_name` are names that may become
+    its identity, see `entry_identity`.
 
     `is_old`: the date is not exact, but in any case before yesterday.
     """
@@ -63,6 +64,8 @@ class Entry(_Fact):
     summary: str
     published_at: AwareDatetime | None = None
     is_old: bool = False
+    link_name: str = ""
+    words_name: str = ""
 
 
 class FetchResult(_Fact):
@@ -112,6 +115,7 @@ class FeedUpdate:
     changed: bool
     retired: bool
     forget_move: bool
+    identity: str | None = None  # JSON of a FeedIdentity; None: unchanged
 
 
 def credible_date(published_at: datetime | None, *, now: datetime) -> datetime | None:

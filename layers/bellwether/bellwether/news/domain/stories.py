@@ -1,7 +1,8 @@
 """Stories: identity of entries, versions of their text, and detection of near-duplicates.
 
-The identity of an entry is its id; without an id, its link; without both, its day and title. The text is not part of
-the identity if there is an id or a link, so edits, repetitions and reordering make no new entries.
+The identity of an entry is its id; without an id, its link; without both, its day and title; `entry_identity` decides
+for each feed whether its ids and links can be trusted. The text is not part of the identity if there is an id or a
+link, so edits, repetitions and reordering make no new entries. Entries of several feeds with one link are one story.
 
 Titles of the same story are found by MinHash: the set of a title's words is hashed by eight functions, the least values
 are joined two by two into four keys, and titles that share a key are compared word by word: Jaccard at least 0.7 where
@@ -46,7 +47,13 @@ _WIRE_PREFIX = re.compile(
     r"^(?:(?:update|refile|corrected|correction|wrapup|rpt|breaking|exclusive|(?:watch\s+)?live)\b\s*\d*\s*[-–:|]+\s*)+",
     re.I,
 )
-_TRACKING = re.compile(r"^(?:utm_\w+|fbclid|gclid|mc_cid|mc_eid|cmpid|ocid|ftag|soc_src|soc_trk)(?:=|$)", re.I)
+_TRACKING = re.compile(
+    r"^(?:utm_\w+|at_\w+|fbclid|gclid|dclid|msclkid|twclid|yclid|igshid|mc_cid|mc_eid|mkt_tok|cmp|cmpid|icid|ncid|ocid"
+    r"|smid|spm|xtor|ftag|soc_src|soc_trk|guccounter|wt_mc|_ga)(?:=|$)",
+    re.I,
+)
+_SESSION = re.compile(r"^(?:\w*session_?id|phpsessid|sid|cfid|cftoken|ref|referrer|ts|timestamp)(?:=|$)", re.I)
+_SESSION_PATH = re.compile(r";jsessionid=[^/;]*", re.I)
 
 
 def _set(words: str) -> frozenset[str]:
@@ -71,22 +78,57 @@ _DIRECTIONS = _set("""
 # --- identity -------------------------------------------------------------------------------------------------------
 
 
-def identity(
-    *, entry_id: str, url: str, title: str, summary: str, published_at: datetime | None, feed_names: Iterable[str] = ()
-) -> str | None:
-    """Identity of an entry in its feed; None for an empty entry.
+@dataclass(frozen=True, slots=True)
+class EntryNames:
+    """Names of an entry in its feed, each empty if it has none: the publisher's id, canonical link, title with day."""
 
-    `feed_names` are the feed's own id and links, which do not identify an entry.
-    """
-    taken = {_canonical(name) for name in feed_names if name}
-    for name in (entry_id, url):
-        canonical = _canonical(name) if name.strip() else ""
-        if canonical and canonical not in taken:
-            return canonical if len(canonical) <= 1000 else f"sha256:{sha256(canonical.encode()).hexdigest()}"
-    words = " ".join((title or summary).casefold().split())[:_TITLE_IDENTITY]
-    if not words:
+    id: str
+    link: str
+    words: str
+
+    @property
+    def first(self) -> str:
+        """The strongest name; empty for an empty entry."""
+        return self.id or self.link or self.words
+
+
+def names_of_entry(
+    *, entry_id: str, url: str, title: str, summary: str, published_at: datetime | None, feed_names: Iterable[str] = ()
+) -> EntryNames:
+    """Names of an entry. `feed_names` are the feed's own id and links, which name no entry."""
+    own = [name for name in feed_names if name]
+    id_ = "" if _canonical(entry_id) in {_canonical(name) for name in own} else _canonical(entry_id)
+    link = canonical_link(url) if url.strip() else ""
+    link = "" if link in {canonical_link(name) for name in own} else link
+    text = title or summary
+    words = " ".join(re.findall(r"\w+", text.casefold())) or " ".join(text.split())
+    words = words[:_TITLE_IDENTITY]
+    return EntryNames(
+        _bounded(id_), _bounded(link), f"{published_at:%Y-%m-%d} {words}" if words and published_at else words
+    )
+
+
+def _bounded(name: str) -> str:
+    return name if len(name) <= 1000 else f"sha256:{sha256(name.encode(errors='surrogatepass')).hexdigest()}"
+
+
+def canonical_link(url: str) -> str:
+    """A link without what does not change its page: scheme, `www.`, a slash at the end, fragment, tracking, session."""
+    canonical = _canonical(url)
+    if not canonical.startswith("//"):
+        return canonical
+    parts = urlsplit(canonical)
+    path = _SESSION_PATH.sub("", parts.path).rstrip("/") or "/"
+    query = "&".join(part for part in parts.query.split("&") if part and not _SESSION.match(part))
+    fragment = parts.fragment if parts.fragment.startswith(("!", "/")) else ""  # a page of its own
+    return urlunsplit(("", parts.netloc.removeprefix("www."), path, query, fragment))
+
+
+def link_key(link: str) -> int | None:
+    """Hash of a canonical link (64 bits, signed), under which other feeds' tellings are found."""
+    if not link.startswith("//"):
         return None
-    return f"{published_at:%Y-%m-%d} {words}" if published_at else words
+    return int.from_bytes(blake2b(link.encode(errors="surrogatepass"), digest_size=8).digest(), signed=True)
 
 
 def event_uid(feed_id: str, entry_id: str) -> str:
@@ -149,11 +191,25 @@ def similarity(one: Sequence[int], other: Sequence[int]) -> float:
     return jaccard if jaccard >= least else 0.0
 
 
-def leaders(signatures: Mapping[str, Signature]) -> dict[str, str]:
-    """Map each event of a batch to the first event of the same story, or to itself."""
+def have_common_terms(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two titles under one link tell one story: at least half of the shorter one's terms are in the other."""
+    return 2 * len(set(one) & set(other)) >= max(1, min(len(one), len(other)))
+
+
+def leaders(signatures: Mapping[str, Signature], links: Mapping[str, int | None] | None = None) -> dict[str, str]:
+    """Map each event of a batch to the first event of the same story, or to itself.
+
+    One link is one story if the titles are alike: a page may be reused.
+    """
     latest: dict[int, list[str]] = {}
+    by_link: dict[int, str] = {}
     found: dict[str, str] = {}
     for uid, each in signatures.items():
+        key = (links or {}).get(uid)
+        linked = by_link.setdefault(key, uid) if key is not None else uid
+        if linked != uid and have_common_terms(each.terms, signatures[linked].terms):
+            found[uid] = found[linked]
+            continue
         near = {other for key in each.keys for other in latest.get(key, ())}
         best = max(
             ((similarity(each.terms, signatures[other].terms), other) for other in sorted(near)),
@@ -229,6 +285,7 @@ class Story:
     signature: Signature
     leader_uid: str
     is_old: bool = False
+    link_key: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +308,7 @@ def as_batch(fetched: Iterable[tuple[str, datetime, Sequence[Entry]]]) -> Batch:
             elif entries[uid][3] != sha256_:
                 others[uid, sha256_] = StoryText(uid, sha256_, entry.title, entry.summary)
     signatures = {uid: signature(entry.title) for uid, (_, _, entry, _) in entries.items()}
-    leader_of = leaders(signatures)
+    leader_of = leaders(signatures, {uid: link_key(entry.link_name) for uid, (_, _, entry, _) in entries.items()})
     stories = tuple(
         Story(
             event_uid=uid,
@@ -266,6 +323,7 @@ def as_batch(fetched: Iterable[tuple[str, datetime, Sequence[Entry]]]) -> Batch:
             signature=signatures[uid],
             leader_uid=leader_of[uid],
             is_old=entry.is_old,
+            link_key=link_key(entry.link_name),
         )
         for uid, (feed_id, seen_at, entry, sha256_) in entries.items()
     )

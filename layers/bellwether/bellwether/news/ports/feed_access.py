@@ -1,11 +1,12 @@
 """Ports of feeds: fetcher, parser and store."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bellwether.news.domain.entry_identity import FeedIdentity
 from bellwether.news.domain.feeds import DueFeed, FeedUpdate, ListedFeed
 from bellwether.news.domain.stories import Batch
 
@@ -102,6 +103,9 @@ class FeedStore(Protocol):
 
     def claim_due(self, *, now: datetime, due_by: datetime, claimed_until: datetime, limit: int) -> tuple[DueFeed, ...]:
         """Claim unclaimed feeds due by `due_by`, the longest overdue first."""
+
+    def identities(self, feed_ids: Sequence[str]) -> Mapping[str, FeedIdentity]:
+        """Return what identifies the entries of these feeds."""
 
     def store(self, batch: Batch, updates: Sequence[FeedUpdate], *, now: datetime) -> Stored:
         """Store events and states in one transaction. Idempotent; only the holder of the claim updates a state."""

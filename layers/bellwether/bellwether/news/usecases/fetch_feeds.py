@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 
 from bellwether.news.domain.feeds import DueFeed, Entry, FetchResult, credible_date, interval_seconds, is_old
 from bellwether.news.domain.news_layout import FETCHED, fetched_key, quarantine_key, reason_key
-from bellwether.news.domain.stories import identity
+from bellwether.news.domain.stories import names_of_entry
 from bellwether.news.ports.feed_access import DocumentEntry, FeedDocument, FeedFetcher, FeedParser, FeedResponse
 from bellwether.shared.domain.errors import BellwetherError, ConflictError, InvalidInputError
 from bellwether.shared.ports.objects import ObjectStore
@@ -203,24 +203,26 @@ def _validators(answer: FeedResponse, sha256: str | None) -> dict[str, str | Non
 
 
 def _entry(entry: DocumentEntry, document: FeedDocument, answer: FeedResponse) -> Entry | None:
-    """The entry with its identity; a date that can't be right is unknown."""
-    identity_ = identity(
+    """The entry with its names; a date that can't be right is unknown."""
+    names = names_of_entry(
         entry_id=entry.entry_id,
         url=entry.url,
         title=entry.title,
         summary=entry.summary,
-        published_at=entry.published_at,
+        published_at=entry.published_at or entry.latest_at,
         feed_names=document.names,
     )
-    if identity_ is None:
+    if not names.first:
         return None
     return Entry(
-        entry_id=identity_,
+        entry_id=names.first,
         url=entry.url or None,
         title=entry.title,
         summary=entry.summary,
         published_at=credible_date(entry.published_at or entry.updated_at, now=answer.fetched_at),
         is_old=is_old(entry.latest_at, now=answer.fetched_at),
+        link_name=names.link,
+        words_name=names.words,
     )
 
 

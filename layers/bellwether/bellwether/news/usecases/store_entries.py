@@ -1,12 +1,13 @@
 """Store fetched entries: each entry once, its edits as versions, and the state of each feed."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from bellwether.news.domain.feeds import Entry, FetchResult, after
+from bellwether.news.domain.entry_identity import FeedIdentity, identify
+from bellwether.news.domain.feeds import Entry, FeedUpdate, FetchResult, after
 from bellwether.news.domain.stories import as_batch
 from bellwether.news.ports.feed_access import FeedStore, Stored
 from bellwether.shared.domain.errors import BellwetherError, TransientUpstreamError
@@ -57,7 +58,8 @@ def store_entries(
     database is away.
     """
     now = clock.now()
-    storage = _Storage(store, now)
+    results, identities = _identified(results, store)
+    storage = _Storage(store, now, identities)
     results = [each for some in _portions(results) for each in storage.store(some)]
     updates = [after(each) for each in results]
     done = storage.stored
@@ -87,12 +89,27 @@ def store_entries(
     )
 
 
+def _identified(results: Sequence[FetchResult], store: FeedStore) -> tuple[Sequence[FetchResult], Mapping[str, str]]:
+    """Give the entries of each feed their identity; also return what to record of each feed, as JSON."""
+    changed = [each.feed_id for each in results if each.status == "changed"]
+    known = store.identities(changed) if changed else {}
+    found, record = [], {}
+    for result in results:
+        if result.status == "changed":
+            identified = identify(result.entries, known.get(result.feed_id, FeedIdentity()))
+            record[result.feed_id] = identified.identity.model_dump_json()
+            result = result.model_copy(update={"entries": identified.entries})
+        found.append(result)
+    return found, record
+
+
 @dataclass
 class _Storage:
     """Stores portions of results. What a portion's transaction refuses is stored feed by feed, entry by entry."""
 
     feeds: FeedStore
     now: datetime
+    identities: Mapping[str, str]
     stored: Stored = field(default_factory=Stored, init=False)
 
     def store(self, results: Sequence[FetchResult]) -> list[FetchResult]:
@@ -109,7 +126,13 @@ class _Storage:
 
     def _write(self, results: Sequence[FetchResult], *, updates: bool) -> None:
         batch = as_batch((each.feed_id, each.fetched_at, each.entries) for each in results)
-        self.stored += self.feeds.store(batch, [after(each) for each in results] if updates else [], now=self.now)
+        self.stored += self.feeds.store(
+            batch, [self._update(each) for each in results] if updates else [], now=self.now
+        )
+
+    def _update(self, result: FetchResult) -> FeedUpdate:
+        identity = self.identities.get(result.feed_id) if result.status == "changed" else None
+        return replace(after(result), identity=identity)
 
     def _store_without_refused_entries(self, result: FetchResult, error: BellwetherError) -> FetchResult:
         refused = self._refused(result)
