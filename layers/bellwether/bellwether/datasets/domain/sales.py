@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,28 +30,33 @@ from bellwether.shared.domain.delimited import (
     Findings,
     Rejection,
     UnreadableError,
-    day_of,
+    delimiter_of,
     first_cells,
     lines_of,
-    looks_like_day,
-    read_day,
     read_number,
     shown,
     split_line,
 )
 from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.domain.notations import (
+    AmbiguousError,
+    DateNotation,
+    NumberNotation,
+    decide_dates,
+    decide_numbers,
+    looks_like_date,
+)
 
 MAX_SALES = 200_000  # in a file, and in the dataset: what 1024 MB hold
 ID_CHARACTERS = 200
 FIRST_SALE_YEAR = 1800
+TELLING_DAYS = 6  # so many different days within one month of every year: the number of the month was read as the day
+PLAUSIBLE_SHARE = 0.95  # of a column's figures, in the unit that they are read in
 
 Cells = tuple[str, ...]
 Key = tuple[str, ...]
 
-_COMPACT_DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(T\d{6})?", re.ASCII)
-_MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
-_TIME_OF_DAY = re.compile(r"[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?Z?", re.ASCII)
-_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}", re.ASCII)
+_TIME_OF_DAY = re.compile(r"[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?Z?$|(?<=\d{8})T\d{6}$", re.ASCII)
 _ROUNDED_ID = re.compile(r"\d(\.\d+)?[eE]\+?\d+", re.ASCII)
 _SPACES = re.compile(r"\s+")
 
@@ -63,6 +69,7 @@ class SalesReading:
     """What a file holds; `layout` is None where it could not be read at all.
 
     `unused` are columns that the layout does not know. `left_out` counts rejections over the number that is kept.
+    `assumptions` say what was decided where the file can be read in more than one way.
     """
 
     layout: SalesLayout | None = None
@@ -70,27 +77,35 @@ class SalesReading:
     unused: tuple[str, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     left_out: int = 0
+    assumptions: tuple[str, ...] = ()
 
 
 def read_sales(content: bytes, *, layouts: Sequence[SalesLayout], received_on: date) -> SalesReading:
     """Read a CSV file received on that day by the layout of its header; never raises for what is in it."""
+    findings = Findings()
     try:
         lines = lines_of(content)
         number, header = first_cells(lines)
+        delimiter = delimiter_of(lines[number - 1])
+        if delimiter != ",":
+            header = split_line(lines[number - 1], number, delimiter)
         layout, places = _placed(header, number, layouts)
-        findings = Findings()
-        sales = _read_rows(lines, number, len(header), layout, places, received_on, findings)
+        rows = _rows(lines, number, len(header), delimiter, findings)
+        notations = _notations(rows, number, layout, places, delimiter, received_on)
     except UnreadableError as problem:
         return SalesReading(rejections=(problem.rejection,))
+    sales = _read_rows(rows, layout, places, notations, received_on, findings)
     if not (sales or findings.rejections):
         findings.add(None, "file", "no sales")
     unused = tuple(name for place, name in enumerate(header) if name and place not in places)
-    return SalesReading(layout, tuple(sales), unused, findings.kept(), findings.left_out)
+    return SalesReading(
+        layout, tuple(sales), unused, findings.kept(), findings.left_out, tuple(_assumptions(layout, notations))
+    )
 
 
 def _placed(header: Sequence[str], line: int, layouts: Sequence[SalesLayout]) -> tuple[SalesLayout, tuple[int, ...]]:
     """The header's layout, and where each of its columns stands."""
-    if any(looks_like_day(cell) for cell in header):
+    if any(looks_like_date(cell) for cell in header):
         raise UnreadableError("no header row: the first line is a data row", line=line, field="header")
     names = Counter(header)
     try:
@@ -102,27 +117,99 @@ def _placed(header: Sequence[str], line: int, layouts: Sequence[SalesLayout]) ->
     return layout, tuple(header.index(column.name) for column in layout.columns)
 
 
-def _read_rows(
-    lines: Sequence[str],
+Row = tuple[int, list[str]]
+Notation = DateNotation | NumberNotation | None
+
+
+def _rows(lines: Sequence[str], header_line: int, width: int, delimiter: str, findings: Findings) -> list[Row]:
+    rows: list[Row] = []
+    seen = 0
+    for number, line in enumerate(lines[header_line:], start=header_line + 1):
+        if not line.strip(", \t;"):
+            continue
+        seen += 1
+        if seen > MAX_SALES:
+            findings.add(number, "file", f"more than {MAX_SALES} rows; those from here on are left out")
+            break
+        try:
+            cells = split_line(line, number, delimiter)
+        except UnreadableError as problem:
+            findings.add(number, problem.field, problem.reason)
+            continue
+        if len(cells) < width or any(cells[width:]):
+            findings.add(number, "row", f"{len(cells)} cells where the header has {width}")
+            continue
+        rows.append((number, cells))
+    return rows
+
+
+def _notations(
+    rows: Sequence[Row],
     header_line: int,
-    width: int,
     layout: SalesLayout,
     places: Sequence[int],
+    delimiter: str,
+    received_on: date,
+) -> list[Notation]:
+    """How each column writes its dates or numbers; raises UnreadableError where that stays open."""
+    notations: list[Notation] = []
+    for column, place in zip(layout.columns, places, strict=True):
+        cells = (cells[place] for _, cells in rows)
+        try:
+            if column.role == "date":
+                days = (_without_time(cell) for cell in cells)
+                notations.append(decide_dates(days, plausible=lambda found: _plausible_days(found, received_on)))
+            elif column.role in {"id", "category"}:
+                notations.append(None)
+            else:
+                notation = decide_numbers(cells, delimiter=delimiter, plausible=partial(_plausible_figures, column))
+                if notation.percent:
+                    raise AmbiguousError(f"has percent signs, but its unit is {column.unit or 'a number'}")
+                notations.append(notation)
+        except AmbiguousError as error:
+            raise UnreadableError(error.reason, line=header_line, field=column.name) from error
+    return notations
+
+
+def _plausible_days(days: Sequence[date], received_on: date) -> bool:
+    """Whether these can be days of sales: none in the future, and not many that all lie in January."""
+    months = {day.month for day in days}
+    return days[-1] <= received_on and not (len(months) == 1 and len({day.day for day in days}) >= TELLING_DAYS)
+
+
+def _plausible_figures(column: SalesColumn, figures: Sequence[float]) -> bool:
+    low, high = _limits(column)
+    return sum(low <= figure <= high for figure in figures) >= PLAUSIBLE_SHARE * len(figures)
+
+
+def _limits(column: SalesColumn) -> tuple[float, float]:
+    return (
+        -math.inf if column.minimum is None else column.minimum,
+        math.inf if column.maximum is None else column.maximum,
+    )
+
+
+def _assumptions(layout: SalesLayout, notations: Sequence[Notation]) -> Iterator[str]:
+    for column, notation in zip(layout.columns, notations, strict=True):
+        if notation is not None and notation.assumed:
+            yield f"{column.name}: {notation.assumed}"
+
+
+def _read_rows(
+    rows: Sequence[Row],
+    layout: SalesLayout,
+    places: Sequence[int],
+    notations: Sequence[Notation],
     received_on: date,
     findings: Findings,
 ) -> list[Cells]:
-    readers = [_reader(column, received_on) for column in layout.columns]
+    readers = [
+        _reader(column, notation, received_on) for column, notation in zip(layout.columns, notations, strict=True)
+    ]
     key_of, found = _key_of(layout), dict[Key, tuple[int, Cells]]()
     unnamed: list[Cells] = []
-    rows = 0
-    for number, line in enumerate(lines[header_line:], start=header_line + 1):
-        if not line.strip(", \t"):
-            continue
-        rows += 1
-        if rows > MAX_SALES:
-            findings.add(number, "file", f"more than {MAX_SALES} rows; those from here on are left out")
-            break
-        sale = _read_row(line, number, width, layout, places, readers, findings)
+    for number, cells in rows:
+        sale = _read_row(cells, number, layout, places, readers, findings)
         if sale is None:
             continue
         key = key_of(sale)
@@ -137,22 +224,13 @@ def _read_rows(
 
 
 def _read_row(
-    line: str,
+    cells: Sequence[str],
     number: int,
-    width: int,
     layout: SalesLayout,
     places: Sequence[int],
     readers: Sequence[Callable[[str], str]],
     findings: Findings,
 ) -> Cells | None:
-    try:
-        cells = split_line(line, number)
-    except UnreadableError as problem:
-        findings.add(number, problem.field, problem.reason)
-        return None
-    if len(cells) < width or any(cells[width:]):
-        findings.add(number, "row", f"{len(cells)} cells where the header has {width}")
-        return None
     read: list[str] = []
     for column, place, reader in zip(layout.columns, places, readers, strict=True):
         try:
@@ -160,8 +238,6 @@ def _read_row(
         except _RefusedError as refusal:
             findings.add(number, column.name, str(refusal))
             return None
-        except _WholeFileError as refusal:
-            raise UnreadableError(str(refusal), line=number, field=column.name) from refusal
     return tuple(read)
 
 
@@ -169,21 +245,14 @@ class _RefusedError(Exception):
     """A cell that spoils its row."""
 
 
-class _WholeFileError(Exception):
-    """A cell that speaks against all others of its column."""
-
-
-def _reader(column: SalesColumn, received_on: date) -> Callable[[str], str]:
+def _reader(column: SalesColumn, notation: Notation, received_on: date) -> Callable[[str], str]:
     """How cells of a column are read into their one form."""
-    read = {
-        "id": _read_id,
-        "date": lambda text: _read_date(text, received_on),
-        "price": lambda text: _read_figure(text, column),
-        "number": lambda text: _read_figure(text, column),
-        "latitude": lambda text: _read_figure(text, column),
-        "longitude": lambda text: _read_figure(text, column),
-        "category": _category_reader(),
-    }[column.role]
+    if isinstance(notation, DateNotation):
+        read: Callable[[str], str] = partial(_read_date, notation, received_on)
+    elif isinstance(notation, NumberNotation):
+        read = partial(_read_figure, notation, column)
+    else:
+        read = _read_id if column.role == "id" else _category_reader()
 
     def read_or_leave(text: str) -> str:
         if text.casefold() not in MISSING:
@@ -203,12 +272,10 @@ def _read_id(text: str) -> str:
     return text
 
 
-def _read_date(text: str, received_on: date) -> str:
-    day = sale_day(text)
+def _read_date(notation: DateNotation, received_on: date, text: str) -> str:
+    day = notation.read(_without_time(text))
     if day is None:
-        if (slashed := _SLASHED.match(text)) and int(slashed[1]) > 12 >= int(slashed[2]):
-            raise _WholeFileError(f"{shown(text)} is written day/month/year; month/day/year or YYYY-MM-DD is expected")
-        raise _RefusedError(f"{shown(text)} is no date (YYYY-MM-DD, YYYYMMDD, YYYY-MM or M/D/YYYY)")
+        raise _RefusedError(f"{shown(text)} is no date ({notation.order.value} is expected)")
     if day.year < FIRST_SALE_YEAR:
         raise _RefusedError(f"{day.isoformat()} is before {FIRST_SALE_YEAR}")
     if day > received_on:
@@ -216,25 +283,21 @@ def _read_date(text: str, received_on: date) -> str:
     return day.isoformat()
 
 
-def sale_day(text: str) -> date | None:
-    """The day of a sale, its time of day left out; the month's first where only the month is told; None for no date."""
-    if match := _COMPACT_DAY.fullmatch(text):
-        return day_of(int(match[1]), int(match[2]), int(match[3]))
-    if match := _MONTH.fullmatch(text):
-        return day_of(int(match[1]), int(match[2]), 1)
-    return read_day(_TIME_OF_DAY.sub("", text))
+def _without_time(text: str) -> str:
+    """A day without its time of day, as land registries write it."""
+    return _TIME_OF_DAY.sub("", text)
 
 
-def _read_figure(text: str, column: SalesColumn) -> str:
-    value = read_number(text)
+def _read_figure(notation: NumberNotation, column: SalesColumn, text: str) -> str:
+    plain = notation.plain(text)
+    value = None if plain is None else read_number(plain)
     if value is None:
         raise _RefusedError(f"{shown(text)} is no number")
     if not math.isfinite(value):
         raise _RefusedError(f"{shown(text)} is out of range")
     if column.role == "price" and value <= 0:
         raise _RefusedError(f"{shown(text)} is no price")
-    low = -math.inf if column.minimum is None else column.minimum
-    high = math.inf if column.maximum is None else column.maximum
+    low, high = _limits(column)
     if not low <= value <= high:
         raise _RefusedError(f"{shown(text)} is not plausible: {low:g} to {high:g} {column.unit} is expected".rstrip())
     return repr(value).removesuffix(".0")
@@ -346,13 +409,14 @@ def actuals_of(
 
 
 class SourceFile(BaseModel):
-    """A file that is in the dataset; `rows` were accepted of it."""
+    """A file that is in the dataset; `rows` were accepted of it, under these assumptions."""
 
     model_config = ConfigDict(frozen=True)
 
     file: str
     sha256: Sha256
     rows: int
+    assumptions: tuple[str, ...] = ()
 
 
 class KeptManifest(SalesManifest):

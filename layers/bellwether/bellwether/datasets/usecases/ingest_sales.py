@@ -58,6 +58,7 @@ class IngestedSales(_Fact):
     repeated: int
     known: bool = False
     unused: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
 
 class CorrectedSale(_Fact):
@@ -282,7 +283,9 @@ def _merge_part(drop: _Drop, part: PackFile, schema: PackFile | None, spec: Valu
         drop.reject(part, [Rejection(None, "file", reason)])
         return
     drop.layout, drop.sales = reading.layout, merged.sales
-    drop.files.append(SourceFile(file=part.name, sha256=sha256, rows=len(reading.sales)))
+    drop.files.append(
+        SourceFile(file=part.name, sha256=sha256, rows=len(reading.sales), assumptions=reading.assumptions)
+    )
     drop.corrections.extend(_noted(each, part.name) for each in merged.corrections[:CORRECTIONS_SHOWN])
     fresh = (*merged.added, *merged.corrected)
     drop.actuals.extend(
@@ -297,6 +300,7 @@ def _merge_part(drop: _Drop, part: PackFile, schema: PackFile | None, spec: Valu
             corrected=len(merged.corrected),
             repeated=merged.repeated,
             unused=reading.unused,
+            assumptions=reading.assumptions,
         )
     )
 

@@ -17,8 +17,6 @@ MISSING = frozenset({"", ".", "nan", "na", "n/a", "#n/a", "#na", "null", "none",
 FIRST_YEAR = 1600
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
-_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
-_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -114,20 +112,6 @@ def split_line(line: str, number: int, delimiter: str = ",") -> list[str]:
 def read_number(text: str) -> float | None:
     """The number a cell holds; infinite when it is too large; None for anything else ("1,000", "inf", "0x10")."""
     return float(text) + 0.0 if _NUMBER.fullmatch(text) else None  # + 0.0 makes -0.0 plain
-
-
-def read_day(text: str) -> date | None:
-    """An ISO date or M/D/YYYY; None for anything else. Two-digit years are refused: they leave the century open."""
-    if match := _ISO_DATE.fullmatch(text):
-        return day_of(int(match[1]), int(match[2]), int(match[3]))
-    if match := _US_DATE.fullmatch(text):
-        return day_of(int(match[3]), int(match[1]), int(match[2]))
-    return None
-
-
-def looks_like_day(text: str) -> bool:
-    """Whether a cell is written as a day is, possible or not."""
-    return bool(_ISO_DATE.fullmatch(text) or _US_DATE.fullmatch(text))
 
 
 def day_of(year: int, month: int, day: int) -> date | None:
