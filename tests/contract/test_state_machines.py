@@ -46,7 +46,8 @@ JOBS = tuple(f"arn:aws:states:::sagemaker:create{kind}Job.sync" for kind in ("Tr
 OPTIMIZED = {PUBLISH, START, *JOBS}
 SDK = re.compile(r"arn:aws:states:::aws-sdk:[a-z]+:[a-zA-Z]+")
 BUILT_IN = {  # of JSONata 2.0 and of Step Functions
-    *("contains", "count", "exists", "hash", "join", "length", "merge", "not", "parse", "string", "substring"),
+    *("contains", "count", "exists", "hash", "join", "keys", "length", "merge", "not", "parse", "string", "substring"),
+    "type",
     "states",
 }
 

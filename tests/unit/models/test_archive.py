@@ -355,7 +355,7 @@ def test_each_act_is_decided_done_and_told_in_turn(count: int) -> None:
     ending = ARCHIVE.run({}, {"Plan Archive": planned(count), "Archive Version": done})
     assert (ending.status, ending.output) == ("SUCCEEDED", {"outcome": "archived", "total": count, "postponed": 0})
     turn = ["Record Decision", "Archive Version", "Record Outcome", "Does A Removal Remain"]
-    assert ending.path[4:-2] == turn * count
+    assert ending.path[5:-2] == turn * count
     assert [each["outcome"]["decision_id"] for each in ending.given.get("Record Outcome", [])] == [
         f"d{n}" for n in range(count)
     ]
