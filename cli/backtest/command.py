@@ -31,6 +31,7 @@ from cli.backtest.simulation import (
     Trade,
     backtest,
 )
+from cli.backtest.times import Times, zone_of
 from cli.problems import CommandError
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "market"
@@ -67,6 +68,10 @@ def backtest_command(
     as_seen: Annotated[
         bool, typer.Option("--as-seen", help="Use the time when a story was first seen, where the file has it.")
     ] = False,
+    timezone: Annotated[
+        str | None,
+        typer.Option("--timezone", help="Zone of times in the files that have none, such as America/New_York."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures and trades as JSON.")] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder of backtest.json and backtest.png.")] = Path(
         "build/backtest"
@@ -79,13 +84,15 @@ def backtest_command(
     console = Console(highlight=False, stderr=as_json, width=None if sys.stdout.isatty() else 110)
     source = _source(bars, stories)
     findings = Findings()
-    files_ = read_bars(source.bars, findings)
+    times = Times(zone_of(timezone))
+    files_ = read_bars(source.bars, findings, times)
     stories_by_ticker = read_stories(
         source.stories,
         findings,
         latency=timedelta(seconds=latency_seconds),
         as_seen=as_seen,
         scorer=word_list_sentiments,
+        times=times,
     )
     terms = BacktestTerms(
         capital_usd=Decimal(capital),

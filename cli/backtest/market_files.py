@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,13 +16,16 @@ from bellwether.shared.domain.compression import gunzip
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.bars import Bar, Timeframe, checked
 from bellwether.trading.domain.signals import Story
+from cli.backtest.times import NO_ZONE, Moment, Times
 from cli.problems import CommandError
 
 TIMES = ("timestamp", "ts", "datetime", "date", "time")
 TICKERS = ("ticker", "symbol", "stock")
-PUBLISHED = ("published_parsed", "published_at", "published", "date", "time")
+PUBLISHED = ("published_parsed", "published_at", "published", "date", "time", "timestamp", "datetime")
 KNOWN = ("known_at", "first_seen_utc", "first_seen_at")
 TITLES = ("title", "headline", "text")
+PRICES = ("open", "high", "low", "close")
+BAR_COLUMNS = (TIMES, *((name,) for name in PRICES))
 UNPACKED_LIMIT_BYTES = 4 * 1024**3
 _TICKER_IN_NAME = re.compile(r"(?<![A-Z0-9])[A-Z]{1,6}(?:_[A-Z]{3})?(?![A-Z0-9])")
 Scorer = Callable[[Sequence[tuple[str, Sequence[str]]]], Sequence[Mapping[str, float]]]
@@ -48,20 +51,20 @@ class BarFiles:
     bars: Mapping[str, Sequence[Bar]]
 
 
-def read_bars(paths: Sequence[Path], findings: Findings) -> BarFiles:
+def read_bars(paths: Sequence[Path], findings: Findings, times: Times = NO_ZONE) -> BarFiles:
     """Read bars; where there is a column `adj close`, prices are adjusted by it. Raises CommandError."""
-    rows = [(path, line, row) for path in paths for line, row in _rows(path)]
-    starts = [(path, line, row, _instant(_first(row, TIMES))) for path, line, row in rows]
-    timeframe = _timeframe([start for *_, start in starts if start])
+    rows = [(path, line, row) for path in paths for line, row in _rows(path, *BAR_COLUMNS)]
+    starts = list(_with_starts(rows, times, findings))
+    timeframe = _timeframe([start.start for *_, start in starts])
     found: dict[tuple[str, datetime], Bar] = {}
     for path, line, row, start in starts:
-        if start is None:
-            findings.add(path, line, "no time")
-            continue
         try:
             bar = _bar(_first(row, TICKERS) or _ticker_of(path), start, row, timeframe)
-        except (InvalidOperation, InvalidInputError, ValueError) as error:
-            findings.add(path, line, str(error) or "no number")
+        except InvalidInputError as error:
+            findings.add(path, line, str(error))
+            continue
+        except (ArithmeticError, ValueError):
+            findings.add(path, line, "no number")
             continue
         found[bar.ticker, bar.start] = bar
     by_ticker: dict[str, list[Bar]] = {}
@@ -72,13 +75,24 @@ def read_bars(paths: Sequence[Path], findings: Findings) -> BarFiles:
     return BarFiles(timeframe, by_ticker)
 
 
-def _bar(ticker: str, start: datetime, row: Mapping[str, str], timeframe: Timeframe) -> Bar:
-    opened, high, low, close = (Decimal(row[name]) for name in ("open", "high", "low", "close"))
+def _with_starts(
+    rows: Iterable[tuple[Path, int, Mapping[str, str]]], times: Times, findings: Findings
+) -> Iterator[tuple[Path, int, Mapping[str, str], Moment]]:
+    for path, line, row in rows:
+        try:
+            yield path, line, row, times.read(_first(row, TIMES), f"{path.name}:{line}")
+        except InvalidInputError as error:
+            findings.add(path, line, str(error))
+
+
+def _bar(ticker: str, at: Moment, row: Mapping[str, str], timeframe: Timeframe) -> Bar:
+    opened, high, low, close = (Decimal(row.get(name, "")) for name in PRICES)
     factor = Decimal(1)
     if row.get("adj close"):
         factor = Decimal(row["adj close"]) / close
-    if timeframe is Timeframe.ONE_DAY:
-        start = datetime.combine(start.date(), time(0), tzinfo=UTC)
+    start = at.start
+    if timeframe is Timeframe.ONE_DAY:  # the exchange's day, whatever its offset
+        start = datetime.combine(at.day, time(), tzinfo=UTC)
     return checked(
         Bar(
             ticker=ticker.replace("_", "/"),
@@ -110,26 +124,41 @@ def _timeframe(starts: Sequence[datetime]) -> Timeframe:
 
 
 def read_stories(
-    path: Path, findings: Findings, *, latency: timedelta, as_seen: bool, scorer: Scorer
+    path: Path,
+    findings: Findings,
+    *,
+    latency: timedelta,
+    as_seen: bool,
+    scorer: Scorer,
+    times: Times = NO_ZONE,
 ) -> Mapping[str, Sequence[Story]]:
     """Stories by ticker, ordered by the time at which they were known: `latency` after publication, or when first seen.
 
-    Without a column `sentiment` (or `positive` and `negative`) the titles are scored, for each company on its own.
+    A story with a bare date is published and known at the end of that day. Without a column `sentiment` (or `positive`
+    and `negative`) the titles are scored, for each company on its own.
     """
-    rows = list(_rows(path))
+    rows = list(_rows(path, PUBLISHED, (*TICKERS, "tickers"), (*TITLES, "sentiment", "positive")))
     if not rows:
         raise CommandError(f"No stories in {path.name}.")
     scored = _sentiments([row for _, row in rows], scorer)
     found: list[tuple[Story, str, Mapping[str, float]]] = []
     for (line, row), sentiment in zip(rows, scored, strict=True):
-        published, seen = _instant(_first(row, PUBLISHED)), _instant(_first(row, KNOWN))
-        if published is None or sentiment is None or not all(-1 <= each <= 1 for each in sentiment.values()):
-            findings.add(path, line, "no date" if published is None else "no sentiment between -1 and 1")
+        place = f"{path.name}:{line}"
+        try:
+            published = times.read(_first(row, PUBLISHED), place)
+            seen = times.read(_first(row, KNOWN), place) if as_seen and _first(row, KNOWN) else None
+        except InvalidInputError as error:
+            findings.add(path, line, str(error))
             continue
-        known = seen if as_seen and seen else published + latency
-        uid = row.get("event_uid") or f"{path.name}:{line}"
-        story = Story(uid, row.get("story_uid") or "", published, known, 0.0)
+        if sentiment is None or not all(-1 <= each <= 1 for each in sentiment.values()):
+            findings.add(path, line, "no sentiment between -1 and 1")
+            continue
+        known = seen.end if seen else published.end if published.is_date else published.end + latency
+        uid = row.get("event_uid") or place
+        story = Story(uid, row.get("story_uid") or "", published.end, known, 0.0)
         found.append((story, _first(row, TITLES).lower(), sentiment))
+    if not found:
+        raise CommandError(f"No usable stories in {path.name}. {findings.rows[-1]}")
     by_ticker: dict[str, list[Story]] = {}
     for story, sentiments in _linked(found):
         for ticker, own in sentiments.items():
@@ -153,9 +182,9 @@ def _sentiments(rows: Sequence[Mapping[str, str]], scorer: Scorer) -> Iterable[M
     tickers = [[each for each in re.split(r"[;,\s]+", _first(row, (*TICKERS, "tickers"))) if each] for row in rows]
     values: list[float | None]
     if "sentiment" in rows[0]:
-        values = [_number(row["sentiment"]) for row in rows]
+        values = [_number(row.get("sentiment", "")) for row in rows]
     elif "positive" in rows[0] and "negative" in rows[0]:
-        pairs = ((_number(row["positive"]), _number(row["negative"])) for row in rows)
+        pairs = ((_number(row.get("positive", "")), _number(row.get("negative", ""))) for row in rows)
         values = [None if good is None or bad is None else good - bad for good, bad in pairs]
     else:
         return scorer([(_first(row, TITLES), of_row) for row, of_row in zip(rows, tickers, strict=True)])
@@ -167,8 +196,8 @@ def _sentiments(rows: Sequence[Mapping[str, str]], scorer: Scorer) -> Iterable[M
 # --- CSV ------------------------------------------------------------------------------------------------------------
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows with their line numbers; column names in lower case."""
+def _rows(path: Path, *needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows with their line numbers; column names in lower case. Of each of `needed`, one column must be there."""
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
@@ -177,23 +206,32 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     except (OSError, InvalidInputError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} cannot be read: {error}") from error
     reader = csv.reader(io.StringIO(text))
-    names = [name.strip().lower() for name in next(reader, [])]
-    for row in reader:
-        if row:
-            yield reader.line_num, dict(zip(names, (cell.strip() for cell in row), strict=False))
+    try:
+        names = [name.strip().lower() for name in next(reader, [])]
+        if names:
+            _check_columns(path, names, needed)
+        for row in reader:
+            if row:
+                yield reader.line_num, dict(zip(names, (cell.strip() for cell in row), strict=False))
+    except csv.Error as error:
+        raise CommandError(f"{path.name}:{reader.line_num} is not CSV: {error}") from error
+
+
+def _check_columns(path: Path, names: Sequence[str], needed: Sequence[Sequence[str]]) -> None:
+    missing = next((choices for choices in needed if not set(choices) & set(names)), None)
+    if missing is None:
+        return
+    problem = f"{path.name} has no column {' or '.join(missing)}. Its columns are: {', '.join(filter(None, names))}."
+    if names[0] in ("", "unnamed: 0"):
+        problem += (
+            " The first column has no name, as when pandas writes an index. If it holds the time, name it date or "
+            "timestamp: to_csv(…, index_label='date')."
+        )
+    raise CommandError(problem)
 
 
 def _first(row: Mapping[str, str], names: Sequence[str]) -> str:
     return next((row[name] for name in names if row.get(name)), "")
-
-
-def _instant(text: str) -> datetime | None:
-    """An ISO date or time; without a zone it is UTC."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _number(text: str) -> float | None:

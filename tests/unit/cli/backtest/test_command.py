@@ -11,9 +11,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.bars import Timeframe
 from cli.backtest.command import SAMPLE, backtest_command, word_list_sentiments
 from cli.backtest.market_files import Findings, read_bars, read_stories
+from cli.backtest.times import Times, zone_of
 from cli.problems import CommandError
 from samples import make_market_sample
 from tests.places import SHARED
@@ -100,6 +102,20 @@ def test_bars_are_read_in_common_forms(tmp_path: Path) -> None:
     assert files.bars["BETA"][0].high == Decimal("10.0000001")
 
 
+@pytest.mark.parametrize("cells", ["1,1,1", "1,1,1,NaN,1", "1,1,1,1,Infinity", "0,0,0,0,1", "a,b,c,d,1"])
+def test_an_unusable_row_is_left_out_with_its_line(tmp_path: Path, cells: str) -> None:
+    text = f"date,open,high,low,close,volume\n2026-03-02,1,1,1,1,1\n2026-03-03,{cells}\n"
+    files = read_bars([put(tmp_path, "SPY.csv", text)], findings := Findings())
+    assert len(files.bars["SPY"]) == 1
+    assert [row.split(":")[1] for row in findings.rows] == ["3"]
+
+
+def test_a_file_of_unusable_stories_is_refused(tmp_path: Path) -> None:
+    path = put(tmp_path, "s.csv", "ticker,date,sentiment\nACME,yesterday,0.5\n")
+    with pytest.raises(CommandError, match=r"No usable stories in s\.csv\. s\.csv:2: no date"):
+        read_stories(path, Findings(), latency=NO_LATENCY, as_seen=False, scorer=list_of_zeros)
+
+
 def test_rows_that_are_no_bars_are_told_by_line(tmp_path: Path) -> None:
     text = "timestamp,open,high,low,close,volume\n2026-03-02 09:30:00-05:00,1,2,1,1,5\n"
     text += "2026-03-02 09:35:00-05:00,1,,1,1,5\n"
@@ -114,13 +130,94 @@ def test_rows_that_are_no_bars_are_told_by_line(tmp_path: Path) -> None:
     [
         ("SPY.csv", "timestamp,open,high,low,close,volume\n", "No bars"),
         ("lower.csv", "date,open,high,low,close\n2026-03-02,1,1,1,1\n", "ticker"),
-        ("SPY.csv", "date,open,high,low,close\n2026-03-02 10:00,1,1,1,1\n2026-03-02 10:01,1,1,1,1\n", "0:01:00"),
+        ("SPY.csv", "date,open,high,low,close\n2026-03-02 10:00Z,1,1,1,1\n2026-03-02 10:01Z,1,1,1,1\n", "0:01:00"),
+        ("SPY.csv", ",open,high,low,close\n2026-03-02,1,1,1,1\n", "first column has no name"),
+        ("SPY.csv", "Unnamed: 0,open,high,low,close\n2026-03-02,1,1,1,1\n", "first column has no name"),
+        ("SPY.csv", "when,open,high,low,close\n2026-03-02,1,1,1,1\n", "no column timestamp or ts .* are: when, open"),
+        ("SPY.csv", "date,open,high,low\n2026-03-02,1,1,1\n", "no column close"),
         ("SPY.csv", "", "No bars"),
     ],
 )
 def test_files_without_bars_are_refused(tmp_path: Path, name: str, text: str, reason: str) -> None:
     with pytest.raises(CommandError, match=reason):
         read_bars([put(tmp_path, name, text)], Findings())
+
+
+NAIVE = "timestamp,open,high,low,close\n2026-03-02 09:30:00,1,1,1,1\n2026-03-02 09:35:00,1,1,1,1\n"
+
+
+def test_times_without_a_zone_need_one(tmp_path: Path) -> None:
+    # Given bars whose times have no zone, when none is given, then they are refused
+    path = put(tmp_path, "SPY.csv", NAIVE)
+    with pytest.raises(CommandError, match=r"SPY\.csv:2: the time 2026-03-02 09:30:00 has no zone.*--timezone"):
+        read_bars([path], Findings())
+    # When a zone is given, then they are read in it
+    bars = read_bars([path], Findings(), Times(zone_of("America/New_York"))).bars["SPY"]
+    assert [each.start for each in bars] == [datetime(2026, 3, 2, 14, minute, tzinfo=UTC) for minute in (30, 35)]
+
+
+def test_stories_without_a_zone_need_one(tmp_path: Path) -> None:
+    path = put(tmp_path, "s.csv", "ticker,published_at,sentiment\nACME,2026-03-02 16:05:00,0.5\n")
+    with pytest.raises(CommandError, match=r"s\.csv:2: .* has no zone"):
+        read_stories(path, Findings(), latency=NO_LATENCY, as_seen=False, scorer=list_of_zeros)
+    times = Times(zone_of("America/New_York"))
+    told = read_stories(path, Findings(), latency=NO_LATENCY, as_seen=False, scorer=list_of_zeros, times=times)
+    assert told["ACME"][0].known_at == datetime(2026, 3, 2, 21, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2026-03-08 02:30:00", "2026-11-01 01:30:00"])
+def test_a_time_that_a_clock_shows_twice_or_never_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="twice or never"):
+        Times(zone_of("America/New_York")).read(text, "SPY.csv:2")
+
+
+def test_an_unknown_zone_is_refused() -> None:
+    with pytest.raises(CommandError, match="Mars/Olympus is not a time zone"):
+        zone_of("Mars/Olympus")
+
+
+@pytest.mark.parametrize("offset", ["", " 00:00:00", " 00:00:00-05:00", " 00:00:00+09:00"])
+def test_a_daily_bar_is_of_the_day_as_written(tmp_path: Path, offset: str) -> None:
+    days = "".join(f"2026-03-0{day}{offset},1,1,1,1\n" for day in (2, 3))
+    bars = read_bars([put(tmp_path, "SPY.csv", f"date,open,high,low,close\n{days}")], Findings()).bars["SPY"]
+    assert [each.start for each in bars] == [datetime(2026, 3, day, tzinfo=UTC) for day in (2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "known"),
+    [(None, datetime(2026, 3, 4, tzinfo=UTC)), ("America/New_York", datetime(2026, 3, 4, 5, tzinfo=UTC))],
+)
+@pytest.mark.parametrize("day", ["2026-03-03", "2026-03-03 00:00:00"])
+def test_a_story_with_a_bare_date_is_known_at_the_end_of_that_day(
+    tmp_path: Path, day: str, zone: str | None, known: datetime
+) -> None:
+    path = put(tmp_path, "s.csv", f"ticker,date,sentiment\nACME,{day},0.5\n")
+    times = Times(zone_of(zone))
+    latency = timedelta(minutes=5)
+    (told,) = read_stories(path, Findings(), latency=latency, as_seen=False, scorer=list_of_zeros, times=times)["ACME"]
+    assert (told.published_at, told.known_at) == (known, known)
+
+
+@pytest.mark.parametrize("minutes", [5, 24 * 60])
+def test_a_bare_date_gives_no_look_ahead(tmp_path: Path, minutes: int) -> None:
+    # Given a price that rises by 12 % overnight after 3 March, and a story dated 3 March that came out that evening
+    rows = ["ticker,timestamp,open,high,low,close"]
+    opens = [datetime(2026, 2, 2, 14, 30, tzinfo=UTC) + timedelta(days=day) for day in range(33)]
+    for opened in (each for each in opens if each.weekday() < 5):
+        after = opened.date().isoformat() > "2026-03-03"
+        for place in range(78 if minutes == 5 else 1):
+            price = (112 if after else 100) + place * 0.02 + (opened - opens[0]).days * 0.1
+            at = (
+                (opened + timedelta(minutes=minutes * place)).isoformat() if minutes == 5 else opened.date().isoformat()
+            )
+            rows.append(f"ACME,{at},{price:.2f},{price:.2f},{price:.2f},{price:.2f}")
+    bars = put(tmp_path, "bars.csv", "\n".join(rows) + "\n")
+    stories = put(tmp_path, "stories.csv", "ticker,date,sentiment\nACME,2026-03-03,0.9\n")
+    report = json.loads(run("--bars", str(bars), "--stories", str(stories), "--json", "--out", str(tmp_path)))
+    # Then nothing is bought before the price has risen
+    assert report["trades"]
+    assert all(trade["opened_at"] > "2026-03-04" for trade in report["trades"])
+    assert all(Decimal(trade["entry_price"]) > 112 for trade in report["trades"])
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
