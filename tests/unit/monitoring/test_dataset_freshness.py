@@ -56,11 +56,18 @@ def sales(last_day: str) -> SalesManifest:
             False,
         ),  # autumn's comes in winter
         (series("GDPC1", "2025-09", frequency="quarterly", lag=1), date(2026, 3, 1), True),
+        (series("UMCSENT", "2026-03", lag=0), date(2026, 3, 20), False),  # the running month's
+        (series("UNRATE", "2027-03"), date(2026, 3, 20), True),  # from the future, as after the clock stepped back
     ],
 )
 def test_a_series_is_overdue_by_its_own_calendar(column: dict[str, object], today: date, overdue: bool) -> None:
     found = dataset_freshness(MACRO, merged(column), today)
     assert found.stale == ((column["series"],) if overdue else ())
+
+
+def test_sales_from_the_future_are_not_fresh() -> None:
+    assert dataset_freshness(HOUSING, sales("2026-02-09"), date(2026, 2, 10)).stale == ()
+    assert dataset_freshness(HOUSING, sales("2026-02-11"), date(2026, 2, 10)).stale != ()
 
 
 def test_the_oldest_feature_is_told_beside_the_dataset() -> None:

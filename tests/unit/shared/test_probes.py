@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bellwether.shared.domain.clock_skew import CLOCK_SKEW
 from bellwether.shared.domain.probes import Arrival, Backlog, Check, Failure, duration_text
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)
@@ -18,6 +19,15 @@ BACKLOG = Backlog(table="labels", what="the oldest story waits", limit=LIMIT, qu
 def test_an_arrival_is_late_after_its_limit(age: timedelta, stale: bool) -> None:
     found = list(ARRIVAL.find([{"newest": NOW - age}], CHECK))
     assert [each.incident_key for each in found] == (["stale:feed_state"] if stale else [])
+
+
+def test_an_entry_from_the_future_does_not_count_as_fresh() -> None:
+    # Given a newest entry that was written before the clock stepped back
+    (found,) = ARRIVAL.find([{"newest": NOW + timedelta(hours=1)}], CHECK)
+    assert found.incident_key == "stale:feed_state"
+    assert "dated in the future" in found.subject
+    # And one of a clock that is a little fast
+    assert list(ARRIVAL.find([{"newest": NOW + CLOCK_SKEW}], CHECK)) == []
 
 
 def test_nothing_is_late_where_nothing_is_expected() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bellwether.shared.domain.clock_skew import CLOCK_SKEW
 from bellwether.shared.domain.decisions import Gate, Verdict
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.book import Book, Control, Holding, trading_day_start
@@ -116,6 +117,24 @@ AT_THE_LIMIT: list[Any] = [
         id="stale quote",
     ),
     pytest.param({"book": a_book(quotes={})}, "quote_age_seconds", False, id="no quote"),
+    pytest.param(
+        {"book": a_book(quotes={"AAPL": Quote(Decimal(200), NOW + CLOCK_SKEW)})},
+        "quote_age_seconds",
+        True,
+        id="quote of a clock that is a little fast",
+    ),
+    pytest.param(
+        {"book": a_book(quotes={"AAPL": Quote(Decimal(200), NOW + timedelta(hours=1))})},
+        "quote_age_seconds",
+        False,
+        id="quote from the future",
+    ),
+    pytest.param(
+        {"recommendation": a_recommendation(made_at=NOW + timedelta(hours=1), expires_at=NOW + timedelta(hours=2))},
+        "recommendation_age_seconds",
+        False,
+        id="recommendation from the future",
+    ),
     pytest.param(
         {"recommendation": a_recommendation(reference_price=Decimal(200) / Decimal("1.02"))},
         "price_move_bps",

@@ -125,6 +125,19 @@ def test_an_untraded_bar_is_not_asked_for_for_ever() -> None:
     assert request.start == NOON - FIVE_MINUTES - timedelta(minutes=30)
 
 
+def test_a_bar_from_the_future_is_refused_and_the_others_are_kept() -> None:
+    # Given a plan of noon, and a clock that has stepped back an hour when the source answers
+    world = World(ReplayedMarket(market("ACME")))
+    plan = world.plan("ACME")
+    world.clock.time -= timedelta(hours=1)
+    delivery = world.fetch(plan)
+    # Then bars that have not begun are refused with the reason, and the earlier ones are passed on
+    assert delivery.fetched is not None
+    assert max(each.start for each in delivery.fetched.bars) <= world.clock.time
+    assert len(delivery.refused) == 10  # 15:05 to 15:50, the last bar that was asked for
+    assert "starts in the future" in delivery.refused[0].reason
+
+
 def test_large_answers_travel_through_the_bucket() -> None:
     world = World(ReplayedMarket(market(*(f"T{count}" for count in range(40)))))
     world.clock.time = OPENS + timedelta(hours=12)

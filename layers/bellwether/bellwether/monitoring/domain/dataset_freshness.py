@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from bellwether.datasets.domain.monthly import month_end, parse_month
-from bellwether.models.domain.manifests import DatasetManifest, Manifest
+from bellwether.models.domain.manifests import DatasetManifest, Manifest, SeriesEntry
 from bellwether.models.domain.specs import TrainedSpec
 
 GRACE_MONTHS = {
@@ -17,7 +17,10 @@ GRACE_MONTHS = {
 
 @dataclass(frozen=True)
 class DatasetFreshness:
-    """Ages in days of a model's dataset and of its oldest feature; `stale` names the features that are overdue."""
+    """Ages in days of a model's dataset and of its oldest feature; `stale` names the features that are overdue.
+
+    A feature that is dated in the future is stale too: nobody knows how old it is.
+    """
 
     model: str
     dataset: str
@@ -33,14 +36,10 @@ def dataset_freshness(spec: TrainedSpec, manifest: Manifest, today: date) -> Dat
     age_days = (today - _last_day(manifest.ends)).days
     if isinstance(manifest, DatasetManifest):
         ages = {each.series: (today - _last_day(each.last_month)).days for each in manifest.series}
-        overdue = {
-            each.series
-            for each in manifest.series
-            if _months_behind(each.last_month, today) > each.publication_lag_months + GRACE_MONTHS[each.frequency]
-        }
+        overdue = {each.series for each in manifest.series if _is_overdue(each, today)}
     else:
         ages = dict.fromkeys(manifest.origins, age_days)
-        overdue = set(ages) if age_days > spec.dataset.fresh_days else set()
+        overdue = set(ages) if not 0 <= age_days <= spec.dataset.fresh_days else set()
     return DatasetFreshness(
         model=spec.name,
         dataset=spec.dataset.name,
@@ -50,6 +49,14 @@ def dataset_freshness(spec: TrainedSpec, manifest: Manifest, today: date) -> Dat
         oldest_feature_days=max(ages.values(), default=age_days),
         stale=tuple(sorted(overdue)),
     )
+
+
+def _is_overdue(entry: SeriesEntry, today: date) -> bool:
+    """A projection, which may reach ahead, is no input of training."""
+    behind = _months_behind(entry.last_month, today)
+    if behind < 0:
+        return not entry.left_out
+    return behind > entry.publication_lag_months + GRACE_MONTHS[entry.frequency]
 
 
 def _last_day(text: str) -> date:

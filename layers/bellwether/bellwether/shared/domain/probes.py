@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from bellwether.shared.domain.clock_skew import is_future
+
 Row = Mapping[str, Any]
 
 
@@ -66,6 +68,14 @@ class Arrival:
     def find(self, rows: Sequence[Row], check: Check) -> Iterator[Finding]:
         for row in rows:
             newest: datetime | None = row["newest"]
+            if newest and is_future(newest, check.now):
+                yield Finding(
+                    self.key,
+                    f"{self.table} has an entry dated in the future",
+                    f"{self.table}: the newest entry is of {newest.isoformat()}, but it is {check.now.isoformat()}. "
+                    "A clock is or was wrong, and whether new entries arrive cannot be told.",
+                )
+                continue
             age = self.age(newest or check.watched_since, check.now)
             if age > self.limit:
                 yield Finding(

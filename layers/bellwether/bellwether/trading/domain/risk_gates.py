@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from bellwether.shared.domain.clock_skew import is_future
 from bellwether.shared.domain.decisions import Gate
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.book import Book, Holding
@@ -155,23 +156,27 @@ def market_hours(trade: ProposedTrade) -> Gate:
 
 def recommendation_age_seconds(trade: ProposedTrade) -> Gate:
     recommendation = trade.recommendation
+    future = is_future(recommendation.made_at, trade.now)
     return Gate(
         name="recommendation_age_seconds",
         observed=_seconds(trade.now - recommendation.made_at),
         limit=_seconds(recommendation.expires_at - recommendation.made_at),
-        passed=trade.now < recommendation.expires_at,
+        passed=trade.now < recommendation.expires_at and not future,
+        reason="made in the future" if future else "",
     )
 
 
 def quote_age_seconds(trade: ProposedTrade) -> Gate:
     age = trade.now - trade.quote.at if trade.quote else None
     limit = trade.policy.max_quote_age_seconds
+    future = trade.quote is not None and is_future(trade.quote.at, trade.now)
+    reason = "the quote is dated in the future" if future else ""
     return Gate(
         name="quote_age_seconds",
         observed=None if age is None else _seconds(age),
         limit=limit,
-        passed=age is not None and age <= timedelta(seconds=limit),
-        reason="" if trade.quote else "no quote available",
+        passed=age is not None and age <= timedelta(seconds=limit) and not future,
+        reason=reason if trade.quote else "no quote available",
     )
 
 
@@ -283,8 +288,12 @@ GATES = (
         error_kill_switch, "fewer recent orders have failed than the limit", ("max_failures", "failure_window_seconds")
     ),
     RiskGate(market_hours, "the market is open"),
-    RiskGate(recommendation_age_seconds, "the recommendation has not expired"),
-    RiskGate(quote_age_seconds, "a quote exists that is not older than the limit", ("max_quote_age_seconds",)),
+    RiskGate(recommendation_age_seconds, "the recommendation has not expired and is not dated in the future"),
+    RiskGate(
+        quote_age_seconds,
+        "a quote exists that is not older than the limit and not dated in the future",
+        ("max_quote_age_seconds",),
+    ),
     RiskGate(
         price_move_bps,
         "the price has moved no more than the limit since the recommendation",

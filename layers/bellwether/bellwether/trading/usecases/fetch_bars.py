@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bellwether.shared.domain.clock_skew import is_future
 from bellwether.shared.domain.errors import ConflictError, TransientUpstreamError, UpstreamError
 from bellwether.shared.ports.clock import Clock
 from bellwether.shared.ports.objects import ObjectStore
@@ -73,8 +74,14 @@ def fetch_bars(
         except UpstreamError as error:
             refusal, trouble = error, str(error)
             continue
-        bars += answer.bars
+        now = clock.now()
+        bars += (bar for bar in answer.bars if not is_future(bar.start, now))
         refused += answer.refused
+        refused += (
+            Refused(bar.ticker, f"starts in the future: {bar.start.isoformat()}")
+            for bar in answer.bars
+            if is_future(bar.start, now)
+        )
         answered.append(request)
     if refusal is not None and not answered:
         raise refusal
