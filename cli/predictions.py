@@ -144,7 +144,7 @@ def prediction_table(answer: dict[str, Any]) -> Table:
     """One row a horizon, and the chance of a recession where the model gives one."""
     caption = "\n".join([f"unit: {answer['unit']}", *_recession_lines(answer)])
     table = Table(title=f"{answer['model']} ({answer['model_version']})", caption=caption)
-    for column in ("months ahead", "prediction", "interval"):
+    for column in ("months ahead", "prediction", "interval", "method"):
         table.add_column(column, justify="right")
     for row in answer["predictions"]:
         interval = row["interval"]
@@ -152,6 +152,7 @@ def prediction_table(answer: dict[str, Any]) -> Table:
             str(row["horizon_months"]),
             f"{row['prediction']:.2f}",
             f"{interval['lower']:.2f} … {interval['upper']:.2f} ({interval['level']:.0%})",
+            row.get("method", "model").replace("_", " "),
         )
     return table
 

@@ -111,7 +111,7 @@ def _point(row: dict[str, str]) -> BacktestPoint:
     return BacktestPoint(
         target_month=date.fromisoformat(f"{row['target_month'][:7]}-01"),
         actual=float(row["actual"]),
-        prediction=float(row["model"]),
+        prediction=float(row["served"]),
         lower=float(row["lower_0.8"] or "nan"),
         upper=float(row["upper_0.8"] or "nan"),
     )
@@ -185,6 +185,7 @@ def _errors_table(evaluation: EvaluationReport) -> Table:
             *(f"{horizon.rmse[name]:.3f}" for name in ("model", "random_walk", "ar")),
             f"{horizon.versus['ar'].p_value:.3f}",
             "" if coverage is None else f"{coverage:.0%}",
+            horizon.method.replace("_", " "),
         )
     return table
 

@@ -100,15 +100,23 @@ def test_windows_follow_each_other_and_end_with_the_target(made: Economy) -> Non
     assert len(tuning) >= 24
 
 
-def test_too_short_a_history_says_how_much_is_missing(made: Economy) -> None:
-    # Given 20 years, when a backtest of ten is asked for, then the reason gives the figures
-    with pytest.raises(TooLittleDataError, match=r"UNRATE has 240 months; a backtest of 120 months .* needs \d+$"):
-        windows(made.panel, "UNRATE", JobParameters())
-
-
-def test_a_shorter_backtest_is_proposed_where_one_fits(made: Economy) -> None:
+def test_a_history_that_is_too_short_gets_as_many_months_of_backtest_as_it_allows(made: Economy) -> None:
+    # Given 20 years, when a backtest of fifteen is wanted, then it has the months that the others leave, 60 at least
     parameters = replace(JobParameters(), horizons=(1,), warm_up_months=24)
-    with pytest.raises(TooLittleDataError, match=r"backtest_months=(\d+) would fit") as caught:
-        windows(made.panel, "UNRATE", parameters)
-    fitting = int(str(caught.value).split("backtest_months=")[1].split()[0])
-    assert len(windows(made.panel, "UNRATE", replace(parameters, backtest_months=fitting))[2]) == fitting
+    tuning, _, test = windows(made.panel, "UNRATE", parameters)
+    assert 60 <= len(test) < parameters.backtest_months == 180
+    assert (test.stop, len(tuning)) == (MONTHS, 24)
+
+
+def test_too_short_a_history_says_how_much_is_missing(made: Economy) -> None:
+    # Given 20 years, when even the shortest backtest does not fit a year ahead, then the reason gives the figures
+    with pytest.raises(
+        TooLittleDataError, match=r"UNRATE has 240 months; a backtest of at least 60 .* needs (\d+)$"
+    ) as e:
+        windows(made.panel, "UNRATE", JobParameters())
+    needed = int(str(e.value).rsplit(" ", 1)[1])
+    values = np.vstack([made.panel.values] * 2)[:needed]
+    longer = replace(made.panel, values=values)
+    assert len(windows(longer, "UNRATE", JobParameters())[2]) == 60
+    with pytest.raises(TooLittleDataError):
+        windows(replace(longer, values=values[:-1]), "UNRATE", JobParameters())

@@ -14,9 +14,12 @@ import pytest
 
 from jobs.training.learning.errors import RefusedInputError
 from jobs.training.learning.macro import serving
+from jobs.training.learning.macro.baselines import Autoregression
 from jobs.training.learning.macro.features import build
 from jobs.training.learning.macro.known import view
+from jobs.training.learning.macro.methods import AR, MEAN, METHODS, MODEL, RANDOM_WALK
 from jobs.training.learning.macro.recession.head import Head, build_head_features
+from jobs.training.learning.macro.splits import make_pairs
 from jobs.training.learning.months import format_month, parse_month
 from tests.model.builders import Economy
 from tests.model.conftest import TRAINING, JobRun
@@ -115,10 +118,30 @@ def test_a_later_month_continues_the_history(model: serving.Model, golden: dict[
 def test_months_in_between_are_bridged(model: serving.Model, golden: dict[str, Any]) -> None:
     # Given a request two months past the history, when the target rose by .4, then its last change counts as .2
     rate = golden["request"]["data"]["UNRATE"]
-    features, level = serving._features(model, serving._known(model, {"UNRATE": rate + 0.4}, parse_month("2010-02")))
-    changes = dict(zip(model.feature_names, features[0], strict=True))
-    assert level == pytest.approx(rate + 0.4)
+    table = serving._features(model, serving._known(model, {"UNRATE": rate + 0.4}, parse_month("2010-02")))
+    changes = dict(zip(model.feature_names, table.values[-1], strict=True))
+    assert table.level[-1] == pytest.approx(rate + 0.4)
     assert changes["target.change1.lag0"] == pytest.approx(0.2, abs=0.06)
+
+
+def test_each_method_gives_its_own_forecast(model: serving.Model, made: Economy, golden: dict[str, Any]) -> None:
+    # Given the newest month, and the baselines of the backtest at that month
+    data, level = golden["request"]["data"], build(view(made.panel, made.series, "UNRATE"), "UNRATE").level
+    published = made.panel.column("UNRATE")
+    rows = np.arange(len(level))
+    pairs = make_pairs(level, published, 3, None, made.panel.first_month)
+    expected = level[-1] + Autoregression(level).forecast(pairs, int(rows[-1]))
+    # When each method serves three months ahead, then its forecast is that of the backtest, and the answer names it
+    answers = {
+        method: ask(replace(model, methods={1: "model", 3: method}), data=data, month=LAST)["predictions"][1]
+        for method in METHODS
+    }
+    assert {method: each["method"] for method, each in answers.items()} == {method: method for method in METHODS}
+    forecasts = {method: each["prediction"] for method, each in answers.items()}
+    assert forecasts[AR] == pytest.approx(expected, abs=1e-4)
+    assert forecasts[RANDOM_WALK] == pytest.approx(published[-1], abs=1e-4)
+    assert forecasts[MEAN] == pytest.approx((forecasts[MODEL] + forecasts[AR]) / 2, abs=2e-4)
+    assert len(set(forecasts.values())) == 4
 
 
 def test_an_earlier_month_knows_nothing_later(model: serving.Model, made: Economy) -> None:
@@ -127,8 +150,8 @@ def test_an_earlier_month_knows_nothing_later(model: serving.Model, made: Econom
     known = view(made.panel, made.series, "UNRATE")
     figures = {entry.name: float(known.values[row, at]) for at, entry in enumerate(made.series)}
     month = made.panel.first_month + row
-    features, _ = serving._features(model, serving._known(model, figures, month))
-    np.testing.assert_array_equal(features[0], build(known, "UNRATE").values[row])
+    table = serving._features(model, serving._known(model, figures, month))
+    np.testing.assert_array_equal(table.values[-1], build(known, "UNRATE").values[row])
     assert ask(model, data=figures, month=format_month(month))["month"] == format_month(month)
 
 

@@ -86,7 +86,7 @@ def test_the_same_candidate_twice_is_one_decision_on_one_evidence() -> None:
 def test_a_refusal_comes_with_a_table_and_reasons() -> None:
     assessed = Case(report={"horizons": WORSE}).assess()
     assert not assessed.accepted
-    assert assessed.subject_line == "Bellwether: macro candidate refused: 2 of 27 checks failed"
+    assert assessed.subject_line == "Bellwether: macro candidate refused: 2 of 28 checks failed"
     lines = assessed.message.splitlines()
     table = [line for line in lines if "(1.07)" in line]
     assert table == ["     1  0.1600  0.1500 (1.07)  0.1400 (1.14)         79/80     240"]

@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bellwether.models.domain.candidate_report import forecast_summary
 from bellwether.models.domain.catalogue import MACRO
 from bellwether.models.domain.forecast_evaluation import EvaluationReport
 from bellwether.models.domain.forecast_gate import check_consistent, gates
+from bellwether.models.domain.model_families import family_of
 from bellwether.shared.domain.decisions import Decision, Kind, Verdict, decide
 from bellwether.shared.domain.errors import InvalidInputError
+from jobs.training.learning.macro.gate import failures, parse_limits
 from tests.builders import evaluation, horizon
 from tests.fakes.lifecycle import NOON
 
@@ -148,3 +151,121 @@ def test_a_report_that_contradicts_itself_is_refused(changes: dict[str, Any], fi
     with pytest.raises(InvalidInputError) as refused:
         check_consistent(report(**changes), MACRO)
     assert refused.value.field == field
+
+
+# --- horizons that the model does not serve ---------------------------------------------------------------------------
+
+
+def a_fallback(**changes: Any) -> dict[str, Any]:
+    """Figures of a fallback that keeps up with both baselines."""
+    own = horizon(12, model=0.139)
+    for measure in ("rmse", "mae"):
+        own[measure] = {("fallback" if name == "model" else name): value for name, value in own[measure].items()}
+    return {**own, "method": "ar", "shares": {"ar": 1.0}, "slices": [], **changes}
+
+
+def fallen_back(**changes: Any) -> EvaluationReport:
+    """A report in which the model fails twelve months ahead, and AR serves."""
+    failing = {
+        "model": 0.186,
+        "method": "ar",
+        "model_fails": ["error is 1.240 of random walk's"],
+        "fallback": a_fallback(),
+        **changes,
+    }
+    return with_horizon(12, **failing)
+
+
+def test_a_horizon_that_fails_falls_back_and_the_others_are_served() -> None:
+    # Given a model that fails at twelve months, where AR serves
+    decision = verdict_on(fallen_back())
+    # Then the candidate is accepted, and the decision says what serves and why
+    assert decision.verdict is Verdict.ACCEPTED
+    (method,) = [gate for gate in decision.gates if gate.name == "method.h12"]
+    assert (method.observed, method.passed) == ("ar", True)
+    assert method.reason == "12 months ahead: AR serves, not the model: error is 1.240 of random walk's"
+
+
+def test_a_fallback_may_not_fall_far_behind_a_baseline() -> None:
+    slow = a_fallback(rmse={"fallback": 0.15, "random_walk": 0.15, "ar": 0.14})
+    slow["versus"] = {
+        "random_walk": {"rmse_ratio": 1.0, "dm_statistic": 0.0, "p_value": 0.5},
+        "ar": {"rmse_ratio": 0.15 / 0.14, "dm_statistic": -1.0, "p_value": 0.8},
+    }
+    decision = verdict_on(fallen_back(fallback=slow))
+    assert decision.reasons == ("12 months ahead: the fallback's error is 1.071 of ar's, at most 1.050 is tolerated",)
+
+
+def test_a_model_that_has_a_part_in_no_horizon_is_refused() -> None:
+    failing = {"model": 0.186, "method": "ar", "model_fails": ["x"], "fallback": a_fallback()}
+    decision = verdict_on(report(horizons=[horizon(m, **failing) for m in (1, 3, 6, 12)]))
+    assert [gate.name for gate in decision.gates if not gate.passed] == ["model_horizons"]
+
+
+def test_a_model_that_serves_a_horizon_where_it_fails_is_refused() -> None:
+    decision = verdict_on(fallen_back(method="model"))
+    assert decision.verdict is Verdict.REFUSED
+    assert "rmse_ratio.random_walk.h12" in [gate.name for gate in decision.gates if not gate.passed]
+
+
+def test_a_fallback_without_figures_is_refused() -> None:
+    assert verdict_on(fallen_back(fallback=None)).reasons == (
+        "12 months ahead: the report has no figures of the fallback",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"method": "random_walk"}, "evaluation.json horizon 12 method"),
+        (
+            {"fallback": a_fallback(rmse={"fallback": 0.10, "random_walk": 0.15, "ar": 0.14})},
+            "evaluation.json horizon 12 fallback versus random_walk rmse_ratio",
+        ),
+    ],
+)
+def test_a_fallback_that_contradicts_the_report_is_refused(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        check_consistent(fallen_back(**changes), MACRO)
+    assert refused.value.field == field
+
+
+def test_the_figures_of_a_version_are_those_of_what_serves() -> None:
+    assert family_of(MACRO).figures(fallen_back())["rmse_h12"] == 0.139
+
+
+def test_the_mail_says_what_serves_and_shows_the_pandemic_apart() -> None:
+    apart = [{"slice": "targets in 2020", "n": 12, "rmse": {"model": 2.1, "random_walk": 2.4, "ar": 2.6}}]
+    text = "\n".join(forecast_summary(fallen_back(apart=apart)))
+    assert "12 months ahead AR serves (error 0.1390), not the model: error is 1.240 of" in text
+    assert "targets in 2020" in text
+
+
+ERRORS = st.floats(0.05, 0.3, allow_nan=False)
+LIMITS = parse_limits(MACRO.policy.hyperparameter)
+
+
+@given(
+    months=st.sampled_from([1, 3, 6, 12]),
+    rmse=st.tuples(ERRORS, ERRORS, ERRORS),
+    p_value=st.floats(0, 1),
+    coverage=st.floats(0.5, 1),
+    part=st.tuples(st.integers(6, 30), ERRORS, ERRORS),
+)
+def test_the_job_lets_the_model_serve_exactly_where_the_gate_does(
+    months: int,
+    rmse: tuple[float, float, float],
+    p_value: float,
+    coverage: float,
+    part: tuple[int, float, float],
+) -> None:
+    # Given any figures of one horizon
+    model, random_walk, ar = rmse
+    figures = horizon(months, model=model, random_walk=random_walk, ar=ar)
+    for comparison in figures["versus"].values():
+        comparison["p_value"] = p_value
+    figures["intervals"] = [{"level": 0.8, "coverage": coverage, "mean_width": 0.4}]
+    figures["slices"] = [{"slice": "a part", "n": part[0], "rmse": {"model": part[1], "random_walk": part[2]}}]
+    # When job and gate judge them, then they agree
+    candidate = report(horizons=[figures if m == months else horizon(m) for m in (1, 3, 6, 12)])
+    assert (not list(failures(figures, LIMITS))) is all(gate.passed for gate in gates(candidate, MACRO.policy))

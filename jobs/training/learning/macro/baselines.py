@@ -22,10 +22,17 @@ class Autoregression:
 
     def forecast(self, pairs: Pairs, origin: int) -> float:
         """Change expected from an origin, in units of the target; 0 where nothing can be learnt."""
+        if np.isnan(self._lags[origin]).any():
+            return 0.0
+        coefficients = self.fit(pairs, origin)
+        return float(coefficients @ np.concatenate([[1.0], self._lags[origin, : len(coefficients) - 1]]))
+
+    def fit(self, pairs: Pairs, origin: int) -> Array:
+        """Intercept and a weight for each monthly change, newest first; 0 alone where nothing can be learnt."""
         rows = pairs.known_at(origin)
         rows = rows[~np.isnan(self._lags[rows]).any(axis=1)]
-        if len(rows) < 3 * AR_MAX_LAGS or np.isnan(self._lags[origin]).any():
-            return 0.0
+        if len(rows) < 3 * AR_MAX_LAGS:
+            return np.zeros(1)
         design = np.column_stack([np.ones(len(rows)), self._lags[rows]])
         outcome = pairs.outcome[rows]
         # All nested models at once: Q and R of the full design hold those of its first columns.
@@ -35,5 +42,4 @@ class Autoregression:
         sizes = np.arange(1, AR_MAX_LAGS + 2)
         bic = len(rows) * np.log(np.maximum(left, 1e-12) / len(rows)) + sizes * np.log(len(rows))
         size = int(np.argmin(bic)) + 1
-        coefficients = np.linalg.solve(r[:size, :size], projected[:size])
-        return float(coefficients @ np.concatenate([[1.0], self._lags[origin, : size - 1]]))
+        return np.linalg.solve(r[:size, :size], projected[:size])

@@ -13,7 +13,7 @@ from ..intervals import Offsets
 from ..months import format_month, format_span
 from .backtest import Problem
 from .dataset import Dataset, Panel, Series, format_panel
-from .evaluation import Scored
+from .evaluation import Judged
 from .forecaster import Forecaster, to_files
 from .known import relative_lags, view
 from .parameters import EnsembleParameters, JobParameters
@@ -28,8 +28,8 @@ SERVED = served_files(
     *(
         f"macro.{name}"
         for name in (
-            *("dataset", "estimators", "features", "forecaster", "known", "parameters", "recession.head", "serving"),
-            "transforms",
+            *("dataset", "estimators", "features", "forecaster", "gate", "known", "methods", "parameters"),
+            *("recession.head", "serving", "transforms"),
         )
     ),
 )
@@ -45,7 +45,8 @@ class Trained:
     problem: Problem
     origin: int
     forecasters: tuple[Forecaster, ...]
-    scored: tuple[Scored, ...]
+    judged: tuple[Judged, ...]
+    autoregressions: Mapping[int, Sequence[float]]
     offsets: Mapping[int, tuple[Offsets, ...]]
     recession: TrainedHead | LeftOut
     parameters: EnsembleParameters
@@ -102,6 +103,8 @@ def _manifest(trained: Trained, metrics: Mapping[str, Any]) -> Mapping[str, Any]
         "dataset_sha256": trained.dataset.sha256,
         "seed": job.seed,
         "parameters": asdict(trained.parameters),
+        "methods": {str(each.horizon): each.method for each in trained.judged},
+        "autoregressions": {str(horizon): list(each) for horizon, each in trained.autoregressions.items()},
         "interval_offsets": {
             str(horizon): [asdict(each) for each in offsets] for horizon, offsets in trained.offsets.items()
         },
@@ -137,7 +140,7 @@ def _drift_reference(trained: Trained) -> Mapping[str, Any]:
     known = view(panel, trained.selection.series, trained.job.target).values[recent]
     inputs = {name: drift.numeric(known[:, column]) for column, name in enumerate(panel.names)}
     forecasts = {
-        f"prediction.h{each.forecasts.horizon}": drift.numeric(each.model[each.in_test]) for each in trained.scored
+        f"prediction.h{each.horizon}": drift.numeric(each.served.values[each.served.in_test]) for each in trained.judged
     }
     return drift.reference(inputs, forecasts, len(known))
 

@@ -13,9 +13,13 @@ from ..intervals import LEVELS, IntervalPath, interval_path
 from ..months import format_month
 from ..significance import diebold_mariano
 from .backtest import HorizonForecasts
+from .fallback import RULE, Fallback, fall_back
+from .gate import Limits, failures
+from .methods import AR, MODEL, RANDOM_WALK
 from .transforms import Array
 
-MODEL, RANDOM_WALK, AR = "model", "random_walk", "ar"
+FALLBACK = "fallback"
+PANDEMIC_YEAR = 2020
 RISING = 0.3  # points of unemployment in 12 months that make a rising phase
 FEWEST_IN_SLICE = 6
 Mask = NDArray[np.bool_]
@@ -23,10 +27,11 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Scored:
-    """One horizon's forecasts with intervals; `counted` are those in the headline figures."""
+    """One horizon's forecasts by one way, with intervals; `counted` are those in the headline figures."""
 
+    name: str
     forecasts: HorizonForecasts
-    model: Array
+    values: Array
     intervals: tuple[IntervalPath, ...]
     in_test: Mask
 
@@ -36,19 +41,74 @@ class Scored:
         return self.in_test & ~self.forecasts.excluded
 
 
-def score(forecasts: HorizonForecasts, weights: Mapping[str, float], test: range, floor: float) -> Scored:
-    """Mix the parts and put an interval around each forecast; `floor` is the least value that the target can have.
+@dataclass(frozen=True)
+class Judged:
+    """One horizon: the model, what stands in for it, and which of the two serves by which method."""
+
+    model: Scored
+    fallback: Scored
+    chosen: Fallback
+    method: str
+    evaluation: Mapping[str, Any]
+
+    @property
+    def horizon(self) -> int:
+        """Months ahead."""
+        return self.model.forecasts.horizon
+
+    @property
+    def served(self) -> Scored:
+        """The forecasts that a caller would have had."""
+        return self.model if self.method == MODEL else self.fallback
+
+    @property
+    def served_figures(self) -> Mapping[str, Any]:
+        """Their errors, under the name `model`: what a served forecast promises."""
+        if self.method == MODEL:
+            return self.evaluation
+        figures = dict(self.evaluation[FALLBACK])
+        for measure in ("rmse", "mae"):
+            figures[measure] = {MODEL if name == FALLBACK else name: value for name, value in figures[measure].items()}
+        return figures
+
+
+def judge(
+    forecasts: HorizonForecasts, weights: Mapping[str, float], test: range, floor: float, limits: Limits
+) -> Judged:
+    """Score the model and its fallback at one horizon, and decide by the model's own figures which of them serves."""
+    values = np.maximum(forecasts.mean_of(weights), floor)
+    chosen = fall_back(forecasts, values, floor)
+    model = score(MODEL, forecasts, values, test, floor)
+    fallback = score(FALLBACK, forecasts, chosen.values, test, floor)
+    own = evaluate(model)
+    failed = list(failures(own, limits))
+    method = chosen.following if failed else MODEL
+    evaluation = {
+        **own,
+        "method": method,
+        "model_fails": failed,
+        FALLBACK: {
+            **evaluate(fallback),
+            "rule": RULE,
+            "method": chosen.following,
+            "shares": chosen.shares(fallback.counted),
+        },
+    }
+    return Judged(model, fallback, chosen, method, evaluation)
+
+
+def score(name: str, forecasts: HorizonForecasts, values: Array, test: range, floor: float) -> Scored:
+    """Put an interval around each forecast; `floor` is the least value that the target can have.
 
     Excluded months neither widen the intervals nor are they given one.
     """
-    model = np.maximum(forecasts.mean_of(weights), floor)
     rows = ~forecasts.excluded
     paths = (
-        interval_path(model[rows], forecasts.actual[rows], forecasts.origins[rows], forecasts.horizon, level)
+        interval_path(values[rows], forecasts.actual[rows], forecasts.origins[rows], forecasts.horizon, level)
         for level in LEVELS
     )
     in_test = forecasts.origins + forecasts.horizon >= test.start
-    return Scored(forecasts, model, tuple(_spread(path, rows, floor) for path in paths), in_test)
+    return Scored(name, forecasts, values, tuple(_spread(path, rows, floor) for path in paths), in_test)
 
 
 def _spread(path: IntervalPath, rows: Mask, floor: float) -> IntervalPath:
@@ -58,10 +118,10 @@ def _spread(path: IntervalPath, rows: Mask, floor: float) -> IntervalPath:
 
 
 def evaluate(scored: Scored) -> Mapping[str, Any]:
-    """One entry of `horizons` in evaluation.json."""
+    """The figures of one way to forecast at one horizon."""
     forecasts, counted = scored.forecasts, scored.counted
     errors = _errors(scored)
-    own = errors[MODEL][counted]
+    own = errors[scored.name][counted]
     return {
         "horizon_months": forecasts.horizon,
         "n": int(counted.sum()),
@@ -71,35 +131,45 @@ def evaluate(scored: Scored) -> Mapping[str, Any]:
         "versus": {name: _versus(own, errors[name][counted], forecasts.horizon) for name in (RANDOM_WALK, AR)},
         "intervals": [_coverage(path, forecasts.actual, counted) for path in scored.intervals],
         "slices": list(_slices(scored, errors)),
-        "excluded": _excluded(errors, scored.in_test & forecasts.excluded),
+        "excluded": _apart(errors, scored.in_test & forecasts.excluded),
     }
 
 
-def backtest_csv(scored: Sequence[Scored], first_month: int) -> str:
-    """Every forecast of the test window with its interval, for people and charts."""
+def backtest_csv(judged: Sequence[Judged], first_month: int) -> str:
+    """Every forecast of the test window, the served one with its interval, for people and charts."""
     frames = []
-    for one in scored:
-        forecasts = one.forecasts
+    for one in judged:
+        forecasts, served = one.model.forecasts, one.served
         origins = (first_month + forecasts.origins).tolist()
         columns = {
             "horizon_months": forecasts.horizon,
             "origin": [format_month(month) for month in origins],
             "target_month": [format_month(month + forecasts.horizon) for month in origins],
             "actual": forecasts.actual,
-            MODEL: one.model,
+            MODEL: one.model.values,
             RANDOM_WALK: forecasts.random_walk,
             AR: forecasts.ar,
-            **{f"{end}_{path.level:g}": getattr(path, end) for path in one.intervals for end in ("lower", "upper")},
+            FALLBACK: one.fallback.values,
+            "fallback_method": one.chosen.methods,
+            "served": served.values,
+            **{f"{end}_{path.level:g}": getattr(path, end) for path in served.intervals for end in ("lower", "upper")},
             "excluded": np.where(forecasts.excluded, "true", "false"),
         }
-        frames.append(pd.DataFrame(columns)[one.in_test])
+        frames.append(pd.DataFrame(columns)[served.in_test])
     return pd.concat(frames).to_csv(index=False, float_format="%.6f", lineterminator="\n")
+
+
+def pandemic_slice(scored: Scored, first_month: int) -> Mapping[str, Any]:
+    """Errors on targets in 2020, which no headline figure has; empty where the backtest has none."""
+    targets = first_month + scored.forecasts.origins + scored.forecasts.horizon
+    rows = scored.in_test & (targets // 12 == PANDEMIC_YEAR)
+    return {"slice": f"targets in {PANDEMIC_YEAR}", **_apart(_errors(scored), rows)}
 
 
 def _errors(scored: Scored) -> Mapping[str, Array]:
     forecasts = scored.forecasts
     return {
-        MODEL: scored.model - forecasts.actual,
+        scored.name: scored.values - forecasts.actual,
         RANDOM_WALK: forecasts.random_walk - forecasts.actual,
         AR: forecasts.ar - forecasts.actual,
     }
@@ -143,6 +213,6 @@ def _slices(scored: Scored, errors: Mapping[str, Array]) -> Sequence[Mapping[str
     ]
 
 
-def _excluded(errors: Mapping[str, Array], rows: Mask) -> Mapping[str, Any]:
-    """Forecasts that touch excluded months: told, but in no headline figure."""
+def _apart(errors: Mapping[str, Array], rows: Mask) -> Mapping[str, Any]:
+    """Errors that are reported, but in no headline figure, such as those of excluded months."""
     return {"n": int(rows.sum()), "rmse": _rmse(errors, rows) if rows.any() else {}}

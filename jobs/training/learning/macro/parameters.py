@@ -1,11 +1,13 @@
 """Hyperparameters of the macro model: of a job, read from the strings that SageMaker passes, and of the ensemble."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..months import Span, parse_month
 from ..parameters import EVERY_JOB, Reader, read_hyperparameters, whole_number
+from .gate import Limits, parse_limits
 
+FEWEST_BACKTEST_MONTHS = 60
 PANDEMIC = Span(parse_month("2020-03"), parse_month("2021-06"))
 
 
@@ -55,12 +57,14 @@ class RecessionParameters:
 class JobParameters:
     """Hyperparameters of a training job, under their names in SageMaker.
 
-    `backtest_months`: target months of the backtest; `warm_up_months`: those before it whose errors make the first
+    `backtest_months`: target months of the backtest, fewer where the history is too short for them (but no fewer than
+    `FEWEST_BACKTEST_MONTHS`); `warm_up_months`: those before it whose errors make the first
     intervals; tuning has what comes before that. `linear_refit_months`, `tree_refit_months`: after how many months of
     the backtest a part is estimated anew. `excluded_months` (`YYYY-MM..YYYY-MM`, or `none`): pairs of origin and target
     that touch them teach nothing and are scored apart; by default the months in which the pandemic's lay-offs and
     recalls drown every other relation. `time_budget_seconds` ends tuning early on a slow machine; a job that it cuts
-    short is as good, but no longer the same bit for bit.
+    short is as good, but no longer the same bit for bit. `gate`: the limits that the model has to keep at a horizon
+    to serve it (gate.py).
     """
 
     model: str = "macro"
@@ -69,12 +73,13 @@ class JobParameters:
     seed: int = 7
     trials: int = 20
     time_budget_seconds: float = 900.0
-    backtest_months: int = 120
+    backtest_months: int = 180
     warm_up_months: int = 60
     linear_refit_months: int = 3
     tree_refit_months: int = 12
     excluded_months: Span | None = PANDEMIC
     mlflow_tracking_uri: str = ""
+    gate: Limits = field(default_factory=Limits)
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> "JobParameters":
@@ -108,4 +113,5 @@ _READERS: Mapping[str, Reader] = {
     "linear_refit_months": whole_number(1, 60),
     "tree_refit_months": whole_number(1, 60),
     "excluded_months": _span,
+    "gate": parse_limits,
 }

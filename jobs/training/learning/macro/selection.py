@@ -10,8 +10,9 @@ from ..intervals import FEWEST
 from ..months import format_month
 from .dataset import Dataset, Panel, Series
 from .known import carried_months, relative_lags
-from .parameters import JobParameters
+from .parameters import FEWEST_BACKTEST_MONTHS, JobParameters
 from .recession.head import SERIES as RECESSION
+from .splits import Rows
 from .transforms import Array
 
 LEAST_FIGURES = {"quarterly": 40}
@@ -99,27 +100,41 @@ def windows(panel: Panel, target: str, parameters: JobParameters) -> tuple[range
 
     They follow each other without a gap, but for `max(horizons)` months between tuning and the rest: no forecast that
     is scored comes from an origin at which its hyperparameters were not yet settled. Tuning takes the months that the
-    data leave to it, `LONGEST_TUNING_MONTHS` at most. Raises TooLittleDataError.
+    data leave to it, `LONGEST_TUNING_MONTHS` at most. A history that is too short for the whole backtest gets as many
+    months as it allows. Raises TooLittleDataError where these are fewer than `FEWEST_BACKTEST_MONTHS`.
     """
     published = np.flatnonzero(~np.isnan(panel.column(target)))
+    missing = _missing(published, parameters)
+    wanted = parameters.backtest_months
+    if missing > 0 and wanted - missing >= min(wanted, FEWEST_BACKTEST_MONTHS):
+        parameters = replace(parameters, backtest_months=wanted - missing)
+    elif missing > 0:
+        raise TooLittleDataError(_shortage(len(published), missing, parameters))
+    test, warm_up, settled, earliest = _laid(published, parameters)
+    return range(max(earliest, settled - LONGEST_TUNING_MONTHS), settled), warm_up, test
+
+
+def _laid(published: Rows, parameters: JobParameters) -> tuple[range, range, int, int]:
+    """Backtest, warm-up, where tuning has to end, and where it may begin."""
     ahead = max(parameters.horizons)
     stop = int(published[-1]) + 1
     test = range(stop - parameters.backtest_months, stop)
     warm_up = range(test.start - max(parameters.warm_up_months, FEWEST + ahead), test.start)
-    settled = warm_up.start - ahead
     # Targets from here on have enough pairs known at their origin, `ahead` months before.
     have = published[LEAST_TRAINING_MONTHS - 1] if len(published) >= LEAST_TRAINING_MONTHS else stop
-    earliest = int(have) + 2 * ahead
-    missing = earliest + LEAST_TUNING_MONTHS - settled
-    if missing > 0:
-        raise TooLittleDataError(_shortage(len(published), missing, parameters))
-    return range(max(earliest, settled - LONGEST_TUNING_MONTHS), settled), warm_up, test
+    return test, warm_up, warm_up.start - ahead, int(have) + 2 * ahead
+
+
+def _missing(published: Rows, parameters: JobParameters) -> int:
+    """Months by which the history is too short; 0 or less where it is long enough."""
+    _, _, settled, earliest = _laid(published, parameters)
+    return earliest + LEAST_TUNING_MONTHS - settled
 
 
 def _shortage(published: int, missing: int, parameters: JobParameters) -> str:
-    message = (
-        f"{parameters.target} has {published} months; a backtest of {parameters.backtest_months} months at horizons "
-        f"up to {max(parameters.horizons)}, with what has to come before it, needs {published + missing}"
+    shortest = min(parameters.backtest_months, FEWEST_BACKTEST_MONTHS)
+    needed = published + missing - (parameters.backtest_months - shortest)
+    return (
+        f"{parameters.target} has {published} months; a backtest of at least {shortest} months at horizons up to "
+        f"{max(parameters.horizons)}, with what has to come before it, needs {needed}"
     )
-    shorter = parameters.backtest_months - missing
-    return f"{message}; backtest_months={shorter} would fit" if shorter >= 60 else message

@@ -15,9 +15,10 @@ from ..intervals import Offsets
 from ..months import format_month, parse_month
 from ..requests import data_of, finite_number, parse_object, shown
 from .dataset import Panel, Series, parse_panel
-from .features import LOOKBACK_MONTHS, build
+from .features import LOOKBACK_MONTHS, FeatureTable, build
 from .forecaster import Forecaster, from_files
 from .known import Known, carried_months, relative_lags, view
+from .methods import autoregressive_change, forecast_by
 from .recession.head import WITHIN_MONTHS, Head, build_head_features, head_from_files
 from .transforms import Array
 
@@ -62,6 +63,8 @@ class Model:
     history: Panel
     forecasters: Mapping[int, Forecaster]
     offsets: Mapping[int, tuple[Offsets, ...]]
+    methods: Mapping[int, str]
+    autoregressions: Mapping[int, tuple[float, ...]]
     recession: Head | str
 
     @property
@@ -95,6 +98,8 @@ def from_manifest(manifest: Mapping[str, Any], parts: Mapping[str, bytes], versi
             int(horizon): tuple(Offsets(**entry) for entry in entries)
             for horizon, entries in manifest["interval_offsets"].items()
         },
+        methods={int(horizon): method for horizon, method in manifest["methods"].items()},
+        autoregressions={int(horizon): tuple(each) for horizon, each in manifest["autoregressions"].items()},
         recession=manifest["recession"].get("left_out") or head_from_files(parts),
     )
 
@@ -143,8 +148,9 @@ def answer(model: Model, request: Request) -> Mapping[str, Any]:
     month = _check_month(model, request.month)
     figures, filled = _check_figures(model, request.figures)
     known = _known(model, figures, month)
-    row, level = _features(model, known)
-    predictions = [_prediction(model, one, month, row, level) for one in sorted(model.forecasters)]
+    table = _features(model, known)
+    random_walk = known.column(model.target)[-1:]
+    predictions = [_prediction(model, one, month, table, random_walk) for one in sorted(model.forecasters)]
     chosen = next(one for one in predictions if one["horizon_months"] == horizon)
     return {
         **chosen,
@@ -200,12 +206,12 @@ def _known(model: Model, figures: Mapping[str, float], month: int) -> Known:
     return view(panel, model.series, model.target)
 
 
-def _features(model: Model, known: Known) -> tuple[Array, float]:
-    """The newest row of features, and the target's level there."""
+def _features(model: Model, known: Known) -> FeatureTable:
+    """Features and the target's level; the newest row is the one to answer for."""
     table = build(known, model.target)
     if table.names != model.feature_names:
         raise RuntimeError("the bundle's feature code and its feature list differ")
-    return table.values[-1:], float(table.level[-1])
+    return table
 
 
 def _place(values: Array, row: int, figure: float) -> None:
@@ -216,8 +222,13 @@ def _place(values: Array, row: int, figure: float) -> None:
         values[start + 1 : row] = np.interp(np.arange(start + 1, row), [start, row], [values[start], figure])
 
 
-def _prediction(model: Model, horizon: int, month: int, row: Array, level: float) -> Mapping[str, Any]:
-    forecast = max(model.floor, level + float(model.forecasters[horizon].predict(row)[0]))
+def _prediction(model: Model, horizon: int, month: int, table: FeatureTable, random_walk: Array) -> Mapping[str, Any]:
+    """One horizon by its method; each part of a mean is held to the floor, as in the backtest."""
+    method, level = model.methods[horizon], float(table.level[-1])
+    own = level + model.forecasters[horizon].predict(table.values[-1:])
+    ar = level + np.array([autoregressive_change(table.level, model.autoregressions[horizon])])
+    parts = (np.maximum(each, model.floor) for each in (own, ar, random_walk))
+    forecast = float(forecast_by(method, *parts)[0])
     intervals = [
         {
             "level": each.level,
@@ -229,6 +240,7 @@ def _prediction(model: Model, horizon: int, month: int, row: Array, level: float
     return {
         "horizon_months": horizon,
         "target_month": format_month(month + horizon),
+        "method": method,
         "prediction": round(forecast, 4),
         "interval": intervals[0],
         "intervals": intervals,

@@ -13,15 +13,17 @@ from .. import tracking
 from ..bundle import to_json
 from ..months import format_span
 from .backtest import Problem, Schedule, pose, run_backtest
+from .baselines import Autoregression
 from .candidate import Trained, write_bundle
 from .channel import read_dataset
 from .dataset import Dataset
 from .estimators import ensemble_weights
-from .evaluation import Scored, backtest_csv, evaluate, score
+from .evaluation import Judged, backtest_csv, judge, pandemic_slice
 from .fitting import fit_forecaster
 from .forecaster import Forecaster
+from .gate import Limits, head_failures
 from .known import view
-from .parameters import JobParameters
+from .parameters import FEWEST_BACKTEST_MONTHS, JobParameters
 from .recession.training import LeftOut, TrainedHead, train_head
 from .selection import Selection, select_series, windows
 from .tuning import Tuning, tune
@@ -48,24 +50,27 @@ def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -
     tuning = tune(settled, tuning_window, seed=job.seed, trials=job.trials, seconds=job.time_budget_seconds, report=say)
     say(f"chosen {_inline(asdict(tuning.chosen))}")
     schedule = Schedule(job.linear_refit_months, job.tree_refit_months)
+    if len(test) < job.backtest_months:
+        say(f"the history allows {len(test)} of {job.backtest_months} months, {FEWEST_BACKTEST_MONTHS} at least")
     say(f"backtest of {len(test)} target months after {len(warm_up)} for the intervals' first residuals")
     forecasts = run_backtest(
         problem, range(warm_up.start, test.stop), tuning.chosen, schedule, job.seed, progress=_say_quarters
     )
     floor = _floor(dataset, selection, job.target)
     weights = ensemble_weights(tuning.chosen)
-    scored = [score(each, weights, test, -np.inf if floor is None else floor) for each in forecasts]
-    evaluations = [evaluate(each) for each in scored]
-    for evaluation in evaluations:
-        _say_evaluation(evaluation)
+    least = -np.inf if floor is None else floor
+    judged = [judge(each, weights, test, least, job.gate) for each in forecasts]
+    for each in judged:
+        _say_evaluation(each.evaluation)
 
-    trained = _fit(dataset, selection, problem, tuning, job, scored, floor)
-    digest = write_bundle(model, trained, {str(one["horizon_months"]): _headline(one) for one in evaluations})
+    trained = _fit(dataset, selection, problem, tuning, job, judged, floor)
+    digest = write_bundle(model, trained, {str(each.horizon): _headline(each) for each in judged})
     say(f"bundle {job.model}-{digest[:8]} of {trained.month(trained.origin)}")
+    evaluations = [_with_pandemic(each, selection.panel.first_month) for each in judged]
     report = _report(trained, digest, tuning, schedule, test, evaluations)
     output_data.mkdir(parents=True, exist_ok=True)
     (output_data / EVALUATION_FILE).write_bytes(to_json(report))
-    (output_data / BACKTEST_FILE).write_text(backtest_csv(scored, selection.panel.first_month), encoding="utf-8")
+    (output_data / BACKTEST_FILE).write_text(backtest_csv(judged, selection.panel.first_month), encoding="utf-8")
     _track(
         trained, digest, tuning, evaluations, job.mlflow_tracking_uri or (output_data / "mlruns").as_uri(), started_ms
     )
@@ -82,15 +87,16 @@ def _fit(
     problem: Problem,
     tuning: Tuning,
     job: JobParameters,
-    scored: Sequence[Scored],
+    judged: Sequence[Judged],
     floor: float | None,
 ) -> Trained:
     """Fit what goes into service: every part anew on all that is known at the newest origin."""
     panel, series = selection.panel, selection.series
     origin = int(np.flatnonzero(~np.isnan(problem.published))[-1])
     forecasters = [fit_forecaster(problem, pairs, origin, tuning.chosen, job.seed) for pairs in problem.pairs]
-    offsets = {each.forecasts.horizon: tuple(path.following for path in each.intervals) for each in scored}
-    recession = train_head(dataset, view(panel, series, job.target), origin, job.seed)
+    offsets = {each.horizon: tuple(path.following for path in each.served.intervals) for each in judged}
+    autoregression = Autoregression(problem.table.level)
+    recession = _gated(train_head(dataset, view(panel, series, job.target), origin, job.seed), job.gate)
     _say_recession(recession)
     return Trained(
         dataset=dataset,
@@ -98,13 +104,30 @@ def _fit(
         problem=problem,
         origin=origin,
         forecasters=tuple(forecasters),
-        scored=tuple(scored),
+        judged=tuple(judged),
+        autoregressions={pairs.horizon: autoregression.fit(pairs, origin).tolist() for pairs in problem.pairs},
         offsets=offsets,
         recession=recession,
         parameters=tuning.chosen,
         job=job,
         floor=floor,
     )
+
+
+def _gated(head: TrainedHead | LeftOut, limits: Limits) -> TrainedHead | LeftOut:
+    """A head that fails its gate is left out of the bundle, and its figures stay in the report."""
+    if isinstance(head, LeftOut):
+        return head
+    failed = list(head_failures(head.evaluation, limits))
+    return LeftOut("; ".join(failed), head.evaluation) if failed else head
+
+
+def _with_pandemic(judged: Judged, first_month: int) -> Mapping[str, Any]:
+    """One entry of `horizons` in evaluation.json; targets in 2020 stand apart."""
+    own, fallback = (pandemic_slice(each, first_month) for each in (judged.model, judged.fallback))
+    if not own["n"]:
+        return judged.evaluation
+    return {**judged.evaluation, "apart": [{**own, "rmse": {**fallback["rmse"], **own["rmse"]}}]}
 
 
 def _floor(dataset: Dataset, selection: Selection, target: str) -> float | None:
@@ -134,6 +157,8 @@ def _report(
             "first_target_month": trained.month(test.start),
             "last_target_month": trained.month(test.stop - 1),
             "months": len(test),
+            "months_wanted": job.backtest_months,
+            "months_least": FEWEST_BACKTEST_MONTHS,
             "origins": "rolling, expanding window",
             "linear_refit_months": schedule.linear_months,
             "tree_refit_months": schedule.tree_months,
@@ -165,8 +190,10 @@ def _importance(forecasters: Sequence[Forecaster], names: Sequence[str]) -> Sequ
     return [{"feature": name, "share": float(share)} for name, share in ordered]
 
 
-def _headline(evaluation: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: evaluation[name] for name in ("n", "rmse", "mae", "bias", "versus", "intervals")}
+def _headline(judged: Judged) -> Mapping[str, Any]:
+    """What the served forecasts of a horizon came to."""
+    figures = judged.served_figures
+    return {name: figures[name] for name in ("n", "rmse", "mae", "bias", "versus", "intervals")}
 
 
 def _track(
@@ -234,7 +261,9 @@ def _say_evaluation(evaluation: Mapping[str, Any]) -> None:
     coverage = " ".join(f"coverage{each['level']:.0%}={each['coverage']:.3f}" for each in evaluation["intervals"])
     errors = " ".join(f"rmse_{name}={value:.4f}" for name, value in rmse.items())
     tests = " ".join(f"p_{name}={each['p_value']:.4f}" for name, each in versus.items())
-    say(f"horizon={at} n={evaluation['n']} {errors} {tests} {coverage}")
+    say(f"horizon={at} n={evaluation['n']} {errors} {tests} {coverage} method={evaluation['method']}")
+    for reason in evaluation["model_fails"]:
+        say(f"horizon={at}: the model does not serve: {reason}")
 
 
 def _say_recession(recession: TrainedHead | LeftOut) -> None:

@@ -8,7 +8,8 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score  # type: i
 
 from ...months import format_month
 from ...significance import diebold_mariano
-from ..evaluation import FEWEST_IN_SLICE, MODEL, Mask
+from ..evaluation import FEWEST_IN_SLICE, Mask
+from ..methods import MODEL
 from ..transforms import Array
 from .backtest import EMBARGO_MONTHS, HeadForecasts, Question
 from .head import WITHIN_MONTHS

@@ -37,19 +37,20 @@ class TrainedHead:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Why there is no head."""
+    """Why there is no head; `figures` are the backtest of one that failed its gate."""
 
     reason: str
+    figures: Mapping[str, Any] | None = None
 
     @property
     def manifest(self) -> Mapping[str, Any]:
-        """What manifest and report say in place of a head."""
+        """What the bundle's manifest says in place of a head."""
         return {"left_out": self.reason}
 
     @property
     def evaluation(self) -> Mapping[str, Any]:
-        """The same."""
-        return self.manifest
+        """What the report says."""
+        return self.manifest if self.figures is None else {**self.manifest, "evaluation": self.figures}
 
 
 def train_head(dataset: Dataset, known: Known, newest: int, seed: int) -> TrainedHead | LeftOut:

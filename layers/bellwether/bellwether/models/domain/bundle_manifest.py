@@ -70,6 +70,7 @@ class BundleManifest(Report):
     target: str
     unit: str
     horizons_months: tuple[int, ...] = ()
+    methods: dict[int, str] = Field(default_factory=dict)  # by horizon; the model's own where nothing is said
     inputs: Annotated[tuple[InputColumn, ...], Field(min_length=1)]
     features: tuple[str, ...]
     training_window: dict[str, Any]

@@ -8,6 +8,7 @@ from bellwether.models.domain.forecast_evaluation import (
     EvaluationReport,
     HeadLeftOut,
     HorizonEvaluation,
+    Method,
     RecessionEvaluation,
 )
 from bellwether.models.domain.valuation_evaluation import ValuationMetrics, ValuationReport
@@ -54,8 +55,33 @@ def forecast_summary(report: EvaluationReport) -> list[str]:
         "in brackets the model's error divided by the baseline's:",
         "",
         *error_table(report),
+        *_method_lines(report),
+        *_pandemic_lines(report),
         *_recession_lines(report.recession),
     ]
+
+
+def _method_lines(report: EvaluationReport) -> list[str]:
+    """Horizons that the model does not serve: what serves instead, its error, and why."""
+    lines = [
+        f"{each.horizon_months} months ahead {each.method.title_text} serves "
+        f"(error {_figure(each.served_rmse)}), not the model: {'; '.join(each.model_fails) or 'no reason is given'}."
+        for each in sorted(report.horizons, key=lambda each: each.horizon_months)
+        if each.method is not Method.MODEL
+    ]
+    return [line for text in lines for line in ("", *wrap(text, WIDTH))]
+
+
+def _pandemic_lines(report: EvaluationReport) -> list[str]:
+    """Parts of the backtest that stand apart, such as targets in 2020: in no figure above."""
+    names = ("model", "fallback", *BASELINES)
+    rows = [
+        [str(each.horizon_months), part.slice, *(_figure(part.rmse.get(name)) for name in names), str(part.n)]
+        for each in sorted(report.horizons, key=lambda each: each.horizon_months)
+        for part in each.apart
+    ]
+    header = ["months", "apart", *(TITLES.get(name, name) for name in names), "points"]
+    return ["", "In none of the figures above:", "", *table(header, rows)] if rows else []
 
 
 def _recession_lines(found: RecessionEvaluation | HeadLeftOut | None) -> list[str]:

@@ -24,6 +24,24 @@ from bellwether.shared.domain.errors import NotFoundError
 
 FRED = DatasetSpec("fred", "fred-data", "fred_merged_data.csv", DatasetKind.SERIES, fresh_days=75)
 
+MACRO_POLICY = GatePolicy(
+    skill=(
+        SkillLimit(1, "random_walk", 1.0, p_value_max=0.05),
+        SkillLimit(1, "ar", 1.0, p_value_max=0.10),
+        SkillLimit(3, "random_walk", 1.0, p_value_max=0.05),
+        SkillLimit(3, "ar", 1.0, p_value_max=0.10),
+        SkillLimit(6, "random_walk", 1.0),
+        SkillLimit(6, "ar", 1.0),
+        SkillLimit(12, "random_walk", 1.0),
+        SkillLimit(12, "ar", 1.0),
+    ),
+    interval_level=0.8,
+    interval_tolerance=0.10,
+    slice_rmse_ratio_max=1.25,
+    slice_points_min=12,
+    backtest_points_min=60,
+    recession=RecessionPolicy(),
+)
 
 MACRO = ForecastSpec(
     name="macro",
@@ -37,26 +55,16 @@ MACRO = ForecastSpec(
     endpoint_memory_mb=2048,
     endpoint_max_concurrency=5,
     monitor=MonitorPolicy(accuracy_days=400),  # one truth a month
-    policy=GatePolicy(
-        skill=(
-            SkillLimit(1, "random_walk", 1.0, p_value_max=0.05),
-            SkillLimit(1, "ar", 1.0, p_value_max=0.10),
-            SkillLimit(3, "random_walk", 1.0, p_value_max=0.05),
-            SkillLimit(3, "ar", 1.0, p_value_max=0.10),
-            SkillLimit(6, "random_walk", 1.0),
-            SkillLimit(6, "ar", 1.0),
-            SkillLimit(12, "random_walk", 1.0),
-            SkillLimit(12, "ar", 1.0),
-        ),
-        interval_level=0.8,
-        interval_tolerance=0.10,
-        slice_rmse_ratio_max=1.25,
-        slice_points_min=12,
-        backtest_points_min=60,
-        recession=RecessionPolicy(),
-    ),
+    policy=MACRO_POLICY,
     hyperparameters=MappingProxyType(
-        {"model": "macro", "target": "UNRATE", "horizons": "1,3,6,12", "seed": "7", "trials": "20"}
+        {
+            "model": "macro",
+            "target": "UNRATE",
+            "horizons": "1,3,6,12",
+            "seed": "7",
+            "trials": "20",
+            "gate": MACRO_POLICY.hyperparameter,
+        }
     ),
 )
 

@@ -1,5 +1,6 @@
 """The evaluation report (`evaluation.json`) of a forecasting model."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -24,17 +25,67 @@ class SliceMetrics(Report):
     rmse: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
 
-class HorizonEvaluation(Report):
-    """Backtest of one horizon; `rmse` and `mae` of `model`, `random_walk` and `ar`, in units of the target."""
+Errors = dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
-    horizon_months: Annotated[int, Field(ge=1)]
+
+class Method(StrEnum):
+    """What makes the forecasts of a horizon."""
+
+    MODEL = "model"
+    MEAN = "mean_of_model_and_ar"
+    AR = "ar"
+    RANDOM_WALK = "random_walk"
+
+    @property
+    def title_text(self) -> str:
+        """How a sentence names it."""
+        return {"model": "the model", "mean_of_model_and_ar": "the mean of model and AR", "ar": "AR"}.get(
+            self, "random walk"
+        )
+
+
+class ForecastErrors(Report):
+    """Backtest of one way to forecast at one horizon, beside `random_walk` and `ar`, in units of the target."""
+
     n: Annotated[int, Field(ge=1)]
-    rmse: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
-    mae: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    rmse: Errors
+    mae: Errors
     bias: Annotated[float, Field(allow_inf_nan=False)]
     versus: dict[str, Comparison]
     intervals: tuple[IntervalCoverage, ...]
     slices: tuple[SliceMetrics, ...] = ()
+
+
+class FallbackEvaluation(ForecastErrors):
+    """What serves where the model fails: at each origin the method that did best by then, by settled errors.
+
+    `method` is the one for the next forecast, `shares` how often each was chosen in the backtest.
+    """
+
+    rule: str = ""
+    method: Method
+    shares: dict[Method, Share] = Field(default_factory=dict)
+
+
+class HorizonEvaluation(ForecastErrors):
+    """Backtest of the model at one horizon, and which method serves; `model_fails` says why it is not the model.
+
+    `apart`: parts that are in no other figure, such as targets in 2020. Reports from before there were fallbacks have
+    none, and the model serves.
+    """
+
+    horizon_months: Annotated[int, Field(ge=1)]
+    method: Method = Method.MODEL
+    model_fails: tuple[str, ...] = ()
+    fallback: FallbackEvaluation | None = None
+    apart: tuple[SliceMetrics, ...] = ()
+
+    @property
+    def served_rmse(self) -> float | None:
+        """Error of what serves; None where the report lacks it."""
+        if self.method is Method.MODEL:
+            return self.rmse.get("model")
+        return None if self.fallback is None else self.fallback.rmse.get("fallback")
 
 
 class ProbabilityComparison(Report):
@@ -88,9 +139,10 @@ class RecessionEvaluation(Report):
 
 
 class HeadLeftOut(Report):
-    """Why a candidate gives no probability."""
+    """Why a candidate gives no probability; with the figures of a head that failed its gate."""
 
     left_out: Annotated[str, Field(min_length=1)]
+    evaluation: RecessionEvaluation | None = None
 
 
 class EvaluationReport(TrainedReport):

@@ -1,14 +1,22 @@
-"""The quality gate: a pure function of the evaluation report. A model beats its baselines or stays out."""
+"""The quality gate: a pure function of the evaluation report. A model beats its baselines or stays out.
+
+Each horizon is judged alone. Where the report says that the model serves, the model has to keep all limits. Where it
+says that a fallback serves, the fallback has to keep up with the baselines. At one horizon at least the model has to
+have a part in what is served.
+"""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from bellwether.models.domain.bundle_manifest import BundleManifest
 from bellwether.models.domain.evaluation import CandidateReport, IntervalCoverage
 from bellwether.models.domain.forecast_evaluation import (
     EvaluationReport,
+    FallbackEvaluation,
+    ForecastErrors,
     HorizonEvaluation,
+    Method,
     RecessionEvaluation,
     SliceMetrics,
 )
@@ -18,6 +26,7 @@ from bellwether.shared.domain.decisions import Gate, scope
 from bellwether.shared.domain.errors import InvalidInputError
 
 MODEL = "model"
+FALLBACK = "fallback"
 SLICE_BASELINE = "random_walk"
 RATIO_TOLERANCE = 0.005  # between a report's ratio and the ratio of its errors, both rounded
 
@@ -39,7 +48,7 @@ def gates(report: EvaluationReport, policy: GatePolicy) -> tuple[Gate, ...]:
     by_horizon = {evaluation.horizon_months: evaluation for evaluation in report.horizons}
     forecasts = (gate for horizon in policy.horizons_months for gate in _of_horizon(horizon, by_horizon, policy))
     recession = recession_gates(report.recession, policy.recession) if policy.recession is not None else ()
-    return (*forecasts, *recession)
+    return (*forecasts, _share_of_model(by_horizon, policy), *recession)
 
 
 def check_subject(report: CandidateReport, spec: ModelSpec) -> None:
@@ -70,6 +79,11 @@ def check_bundle(report: EvaluationReport, bundle: BundleManifest) -> None:
     reported = {evaluation.horizon_months for evaluation in report.horizons}
     if missing := sorted(set(bundle.horizons_months) - reported):
         raise InvalidInputError(f"horizons {missing} are in the bundle and not evaluated", field="evaluation.json")
+    methods = {each.horizon_months: each.method.value for each in report.horizons}
+    for horizon in bundle.horizons_months:
+        if (inside := bundle.methods.get(horizon, Method.MODEL)) != methods[horizon]:
+            message = f"is '{inside}' in the bundle and '{methods[horizon]}' in the report"
+            raise InvalidInputError(message, field=f"evaluation.json horizon {horizon} method")
     with_head = bundle.recession is not None and "left_out" not in bundle.recession
     if with_head != isinstance(report.recession, RecessionEvaluation):
         raise InvalidInputError("report and bundle differ about the recession head", field="evaluation.json recession")
@@ -77,13 +91,22 @@ def check_bundle(report: EvaluationReport, bundle: BundleManifest) -> None:
 
 def _check_ratios(evaluation: HorizonEvaluation) -> None:
     where = f"evaluation.json horizon {evaluation.horizon_months}"
-    if MODEL not in evaluation.rmse:
-        raise InvalidInputError("the model's own error is missing", field=f"{where} rmse")
+    _check_errors(evaluation, MODEL, where)
+    if evaluation.fallback is not None:
+        _check_errors(evaluation.fallback, FALLBACK, f"{where} fallback")
+        if evaluation.method not in (Method.MODEL, evaluation.fallback.method):
+            message = f"is '{evaluation.method}', the fallback's is '{evaluation.fallback.method}'"
+            raise InvalidInputError(message, field=f"{where} method")
+
+
+def _check_errors(evaluation: ForecastErrors, own: str, where: str) -> None:
+    if own not in evaluation.rmse:
+        raise InvalidInputError(f"the {own}'s own error is missing", field=f"{where} rmse")
     for baseline, comparison in evaluation.versus.items():
         rmse = evaluation.rmse.get(baseline)
         if not rmse:
             raise InvalidInputError(f"there is no error of {baseline} to compare with", field=f"{where} rmse")
-        ratio = evaluation.rmse[MODEL] / rmse
+        ratio = evaluation.rmse[own] / rmse
         if not math.isclose(ratio, comparison.rmse_ratio, abs_tol=RATIO_TOLERANCE):
             message = f"says {comparison.rmse_ratio:.4f}, its own errors say {ratio:.4f}"
             raise InvalidInputError(message, field=f"{where} versus {baseline} rmse_ratio")
@@ -94,13 +117,52 @@ def _of_horizon(horizon: int, by_horizon: dict[int, HorizonEvaluation], policy: 
     yield _enough_points(horizon, evaluation, policy)
     if evaluation is None:
         return
+    if evaluation.method is not Method.MODEL:
+        yield from _of_fallback(evaluation, policy)
+        return
     for limit in policy.skill:
         if limit.horizon_months == horizon:
             yield from _skill(evaluation, limit)
-    yield _coverage(evaluation, policy)
+    yield _coverage(evaluation, horizon, policy)
     for part in evaluation.slices:
         if part.n >= policy.slice_points_min:
             yield _slice(horizon, part, policy)
+
+
+def _of_fallback(evaluation: HorizonEvaluation, policy: GatePolicy) -> Iterator[Gate]:
+    """A horizon that the model does not serve: said with the reasons, and no worse than the baselines."""
+    horizon, fallback = evaluation.horizon_months, evaluation.fallback
+    ahead, title = _ahead(horizon), evaluation.method.title_text
+    if fallback is None:
+        reason = f"{ahead}: the report has no figures of the fallback"
+        yield Gate(name=f"method.h{horizon}", observed=evaluation.method, limit=MODEL, passed=False, reason=reason)
+        return
+    fails = "; ".join(evaluation.model_fails) or "no reason is given"
+    reason = f"{ahead}: {title} serves, not the model: {fails}"
+    yield Gate(name=f"method.h{horizon}", observed=evaluation.method, limit=None, passed=True, reason=reason)
+    yield from _keeps_up(fallback, horizon, policy)
+    yield _coverage(fallback, horizon, policy)
+
+
+def _keeps_up(fallback: FallbackEvaluation, horizon: int, policy: GatePolicy) -> Iterator[Gate]:
+    most, ahead = policy.fallback_rmse_ratio_max, _ahead(horizon)
+    for baseline in sorted({limit.baseline for limit in policy.skill if limit.horizon_months == horizon}):
+        name, title = f"fallback_rmse_ratio.{baseline}.h{horizon}", baseline.replace("_", " ")
+        comparison = fallback.versus.get(baseline)
+        if comparison is None:
+            yield gate_of(name, None, most, False, f"{ahead}: the fallback has no comparison with {title}")
+            continue
+        ratio = comparison.rmse_ratio
+        reason = f"{ahead}: the fallback's error is {ratio:.3f} of {title}'s, at most {most:.3f} is tolerated"
+        yield gate_of(name, ratio, most, ratio <= most, reason)
+
+
+def _share_of_model(by_horizon: Mapping[int, HorizonEvaluation], policy: GatePolicy) -> Gate:
+    """A candidate that serves baselines at every horizon is no model."""
+    served = [by_horizon[each].method for each in policy.horizons_months if each in by_horizon]
+    count = sum(method in (Method.MODEL, Method.MEAN) for method in served)
+    reason = "the model has a part in the forecasts of no horizon: the baselines do as well"
+    return gate_of("model_horizons", count, 1, count >= 1, reason)
 
 
 def _enough_points(horizon: int, evaluation: HorizonEvaluation | None, policy: GatePolicy) -> Gate:
@@ -126,15 +188,15 @@ def _skill(evaluation: HorizonEvaluation, limit: SkillLimit) -> Iterator[Gate]:
         yield gate_of(f"p_value.{place}", p_value, most, p_value <= most, reason)
 
 
-def _coverage(evaluation: HorizonEvaluation, policy: GatePolicy) -> Gate:
+def _coverage(evaluation: ForecastErrors, horizon: int, policy: GatePolicy) -> Gate:
     """Whether the interval held about as often as it says.
 
     Too seldom is judged by the policy's tolerance alone. Too often harms nobody but the gain, and is tolerated further
     where few forecasts were scored: to two standard errors of a share among n / h independent ones (forecasts h months
     ahead overlap for h months).
     """
-    independent = max(1.0, evaluation.n / evaluation.horizon_months)
-    name, ahead = f"interval_coverage.h{evaluation.horizon_months}", f"{_ahead(evaluation.horizon_months)}: "
+    independent = max(1.0, evaluation.n / horizon)
+    name, ahead = f"interval_coverage.h{horizon}", f"{_ahead(horizon)}: "
     return coverage_gate(name, ahead, evaluation.intervals, policy, independent)
 
 

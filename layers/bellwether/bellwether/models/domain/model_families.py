@@ -53,9 +53,9 @@ def check_lineage(spec: ModelSpec, bundle: BundleManifest) -> None:
 
 def _forecast_figures(report: EvaluationReport) -> Mapping[str, float]:
     errors = {
-        f"rmse_h{evaluation.horizon_months}": evaluation.rmse[forecast_gate.MODEL]
+        f"rmse_h{evaluation.horizon_months}": evaluation.served_rmse
         for evaluation in report.horizons
-        if forecast_gate.MODEL in evaluation.rmse
+        if evaluation.served_rmse is not None
     }
     recession = report.recession
     brier = (

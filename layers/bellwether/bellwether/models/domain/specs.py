@@ -35,7 +35,11 @@ class RecessionPolicy:
 
 @dataclass(frozen=True)
 class GatePolicy:
-    """Limits of the quality gate of one model. Ratios and shares are plain numbers, 1.0 = the same."""
+    """Limits of the quality gate of one model. Ratios and shares are plain numbers, 1.0 = the same.
+
+    `fallback_rmse_ratio_max` holds for what serves a horizon where the model fails: it claims no skill, but must not do
+    much worse than a baseline.
+    """
 
     skill: tuple[SkillLimit, ...]
     interval_level: float
@@ -43,7 +47,25 @@ class GatePolicy:
     slice_rmse_ratio_max: float
     slice_points_min: int
     backtest_points_min: int
+    fallback_rmse_ratio_max: float = 1.05
     recession: RecessionPolicy | None = None
+
+    @property
+    def hyperparameter(self) -> str:
+        """The limits as the training job reads them: they decide which horizons the model itself serves."""
+        parts = [
+            *(
+                f"h{each.horizon_months} {each.baseline} {each.rmse_ratio_below}"
+                + (f" {each.p_value_max}" if each.p_value_max is not None else "")
+                for each in self.skill
+            ),
+            f"interval {self.interval_level} {self.interval_tolerance}",
+            f"slice {self.slice_rmse_ratio_max} {self.slice_points_min}",
+        ]
+        if self.recession is not None:
+            head = self.recession
+            parts.append(f"recession {head.origins_min} {head.brier_ratio_below} {head.bias_sigmas}")
+        return "; ".join(parts)
 
     @property
     def horizons_months(self) -> tuple[int, ...]:
