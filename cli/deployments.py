@@ -24,10 +24,16 @@ def started(target: Target, status: str | None = None) -> frozenset[str]:
     return frozenset(execution["executionArn"] for page in pages for execution in page["executions"])
 
 
-def approve(target: Target, model: str, version: VersionView) -> str:
-    """Approve a version; returns the ARN of the deployment that the approval event starts, or that is running."""
+def approve(target: Target, model: str, version: VersionView, *, despite_gate: str | None = None) -> str:
+    """Approve a version; returns the ARN of the deployment that the approval event starts, or that is running.
+
+    `despite_gate`: why a version that its gate refused is to serve all the same.
+    """
     known, prefix = started(target), approval_prefix(model, version.number)
-    registry.approve(target, version)
+    if despite_gate is None:
+        registry.approve(target, version)
+    else:
+        registry.approve_despite_gate(target, version, despite_gate)
     running = {arn for arn in started(target, "RUNNING") if arn.rsplit(":", 1)[-1].startswith(prefix)}
     return min(running & known) if running & known else await_start(target, known, name_prefix=prefix)
 
@@ -38,11 +44,12 @@ def approve_and_wait(
     version: VersionView,
     *,
     timeout_seconds: float,
+    despite_gate: str | None = None,
     on_state: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Approve a version and wait until its deployment has ended; returns the deployment's output."""
     on_state("waiting for the approval event")
-    arn = approve(target, model, version)
+    arn = approve(target, model, version, despite_gate=despite_gate)
     return executions.follow(target, arn, timeout_seconds=timeout_seconds, on_state=on_state)
 
 

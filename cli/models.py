@@ -130,11 +130,21 @@ def approve(
     for_experiment: Annotated[
         bool, typer.Option("--for-experiment", help="Approve for an experiment only; do not deploy.")
     ] = False,
+    despite_gate: Annotated[
+        str | None,
+        typer.Option(
+            "--despite-gate", metavar="REASON", help="Approve a version that its gate refused; the reason is kept."
+        ),
+    ] = None,
     yes: Yes = False,
 ) -> None:
     """Approve a registered version and wait for its deployment."""
     target = current_target()
-    chosen = registry.pending_version(target, model, version)
+    if despite_gate is None:
+        chosen = registry.pending_version(target, model, version)
+        registry.refuse_without_reason(chosen)
+    else:
+        chosen = registry.refused_version(target, model, version, despite_gate, for_experiment=for_experiment)
     console.print(registry.version_table(chosen))
     if for_experiment:
         challengers.approve_for_experiment(target, chosen)
@@ -145,7 +155,9 @@ def approve(
         typer.confirm(f"Deploy {model} version {chosen.number} to the {target.where}?", abort=True)
     title = f"Deploying {model} version {chosen.number}"
     with spinner(title) as on_state:
-        output = deployments.approve_and_wait(target, model, chosen, timeout_seconds=WAIT_SECONDS, on_state=on_state)
+        output = deployments.approve_and_wait(
+            target, model, chosen, timeout_seconds=WAIT_SECONDS, despite_gate=despite_gate, on_state=on_state
+        )
     console.print(deployments.outcome_line(title, output))
 
 

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from bellwether.models.domain.catalogue import CATALOGUE
-from bellwether.models.domain.deployment import Approval
+from bellwether.models.domain.deployment import (
+    OVERRIDE_REASON,
+    REFUSED_REASON,
+    Approval,
+    gate_text,
+    metadata_text,
+    was_refused,
+)
 from bellwether.models.views import NO_ENDPOINT, ModelView, VersionView
 from cli.problems import CommandError
 from cli.target import Target
@@ -34,6 +41,42 @@ def pending_version(target: Target, model: str, number: int | None) -> VersionVi
         if version.status == Approval.PENDING:
             return version
     raise CommandError(f"No version of {model} waits for approval; 'bellwether models {model}' lists its versions")
+
+
+def refused_version(
+    target: Target, model: str, number: int | None, reason: str, *, for_experiment: bool
+) -> VersionView:
+    """The version of this number, which its gate refused; without a number, the newest. Raises CommandError."""
+    if not metadata_text(reason):
+        raise CommandError("--despite-gate needs a reason in words")
+    if for_experiment:
+        raise CommandError("--despite-gate deploys a version; it does not go with --for-experiment")
+    found = target.models.versions(model) if number is None else [numbered_version(target, model, number)]
+    for version in found:
+        if was_refused(version.metadata):
+            return version
+    which = "any version" if number is None else f"version {number}"
+    raise CommandError(f"The gate of {model} did not refuse {which}; approve without --despite-gate")
+
+
+def refuse_without_reason(version: VersionView) -> None:
+    """Raises CommandError for a version that its gate refused."""
+    if was_refused(version.metadata) and OVERRIDE_REASON not in version.metadata:
+        reasons = [value for key, value in sorted(version.metadata.items()) if key.startswith(REFUSED_REASON)]
+        raise CommandError(
+            f"Version {version.number} was refused by its gate: {'; '.join(reasons)}. "
+            '--despite-gate "REASON" approves it all the same'
+        )
+
+
+def approve_despite_gate(target: Target, version: VersionView, reason: str) -> None:
+    """Approve a version that its gate refused, with the reason in its metadata; its deployment starts."""
+    target.client("sagemaker").update_model_package(
+        ModelPackageArn=version.arn,
+        ModelApprovalStatus=Approval.APPROVED.value,
+        ApprovalDescription=f"approved by {target.caller} despite its gate: {reason}"[:DESCRIPTION_CHARACTERS],
+        CustomerMetadataProperties={**version.metadata, OVERRIDE_REASON: metadata_text(reason)},
+    )
 
 
 def rollback_version(target: Target, model: str, number: int | None) -> VersionView:
@@ -118,7 +161,7 @@ def versions_table(each: ModelView) -> Table:
     if each.challenger_endpoint.state != NO_ENDPOINT:
         endpoint += f"; {each.challenger_endpoint.name}: {each.challenger_endpoint.state}"
     table = Table(title=f"Versions of {each.model}", caption=endpoint)
-    for column in ("version", "status", "created", each.figure_title, "role", "traffic", "archived"):
+    for column in ("version", "status", "created", each.figure_title, "gate", "role", "traffic", "archived"):
         table.add_column(column)
     for row in each.versions:
         table.add_row(
@@ -126,6 +169,7 @@ def versions_table(each: ModelView) -> Table:
             row.status,
             f"{row.created_at:%Y-%m-%d %H:%M}",
             row.figure,
+            gate_text(row.metadata),
             row.role,
             _traffic(row),
             "yes" if row.archived else "",

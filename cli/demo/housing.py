@@ -214,7 +214,7 @@ def _follow(target: Target, arn: str, title: str) -> dict[str, Any]:
 
 
 def _registered(output: Mapping[str, Any]) -> int:
-    version = output.get("version")
+    version = output.get("version") if output.get("outcome") == training.REGISTERED else None
     if version is None:
         raise CommandError(
             f"The training registered no version of {MODEL}:\n{output.get('message', json.dumps(output))}"

@@ -77,7 +77,7 @@ def _train(target: Target, trials: int) -> Candidate:
         output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
     if output.get("outcome") == training.ALREADY_RUNNING:
         raise CommandError(training.outcome_text(output))
-    version: int | None = output.get("version")
+    version: int | None = output.get("version") if output.get("outcome") == training.REGISTERED else None
     if version is None:
         console.print("[yellow]✗[/yellow] The quality gate refused the candidate: nothing is deployed")
     else:

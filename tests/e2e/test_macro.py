@@ -129,8 +129,9 @@ def test_refused_candidate_is_recorded_and_told(flow: Flow, cloud: Cloud) -> Non
     flow.mails()
     # Given a backtest too short for the gate
     output = flow.train(backtest_months="24")
-    # Then nothing is registered, the ledger has the refusal, and the mail its reasons
+    # Then it is registered as Rejected, the ledger has the refusal, and the mail its reasons
     assert output["outcome"] == "refused"
+    assert registry.numbered_version(flow.target, "macro", output["version"]).status == "Rejected"
     assert "refused" in {verdict for _, verdict in decisions(cloud, "accept_candidate")}
     assert any("backtest" in mail for mail in flow.mails())
 

@@ -9,7 +9,6 @@ from typing import Any
 from bellwether.models.adapters.bundles import read_archive
 from bellwether.models.domain.bundle import BundleArchive
 from bellwether.models.domain.deployment import (
-    Approval,
     CurrentVersion,
     EndpointPhase,
     EndpointState,
@@ -106,7 +105,7 @@ class InMemoryRegistry:
                 arn=arn,
                 package_group=registration.package_group,
                 version=number,
-                approval=Approval.PENDING,
+                approval=registration.approval,
                 model_data_url=registration.model_data_url,
                 metadata=registration.metadata,
                 environment=registration.environment,

@@ -1,5 +1,7 @@
 """What serves where the model fails: chosen at each origin by errors that were settled there, and by nothing else."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -55,9 +57,7 @@ def test_with_too_few_settled_errors_the_autoregression_serves() -> None:
         ({"model": 9.0, "ar": 3.0, "random_walk": 1.0}, RANDOM_WALK),
     ],
 )
-def test_the_mean_serves_where_it_beat_both_baselines_else_the_better_one(
-    sizes: dict[str, float], expected: str
-) -> None:
+def test_the_mean_serves_where_it_beat_both_baselines_else_the_better_one(sizes: dict[str, Any], expected: str) -> None:
     given = forecasts(**sizes)
     assert methods(given)[-1] == expected
     assert fall_back(given, given.parts["ridge"], -np.inf).following == expected
@@ -90,7 +90,7 @@ def test_no_choice_depends_on_what_came_later() -> None:
 def test_only_the_newest_errors_count() -> None:
     # Given a model that was hopeless until long ago, when it is good for a whole window, then its mean serves
     given = forecasts(random_walk=3.0)
-    given.parts["ridge"][: COUNT - WINDOW - 2 * HORIZON] += 50.0  # type: ignore[index]
+    given.parts["ridge"][: COUNT - WINDOW - 2 * HORIZON] += 50.0
     chosen = methods(given)
     assert chosen[COUNT - WINDOW - 2 * HORIZON] == AR
     assert chosen[-1] == MEAN
@@ -101,7 +101,7 @@ def test_excluded_months_decide_nothing() -> None:
     span = range(100, 130)
     given = forecasts(random_walk=3.0, excluded=span)
     wild = forecasts(random_walk=3.0, excluded=span)
-    wild.parts["ridge"][100:130] += 1000.0  # type: ignore[index]
+    wild.parts["ridge"][100:130] += 1000.0
     assert methods(wild) == methods(given)
 
 

@@ -30,7 +30,7 @@ def failure(root: Path) -> str:
     [
         (["--model", "weather"], "hyperparameter model: 'weather' is unknown; known are housing, macro"),
         (["--trails", "3"], "hyperparameter trails: unknown"),
-        (["--trials", "3"], "UNRATE has 240 months; a backtest of 120 months"),
+        (["--trials", "3"], "UNRATE has 240 months; a backtest of at least 60 months"),
         (["--target", "GONE"], "the dataset has no series 'GONE'"),
     ],
 )

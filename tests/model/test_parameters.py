@@ -25,7 +25,7 @@ def test_strings_become_values() -> None:
     assert parsed.horizons == (1, 3, 12)
     assert (parsed.seed, parsed.trials, parsed.time_budget_seconds) == (11, 4, 30.0)
     assert parsed.excluded_months == Span(parse_month("2008-09"), parse_month("2009-06"))
-    assert parsed.backtest_months == 120
+    assert parsed.backtest_months == 180
 
 
 def test_the_pandemic_is_excluded_unless_told_otherwise() -> None:

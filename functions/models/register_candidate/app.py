@@ -1,4 +1,4 @@
-"""Register an accepted candidate, to wait for approval."""
+"""Register a candidate: an accepted one waits for approval, a refused one is rejected."""
 
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ class Settings(DataBucketSettings):
 
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Answer with the registered version and the mail that asks for its approval."""
+    """Answer with the registered version and the mail about it."""
     settings = load(Settings)
     registered = register_candidate(
         parse(Assessment, event),

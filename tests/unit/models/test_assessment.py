@@ -1,11 +1,13 @@
 """Assessing and registering a candidate."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from bellwether.models.domain.deployment import was_refused
 from bellwether.models.usecases.assess_candidate import AssessmentRequest, assess_candidate
 from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.models.usecases.register_candidate import Registered, register_candidate
@@ -216,8 +218,23 @@ def test_the_same_candidate_twice_is_one_version() -> None:
     assert {registry.register(assessed).version for _ in range(2)} == {1}
 
 
-def test_a_refused_candidate_is_never_registered() -> None:
+def test_a_refused_candidate_is_registered_as_rejected_with_its_reasons() -> None:
+    # Given a candidate that its gate refused, when it is registered
+    registry, assessed = Registry(), Case(report={"horizons": WORSE}).assess()
+    registered = registry.register(assessed)
+    # Then it is rejected, with evidence and reasons in a form that the registry takes
+    version = registry.versions.describe(registered.model_package_arn)
+    assert (registered.status, version.approval) == ("Rejected", "Rejected")
+    assert version.metadata["quality_gate"] == "refused"
+    assert version.metadata["evidence_key"] == assessed.evidence_key
+    assert version.metadata["refused_reason_1"].startswith("1 month ahead: error is 1.067 of random walk s")
+    assert all(re.fullmatch(r"[\w .:/=+\-@]{1,256}", value) for value in version.metadata.values())
+    # And the mail says how a person may approve it all the same
+    assert registered.subject_line == "Bellwether: macro version 1 was refused by its gate"
+    assert 'bellwether approve macro --version 1 --despite-gate "REASON"' in registered.message
+
+
+def test_an_accepted_candidate_says_nothing_of_a_refusal() -> None:
     registry = Registry()
-    with pytest.raises(InvalidInputError, match="refused"):
-        registry.register(Case(report={"horizons": WORSE}).assess())
-    assert registry.versions.versions == {}
+    version = registry.versions.describe(registry.register(Case().assess()).model_package_arn)
+    assert not was_refused(version.metadata)

@@ -226,6 +226,20 @@ def test_everything_else_is_left_alone(detail: dict[str, Any]) -> None:
     assert processes.started == {}
 
 
+REFUSED_BY_GATE = {"quality_gate": "refused", "refused_reason_1": "12 months ahead: error is 1.240 of ar s"}
+
+
+def test_a_version_registered_as_rejected_by_its_gate_starts_nothing() -> None:
+    # Given the event of its registration, then nothing starts: the refusal is in the ledger already
+    processes = StartedProcesses()
+    registered = started(processes, ModelApprovalStatus="Rejected", CustomerMetadataProperties=REFUSED_BY_GATE)
+    assert (registered.started, registered.reason) == (False, "its gate refused it; the refusal is recorded already")
+    # And what a person decides afterwards does start something
+    for status in ("Approved", "Rejected"):
+        changed = {"UpdatedModelPackageFields": ["ModelApprovalStatus"], "CustomerMetadataProperties": REFUSED_BY_GATE}
+        assert started(StartedProcesses(), ModelApprovalStatus=status, **changed).started
+
+
 def test_an_event_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidInputError):
         parse(PackageStateChange, {"id": "x", "detail": {}})
@@ -310,6 +324,22 @@ def test_an_older_version_approved_late_does_no_harm() -> None:
     planned = world.verify()
     assert not planned.deploy
     assert planned.reason == "version 3 is older than version 4, which is current"
+
+
+def test_a_version_that_its_gate_refused_is_not_deployed_without_a_reason() -> None:
+    planned = Registered(metadata=bundle().served().metadata | REFUSED_BY_GATE).verify()
+    assert not planned.deploy
+    assert planned.reason == "version 3 was refused by its gate, and nobody gave a reason to deploy it all the same"
+
+
+def test_a_reason_overrides_the_gate_and_stays_in_the_plan() -> None:
+    metadata = bundle().served().metadata | REFUSED_BY_GATE | {"despite_gate": "AR is broken"}
+    planned = Registered(metadata=metadata).verify()
+    assert (planned.deploy, planned.despite_gate) == (True, "AR is broken")
+
+
+def test_a_reason_without_a_refusal_means_nothing() -> None:
+    assert Registered(metadata=bundle().served().metadata | {"despite_gate": "x"}).verify().despite_gate == ""
 
 
 def test_a_rollback_to_an_older_version_is_meant() -> None:

@@ -197,7 +197,7 @@ def test_a_fallback_may_not_fall_far_behind_a_baseline() -> None:
 
 
 def test_a_model_that_has_a_part_in_no_horizon_is_refused() -> None:
-    failing = {"model": 0.186, "method": "ar", "model_fails": ["x"], "fallback": a_fallback()}
+    failing: dict[str, Any] = {"model": 0.186, "method": "ar", "model_fails": ["x"], "fallback": a_fallback()}
     decision = verdict_on(report(horizons=[horizon(m, **failing) for m in (1, 3, 6, 12)]))
     assert [gate.name for gate in decision.gates if not gate.passed] == ["model_horizons"]
 

@@ -77,6 +77,7 @@ def test_the_job_gets_the_models_hyperparameters_and_its_code() -> None:
         "seed": "11",
         "trials": "3",
         "quick": "true",
+        "gate": MACRO.policy.hyperparameter,
         "sagemaker_program": "train.py",
         "sagemaker_submit_directory": f"s3://{BUCKET}/models/code/{digest(b'code')}/sourcedir.tar.gz",
         "sagemaker_region": "us-east-1",

@@ -42,8 +42,20 @@ def test_a_person_s_order_passes_no_policy(request_: dict[str, str]) -> None:
 
 def test_a_finished_bundle_passes_no_policy_either() -> None:
     answers = {"Assess Bundle": {"accepted": False, "decision": {}, "evidence_key": "k", "message": "m"}}
-    ending = TRAIN.run({"model": "sentiment", "bundle": "b", "trigger": "schedule"}, answers)
+    ending = TRAIN.run({"model": "sentiment", "bundle": "b", "trigger": "schedule"}, ANSWERS | answers)
     assert (ending.state, "Request Retraining" in ending.path) == ("Candidate Refused", False)
+
+
+def test_a_refused_candidate_is_registered_and_nobody_is_asked_to_approve_it() -> None:
+    # Given a candidate that its gate refused
+    refused = {"accepted": False, "decision": {}, "evidence_key": "k"}
+    # When the process runs
+    ending = TRAIN.run({"model": "macro"}, ANSWERS | {"Assess Candidate": refused})
+    # Then the verdict is recorded before the version is registered, and the mail tells of the refusal
+    assert ending.path.index("Record Verdict") < ending.path.index("Register Candidate")
+    assert "Request Approval" not in ending.path
+    assert ending.given["Send Refusal"] == [{"TopicArn": "approvals", "Subject": "s", "Message": "m"}]
+    assert (ending.output["outcome"], ending.output["version"], ending.output["evidence_key"]) == ("refused", 4, "k")
 
 
 @pytest.mark.parametrize("trigger", ["schedule", "drift", "accuracy", "alarm"])

@@ -94,6 +94,23 @@ def _summary(entry: dict[str, Any]) -> tuple[str, str]:
     return entry["decide"]["kind"], "accepted" if passed else "refused"
 
 
+def test_a_deployment_despite_the_gate_is_a_decision_with_the_reason() -> None:
+    # Given a plan for a version that its gate refused and a person approved with a reason
+    plan = PLAN | {"action": "deploy", "despite_gate": "AR is broken"}
+    # When it is deployed, then its decision has the override as a gate beside the verification
+    ending = deploy(**{"Verify Bundle": plan})
+    verified, override = ending.given["Record Decision"][0]["decide"]["gates"]
+    assert verified["name"] == "bundle_verified"
+    assert override == {
+        "name": "quality_gate",
+        "observed": "refused",
+        "limit": None,
+        "passed": True,
+        "reason": "approved despite the gate: AR is broken",
+    }
+    assert recorded(ending)[0] == ("deploy_model", "accepted")
+
+
 # --- challenge -------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bellwether.models.adapters.sagemaker import SageMakerRegistry
 from bellwether.models.domain.catalogue import CATALOGUE
+from bellwether.models.domain.deployment import Approval
 from bellwether.models.domain.experiment import Experiment, Mode
 from bellwether.models.ports.registry import Registration
 from bellwether.models.views import ModelView
@@ -47,6 +48,53 @@ def target(aws: Aws) -> Target:
         )
         aws.approve(registered.arn)
     return DevTarget(where="test", stack="bellwether-dev", client=aws.client, region=REGION)
+
+
+@pytest.fixture
+def refused(target: Target) -> Target:
+    """The same account, with a third version that its gate refused."""
+    SageMakerRegistry().register(
+        Registration(
+            package_group=GROUP,
+            token=UUID(int=3),
+            description="macro candidate",
+            model_data_url=f"s3://{BUCKET}/models/macro/jobs/j/output/model.tar.gz",
+            image_uri="xgboost:3.2-0",
+            environment={},
+            evidence_uri=f"s3://{BUCKET}/models/macro/evidence/j.json",
+            metadata={"bundle_sha256": "a" * 64, "quality_gate": "refused", "refused_reason_1": "error is 1.240"},
+            approval=Approval.REJECTED,
+        )
+    )
+    return target
+
+
+def test_a_refused_version_is_approved_with_a_reason_only(refused: Target) -> None:
+    # Given a version that its gate refused
+    version = registry.refused_version(refused, "macro", None, "AR is broken", for_experiment=False)
+    assert (version.number, version.status) == (3, "Rejected")
+    # When it is approved without a reason, then the command says why not and how
+    with pytest.raises(CommandError, match=r'refused by its gate: error is 1.240\. --despite-gate "REASON"'):
+        registry.refuse_without_reason(version)
+    # When it is approved with a reason, then the reason stays with the version and the list shows it
+    registry.approve_despite_gate(refused, version, "AR is broken (see #12), says Ada")
+    approved = registry.numbered_version(refused, "macro", 3)
+    assert (approved.status, approved.metadata["despite_gate"]) == ("Approved", "AR is broken see 12 says Ada")
+    table = registry.versions_table(registry.model_views(refused, "macro")[0])
+    gates = list(next(column for column in table.columns if column.header == "gate").cells)
+    assert gates == ["refused, overridden: AR is broken see 12 says Ada", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "message"),
+    [
+        (1, "because", "The gate of macro did not refuse version 1; approve without --despite-gate"),
+        (None, "!!!", "--despite-gate needs a reason in words"),
+    ],
+)
+def test_what_was_not_refused_needs_no_override(refused: Target, number: int | None, reason: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        registry.refused_version(refused, "macro", number, reason, for_experiment=False)
 
 
 def point(aws: Aws, value: str) -> None:

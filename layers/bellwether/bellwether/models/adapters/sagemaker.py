@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 from bellwether.models.domain.archive import ARCHIVED, FALSE, TRUE, ListedEndpoint
-from bellwether.models.domain.deployment import Approval, EndpointPhase, EndpointState, RegisteredVersion
+from bellwether.models.domain.deployment import EndpointPhase, EndpointState, RegisteredVersion
 from bellwether.models.domain.retraining import MachineTime, PastTraining, is_training_of
 from bellwether.models.domain.training import TrainingJob, TransformJob
 from bellwether.models.ports.registry import Registration
@@ -118,7 +118,7 @@ class SageMakerRegistry:
     """ModelRegistry. Needs sagemaker:ListModelPackages, CreateModelPackage and DescribeModelPackage."""
 
     def register(self, registration: Registration) -> RegisteredVersion:
-        """Register as pending; the version that is there already when its token was used before.
+        """Register; the version that is there already when its token was used before.
 
         SageMaker remembers a client token only for a while, so the token also ends the version's description.
         """
@@ -140,7 +140,7 @@ class SageMakerRegistry:
             created = sagemaker_client().create_model_package(
                 ModelPackageGroupName=registration.package_group,
                 ModelPackageDescription=f"{registration.description} {registration.token}",
-                ModelApprovalStatus=Approval.PENDING.value,
+                ModelApprovalStatus=registration.approval.value,
                 ClientToken=str(registration.token),
                 InferenceSpecification={
                     "Containers": [

@@ -191,6 +191,28 @@ def approval_message(model: str, version: int, model_package_arn: str, assessmen
     )
 
 
+def refusal_subject(model: str, version: int) -> str:
+    """Subject line of the mail about a version that its gate refused."""
+    return _subject(f"{model} version {version} was refused by its gate")
+
+
+def refusal_message(model: str, version: int, model_package_arn: str, assessment: str) -> str:
+    """What was assessed, and how a person can approve the version all the same."""
+    return "\n".join(
+        [
+            f"{model} version {version} was refused by its gate: it is registered as Rejected and is not deployed.",
+            "",
+            assessment.rstrip(),
+            "",
+            "To deploy it all the same, with a reason that is kept in the ledger:",
+            f'  bellwether approve {model} --version {version} --despite-gate "REASON"',
+            "",
+            f"Registered version: {model_package_arn}",
+            "",
+        ]
+    )
+
+
 def _registry_command(model_package_arn: str, status: str) -> list[str]:
     return [
         "  aws sagemaker update-model-package \\",

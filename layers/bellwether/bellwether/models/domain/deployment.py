@@ -17,6 +17,12 @@ ARCHIVE_SHA256 = "archive_sha256"  # key of its metadata: SHA-256 of the whole m
 ARCHIVE_VERSION_ID = "archive_version_id"  # key of its metadata: S3's version of that object
 APPROVED_FOR = "approved_for"  # key of its metadata: EXPERIMENT says that its approval alone does not deploy it
 EXPERIMENT = "experiment"
+QUALITY_GATE = "quality_gate"  # key of its metadata: REFUSED for a version that its gate refused
+REFUSED = "refused"
+REFUSED_REASON = "refused_reason"  # keys of its metadata begin so: why its gate refused it
+OVERRIDE_REASON = "despite_gate"  # key of its metadata: why a person approved it all the same
+_METADATA_LIMIT = 256  # SageMaker's, as are the characters that a value may not have
+_NO_METADATA = re.compile(r"[^\w .:/=+\-@]")
 EXECUTION_NAME_LIMIT = 80
 Version = Annotated[int, Field(ge=1)]
 
@@ -50,6 +56,24 @@ class RegisteredVersion:
     model_data_url: str
     metadata: Mapping[str, str]
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def metadata_text(text: str) -> str:
+    """A sentence as the registry takes it in its metadata: shortened, without most punctuation."""
+    return " ".join(_NO_METADATA.sub(" ", text).split())[:_METADATA_LIMIT]
+
+
+def was_refused(metadata: Mapping[str, str]) -> bool:
+    """Whether a registered version was refused by its gate."""
+    return metadata.get(QUALITY_GATE) == REFUSED
+
+
+def gate_text(metadata: Mapping[str, str]) -> str:
+    """What a list of versions says about the gate: empty for a version that passed."""
+    if not was_refused(metadata):
+        return ""
+    override = metadata.get(OVERRIDE_REASON)
+    return f"refused, overridden: {override}" if override else "refused"
 
 
 class EndpointPhase(StrEnum):
@@ -103,6 +127,7 @@ class DeploymentPlan(BaseModel):
     action: Literal[Action.DEPLOY, Action.ROLLBACK, Action.CHALLENGE] = Action.DEPLOY
     deploy: bool = True
     reason: str = ""
+    despite_gate: str = ""  # why a person approved a version that its gate refused
     bundle_sha256: Sha256
     model_name: str
     endpoint_config_name: str

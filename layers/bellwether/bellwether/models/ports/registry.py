@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from bellwether.models.domain.deployment import CurrentVersion, RegisteredVersion
+from bellwether.models.domain.deployment import Approval, CurrentVersion, RegisteredVersion
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A candidate to register. `token` is the same whenever the same candidate is registered."""
+    """A candidate to register. `token` is the same whenever the same candidate is registered.
+
+    `approval`: pending for one that a person decides about, rejected for one that its gate refused.
+    """
 
     package_group: str
     token: UUID
@@ -20,13 +23,14 @@ class Registration:
     environment: Mapping[str, str]
     evidence_uri: str
     metadata: Mapping[str, str]
+    approval: Approval = Approval.PENDING
 
 
 class ModelRegistry(Protocol):
     """Register versions for approval."""
 
     def register(self, registration: Registration) -> RegisteredVersion:
-        """Register as pending; returns the existing version when the token was used before."""
+        """Register with the given approval status; returns the existing version when the token was used before."""
 
 
 class RegisteredVersions(Protocol):

@@ -1,4 +1,4 @@
-"""Put an accepted candidate into the model registry, where a person decides about it."""
+"""Put a candidate into the model registry, where a person decides about it."""
 
 from contextlib import suppress
 from hashlib import sha256
@@ -6,23 +6,35 @@ from hashlib import sha256
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.models.domain.bundle import served_key
-from bellwether.models.domain.candidate_report import approval_message, approval_subject
+from bellwether.models.domain.candidate_report import (
+    approval_message,
+    approval_subject,
+    refusal_message,
+    refusal_subject,
+)
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import (
     ARCHIVE_SHA256,
     ARCHIVE_VERSION_ID,
     BUNDLE_SHA256,
+    QUALITY_GATE,
+    REFUSED,
+    REFUSED_REASON,
+    Approval,
+    metadata_text,
     serving_environment,
 )
 from bellwether.models.ports.registry import ModelRegistry, Registration
 from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.shared.domain.decisions import Verdict
-from bellwether.shared.domain.errors import BundleTamperedError, ConflictError, InvalidInputError
+from bellwether.shared.domain.errors import BundleTamperedError, ConflictError
 from bellwether.shared.ports.objects import ObjectStore
+
+REASONS_KEPT = 9
 
 
 class Registered(BaseModel):
-    """A registered version and the mail that asks for its approval."""
+    """A registered version and the mail about it: one that asks for approval, or that tells of a refusal."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,14 +49,14 @@ class Registered(BaseModel):
 def register_candidate(
     assessment: Assessment, *, bucket: str, image_uri: str, registry: ModelRegistry, objects: ObjectStore
 ) -> Registered:
-    """Register the candidate as pending, served from a copy of its archive; the same candidate twice is one version.
+    """Register the candidate, served from a copy of its archive; the same candidate twice is one version.
 
-    Raises InvalidInputError for a candidate that was refused, BundleTamperedError when the archive is no longer the one
-    that was assessed.
+    One that its gate accepted is pending. One that it refused is rejected, with the reasons, and is not deployed unless
+    a person approves it despite the gate. Raises BundleTamperedError when the archive is no longer the one that was
+    assessed.
     """
     spec = model_spec(assessment.model)
-    if assessment.decision.verdict is not Verdict.ACCEPTED:
-        raise InvalidInputError("a refused candidate is never registered", field="decision.verdict")
+    accepted = assessment.decision.verdict is Verdict.ACCEPTED
     key = served_key(spec.name, assessment.archive_sha256)
     version_id = _copy_archive(assessment, key, bucket, objects)
     version = registry.register(
@@ -57,15 +69,17 @@ def register_candidate(
             environment=serving_environment(assessment.bundle_sha256, assessment.archive_sha256),
             evidence_uri=f"s3://{bucket}/{assessment.evidence_key}",
             metadata=_metadata(assessment, version_id),
+            approval=Approval.PENDING if accepted else Approval.REJECTED,
         )
     )
+    subject, message = (approval_subject, approval_message) if accepted else (refusal_subject, refusal_message)
     return Registered(
         model=spec.name,
         model_package_arn=version.arn,
         version=version.version,
         status=version.approval,
-        subject_line=approval_subject(spec.name, version.version),
-        message=approval_message(spec.name, version.version, version.arn, assessment.message),
+        subject_line=subject(spec.name, version.version),
+        message=message(spec.name, version.version, version.arn, assessment.message),
     )
 
 
@@ -101,6 +115,15 @@ def _metadata(assessment: Assessment, version_id: str) -> dict[str, str]:
         "evidence_sha256": assessment.evidence_sha256,
         "decision_id": str(assessment.decision.decision_id),
         "job_name": assessment.job_name,
+        **_gate(assessment),
         **figures,
     }
     return {name: value for name, value in metadata.items() if value}  # the registry takes no empty one
+
+
+def _gate(assessment: Assessment) -> dict[str, str]:
+    """Of a refused candidate that it was refused, and the first reasons why; all are in its evidence and decision."""
+    if assessment.decision.verdict is Verdict.ACCEPTED:
+        return {}
+    reasons = enumerate(assessment.decision.reasons[:REASONS_KEPT], start=1)
+    return {QUALITY_GATE: REFUSED} | {f"{REFUSED_REASON}_{n}": metadata_text(each) for n, each in reasons}

@@ -8,7 +8,7 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field
 
 from bellwether.models.domain.archive import ARCHIVED
 from bellwether.models.domain.catalogue import spec_of_group
-from bellwether.models.domain.deployment import Action, Approval, Version, execution_name
+from bellwether.models.domain.deployment import Action, Approval, Version, execution_name, was_refused
 from bellwether.shared.domain.decisions import claimed
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.ports.processes import NamedProcesses
@@ -65,6 +65,12 @@ class PackageStateChange(BaseModel):
             return STATUS_FIELD in self.updated_fields
         return ARCHIVED not in (self.metadata or {})
 
+    @property
+    def is_refusal_by_gate(self) -> bool:
+        """Whether the version was registered as rejected: no person has changed it since."""
+        created = not self.updated_fields
+        return self.approval == Approval.REJECTED and created and was_refused(self.metadata or {})
+
 
 class StartedDeployment(BaseModel):
     """Whether a process was started, and if not, why."""
@@ -91,6 +97,8 @@ def start_deployment(change: PackageStateChange, *, own_arn: str, processes: Nam
         return _ignored(f"status {change.approval} requires no action")
     if not change.is_about_approval:
         return _ignored(f"its approval is still {change.approval}")
+    if change.is_refusal_by_gate:
+        return _ignored("its gate refused it; the refusal is recorded already")
     payload = {
         "model": spec.name,
         "action": action.value,

@@ -21,6 +21,7 @@ from bellwether.models.domain.deployment import (
     ARCHIVE_VERSION_ID,
     BUNDLE_SHA256,
     EXPERIMENT,
+    OVERRIDE_REASON,
     Action,
     Approval,
     DeploymentPlan,
@@ -28,6 +29,7 @@ from bellwether.models.domain.deployment import (
     Version,
     config_before,
     serving_environment,
+    was_refused,
     why_not_deploy,
 )
 from bellwether.models.domain.experiment import Challenge, ChallengePlan, Mode, why_not_challenge
@@ -117,9 +119,15 @@ class BundleVerifier:
         only_tried = registered.metadata.get(APPROVED_FOR) == EXPERIMENT and not promote
         if why_not is None and only_tried and plan.action is Action.DEPLOY:
             why_not = f"version {plan.version} is approved for an experiment only"
+        override = registered.metadata.get(OVERRIDE_REASON, "")
+        if why_not is None and was_refused(registered.metadata) and not override:
+            why_not = (
+                f"version {plan.version} was refused by its gate, and nobody gave a reason to deploy it all the same"
+            )
         changes = {
             "deploy": why_not is None,
             "reason": why_not or "all hashes match the approved bundle",
+            "despite_gate": override if was_refused(registered.metadata) else "",
             "previous_config_name": config_before(name, current, endpoint),
         }
         return plan.model_copy(update=changes)
