@@ -165,9 +165,10 @@ def test_ten_thousand_lines_are_one_batch() -> None:
     [
         (b"{}\n" + b"x" * (LINE_LIMIT_BYTES + 1), "line 2", "at most"),
         (b"1\n" * (LINES_LIMIT + 1), "input.jsonl", "100001 lines"),
+        (b"month,UNRATE\n2016-06,4.1\n", "input.jsonl", "no line is a JSON object"),
         (b" " * (INPUT_LIMIT_BYTES + 1), f"{FOLDER}input.jsonl", "at most"),
     ],
-    ids=["line", "lines", "file"],
+    ids=["line", "lines", "CSV", "file"],
 )
 def test_what_no_job_can_answer_is_refused_before_one_starts(content: bytes, field: str, reason: str) -> None:
     with pytest.raises(InvalidInputError, match=reason) as refused:

@@ -149,6 +149,18 @@ def line_numbers(content: bytes) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+def refuse_other_formats(content: bytes) -> None:
+    """Raise InvalidInputError for a file of which no line is a JSON object, such as CSV.
+
+    A file with some bad lines is taken: each of them gets its own refusal.
+    """
+    lines = [line for line in BytesIO(content) if line.strip()]
+    if lines and not any(_object(line) is not None for line in lines):
+        begins = lines[0][:40].decode(errors="replace").strip()
+        reason = f"no line is a JSON object; JSON lines are expected, the file begins with {begins!r}"
+        raise InvalidInputError(reason, field=INPUT_FILE)
+
+
 def read_answers(output: bytes, numbers: tuple[int, ...]) -> Answered:
     """Go through the answers; `numbers` are those of the lines they belong to."""
     answers, unreadable, refusals = 0, 0, []

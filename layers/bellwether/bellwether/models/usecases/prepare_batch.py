@@ -15,6 +15,7 @@ from bellwether.models.domain.batch import (
     batch_folder,
     batch_prefix,
     line_numbers,
+    refuse_other_formats,
     report_key,
 )
 from bellwether.models.domain.catalogue import model_spec
@@ -41,7 +42,7 @@ def prepare_batch(
     """Count the lines and name the job after them: same folder, lines and version, same job.
 
     Raises NotFoundError for an unknown model, one that nobody deployed, or a batch without lines in the bucket, and
-    InvalidInputError for an input that is too large, or a line that is.
+    InvalidInputError for an input that is too large, a line that is, and a file that is no JSON lines.
     """
     spec = model_spec(request.model)
     serving = current.get(spec.name)
@@ -50,6 +51,7 @@ def prepare_batch(
     folder = batch_folder(spec.name, request.name)
     content = _content(objects, folder + INPUT_FILE)
     lines, input_sha256 = len(line_numbers(content)), sha256(content).hexdigest()
+    refuse_other_formats(content)
     model_name = spec.artifact_name(serving.version, serving.bundle_sha256)
     prefix = batch_prefix(spec.name, request.name, input_sha256, model_name)
     attempts = jobs.named(prefix)
