@@ -159,3 +159,11 @@ def test_a_file_replaced_while_it_is_read_stays_for_its_own_event() -> None:
     assert objects.find(DROP) is not None
     collect_file(DROP, objects=objects, actuals=actuals)
     assert objects.find(DROP) is None
+
+
+def test_a_file_named_as_a_folder_is_set_aside_and_a_folder_is_not() -> None:
+    for content, found in (("", 0), ("join_key,value\nUNRATE:2026-04,4.3\n", 1)):
+        objects, actuals, collected = drop(content, f"{DROP.rpartition('/')[0]}/folder/")
+        assert (collected.files, len(collected.quarantined)) == (found, found)
+        assert len(objects.keys(DROP.rpartition("/")[0])) == 1 - found
+        assert actuals.read("macro", since=NOON.replace(year=2000)) == {}

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -12,6 +11,7 @@ from bellwether.shared.domain.delimited import MAX_FILE_BYTES
 MAX_PACK_BYTES = 64 * 1024 * 1024
 MAX_MEMBERS = 1_000
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
+NAMED_AS_FOLDER = "its name ends in a slash, as a folder's does, but it has content"
 _ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 
 
@@ -24,8 +24,16 @@ class PackFile:
     problem: str = ""
 
 
+def is_folder(key: str, size_bytes: int) -> bool:
+    """Whether an object is a folder made in the console; one with content is a file with an odd name."""
+    return key.endswith("/") and size_bytes == 0
+
+
 def unpack(name: str, content: bytes) -> Iterator[PackFile]:
     """The file itself or, for an archive, what is in it; never raises for what is in it."""
+    if name.endswith("/"):
+        yield PackFile(name.rstrip("/") or "unnamed", content, NAMED_AS_FOLDER)
+        return
     if not content.startswith(_ZIP_SIGNATURES):
         yield PackFile(name, content)
         return
@@ -42,13 +50,13 @@ def unpack(name: str, content: bytes) -> Iterator[PackFile]:
                 file = _extract(archive, member, f"{name}!{member.filename}", MAX_UNPACKED_BYTES - unpacked)
                 unpacked += len(file.content)
                 yield file
-    except (zipfile.BadZipFile, ValueError) as error:
-        yield PackFile(name, content, f"a damaged archive: {error}")
+    except Exception as error:  # noqa: BLE001 - zipfile raises errors of many kinds for hostile archives
+        yield PackFile(name, content, f"a damaged archive: {type(error).__name__}: {error}")
 
 
 def _is_noise(member: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(member.filename)
-    return member.is_dir() or path.parts[:1] == ("__MACOSX",) or path.name.startswith(".")
+    return is_folder(member.filename, member.file_size) or path.parts[:1] == ("__MACOSX",) or path.name.startswith(".")
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, budget_bytes: int) -> PackFile:
@@ -57,8 +65,10 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, budge
     try:
         with archive.open(member) as file:
             content = file.read(limit + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        return PackFile(name, b"", f"can't be unpacked: {error}")  # RuntimeError: encrypted
+    except Exception as error:  # noqa: BLE001 - decompressors raise their own errors; encrypted is a RuntimeError
+        return PackFile(name, b"", f"can't be unpacked: {type(error).__name__}: {error}")
     if len(content) > limit:
         return PackFile(name, b"", f"unpacks to more than {limit} bytes")
+    if name.endswith("/"):
+        return PackFile(name.rstrip("/"), content, NAMED_AS_FOLDER)
     return PackFile(name, content)

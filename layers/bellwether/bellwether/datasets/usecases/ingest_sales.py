@@ -14,7 +14,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bellwether.datasets.domain.drop_layout import original_key
-from bellwether.datasets.domain.packs import MAX_PACK_BYTES, PackFile, unpack
+from bellwether.datasets.domain.packs import MAX_PACK_BYTES, PackFile, is_folder, unpack
 from bellwether.datasets.domain.sales import (
     MAX_SALES,
     Cells,
@@ -148,7 +148,7 @@ def ingest_sales(
     """
     total = SalesIngestion()
     for entry in store.entries(spec.dataset.inbox) if keys is None else _entries(store, keys):
-        if not entry.key.endswith(("/", SCHEMA_SUFFIX)):
+        if not is_folder(entry.key, entry.size_bytes) and not entry.key.endswith(SCHEMA_SUFFIX):
             total += _ingest_drop(store, actuals, spec, entry, pause)
     return total
 
@@ -199,6 +199,7 @@ def _ingest_drop(
         return SalesIngestion()
     beside = entry.key.removesuffix(".csv") + SCHEMA_SUFFIX
     schemas, parts_of_drop = _sorted_out(file, drop.content, _schema_beside(store, beside))
+    file = file.rstrip("/") or "unnamed"
     with suppress(ConflictError):  # kept when it came for the first time
         store.put(original_key(dataset.originals, file, drop.content), drop.content, only_if_absent=True)
     result = _merge_into_dataset(store, actuals, spec, parts_of_drop, schemas, drop.modified_at, pause)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from bellwether.datasets.domain.drop_layout import original_key
 from bellwether.datasets.domain.folding import frequency_in
 from bellwether.datasets.domain.fred_layout import INBOX, ORIGINALS, QUARANTINE, stated_day, vintage_key
-from bellwether.datasets.domain.packs import MAX_PACK_BYTES, PackFile, unpack
+from bellwether.datasets.domain.packs import MAX_PACK_BYTES, PackFile, is_folder, unpack
 from bellwether.datasets.domain.rebasing import base_change, uncovered
 from bellwether.datasets.domain.series_catalogue import spec_of
 from bellwether.datasets.domain.series_descriptions import is_descriptions_file, read_descriptions
@@ -103,7 +103,7 @@ def ingest_inbox(
     wanted = {spec_of(each).series for each in series} if series else None
     total = Ingestion()
     for entry in store.entries(INBOX) if keys is None else _entries(store, keys):
-        if not entry.key.endswith("/"):  # a folder made in the console
+        if not is_folder(entry.key, entry.size_bytes):
             total += _ingest_drop(store, entry, wanted, accept_rebased)
     return total
 
@@ -131,6 +131,7 @@ def _ingest_drop(
         parts = list(unpack(file, drop.content))
         described = [part for part in parts if is_descriptions_file(part.name) and not part.problem]
         readings = [(part, _read(part, drop.modified_at)) for part in parts if part not in described]
+        file = file.rstrip("/") or "unnamed"
         if wanted and not any(table.series in wanted for _, reading in readings for table in reading.tables):
             return Ingestion()
         _keep(store, original_key(ORIGINALS, file, drop.content), drop.content)
@@ -155,7 +156,10 @@ def _ingest_descriptions(store: ObjectStore, part: PackFile, received_at: dateti
 def _read(part: PackFile, received_at: datetime) -> TableReading:
     if part.problem:
         return TableReading(rejections=(Rejection(None, "file", part.problem),))
-    return read_table(part.content, file_name=part.name, received_on=received_at.date())
+    try:
+        return read_table(part.content, file_name=part.name, received_on=received_at.date())
+    except Exception as error:  # noqa: BLE001 - whatever a file makes its reader raise, the others are read
+        return TableReading(rejections=(Rejection(None, "file", f"can't be read: {type(error).__name__}: {error}"),))
 
 
 # --- sources --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.datasets.domain.drop_layout import original_key
-from bellwether.datasets.domain.packs import PackFile
+from bellwether.datasets.domain.packs import NAMED_AS_FOLDER, PackFile, is_folder
 from bellwether.datasets.usecases.quarantine import QuarantinedPart, set_aside, set_aside_unread
 from bellwether.models.domain.capture import Actual
 from bellwether.models.domain.catalogue import CATALOGUE, model_spec
@@ -66,9 +66,9 @@ def collect_actuals(model: str, *, objects: ObjectStore, actuals: ActualsStore, 
 def collect_file(key: str, *, objects: ObjectStore, actuals: ActualsStore) -> Collected:
     """One file of the inbox; one that is gone was collected already."""
     entry = objects.find(key)
-    if entry is None or key.endswith("/"):  # a folder made in the console
+    if entry is None or is_folder(key, entry.size_bytes):
         return Collected()
-    file = key.removeprefix(INBOX)
+    file = key.removeprefix(INBOX).rstrip("/")
     if entry.size_bytes > MAX_FILE_BYTES:
         quarantined = set_aside_unread(objects, QUARANTINE, entry, file, limit_bytes=MAX_FILE_BYTES)
         _leave_inbox(objects, entry)
@@ -77,7 +77,9 @@ def collect_file(key: str, *, objects: ObjectStore, actuals: ActualsStore) -> Co
         drop = objects.get(key)
     except NotFoundError:  # somebody else has just collected it
         return Collected()
-    reading = _read(drop.content, file, drop.modified_at.replace(microsecond=999_999))  # S3 tells whole seconds
+    reading = _read(
+        drop.content, key.removeprefix(INBOX), drop.modified_at.replace(microsecond=999_999)
+    )  # S3 tells whole seconds
     with suppress(ConflictError):  # kept already, when it came before
         objects.put(original_key(ORIGINALS, file, drop.content), drop.content, only_if_absent=True)
     kept = actuals.put(reading.actuals) if reading.actuals else 0
@@ -94,13 +96,18 @@ def collect_file(key: str, *, objects: ObjectStore, actuals: ActualsStore) -> Co
 
 
 def _read(content: bytes, file: str, received_at: datetime) -> ActualsReading:
+    if file.endswith("/"):
+        return ActualsReading(rejections=(Rejection(None, "file", NAMED_AS_FOLDER),))
     model = model_of(INBOX + file)
     if model not in CATALOGUE:
         known = ", ".join(sorted(CATALOGUE))
         return ActualsReading(
             rejections=(Rejection(None, "file", f"there is no model {model[:60]!r}; known: {known}"),)
         )
-    return read_actuals(content, model=model, file_name=file.rsplit("/", 1)[-1], received_at=received_at)
+    try:
+        return read_actuals(content, model=model, file_name=file.rsplit("/", 1)[-1], received_at=received_at)
+    except Exception as error:  # noqa: BLE001 - whatever a file makes its reader raise, the others are read
+        return ActualsReading(rejections=(Rejection(None, "file", f"can't be read: {type(error).__name__}: {error}"),))
 
 
 def _leave_inbox(objects: ObjectStore, entry: StoredObject) -> None:
