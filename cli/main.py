@@ -8,7 +8,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from bellwether.shared.domain.errors import BellwetherError
-from cli import batches, bundles, cloud, dispatch, experiment, gaps, local_template, models, monitor, weights
+from cli import batches, bundles, cloud, dispatch, experiment, feeds, gaps, local_template, models, monitor, weights
 from cli.backtest.command import backtest_command
 from cli.demo.command import demo
 from cli.problems import CommandError
@@ -63,6 +63,7 @@ model_app.command("fetch")(weights.fetch_model)
 model_app.command("register")(bundles.register_model)
 app.add_typer(model_app, name="model")
 app.add_typer(experiment.experiment_app, name="experiment")
+app.add_typer(feeds.feeds_app, name="feeds")
 app.add_typer(gaps.gaps_app, name="gaps")
 
 

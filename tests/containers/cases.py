@@ -416,6 +416,7 @@ NEWS = (
     Case("news/list_due_feeds/by_list", {"count": 2}),
     Case("news/list_due_feeds/by_parameter", {"count": 0}),  # leased a moment ago
     Case("news/list_due_feeds/faulty_list", {"count": 0}),  # two items are left out and reported
+    Case("news/list_due_feeds/show"),
     Case("news/list_due_feeds/unchanged_list", {"count": 0}),
     Case("news/fetch_feeds/first_time"),  # a failed feed is a result, not an error
     Case("news/fetch_feeds/conditional"),

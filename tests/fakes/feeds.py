@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from bellwether.news.domain.entry_identity import FeedIdentity
-from bellwether.news.domain.feeds import DueFeed, FeedUpdate, ListedFeed
+from bellwether.news.domain.feeds import DueFeed, FeedState, FeedUpdate, ListedFeed
 from bellwether.news.domain.stories import Batch
 from bellwether.news.ports.feed_access import FeedResponse, Stored
 
@@ -37,6 +37,9 @@ class NotedFeeds:
     def claim_due(self, *, now: datetime, due_by: datetime, claimed_until: datetime, limit: int) -> tuple[DueFeed, ...]:
         self.claims.append((now, due_by, claimed_until, limit))
         return self.due[:limit]
+
+    def states(self) -> tuple[FeedState, ...]:
+        return ()
 
     def identities(self, feed_ids: Sequence[str]) -> Mapping[str, FeedIdentity]:
         return {each: FeedIdentity() for each in feed_ids}

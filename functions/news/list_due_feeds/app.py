@@ -25,11 +25,15 @@ class Settings(DatabaseSettings):
 
 
 class Request(BaseModel):
-    """The configured feeds, as a list or as its JSON text (from SSM); without them the list stays as it is."""
+    """The configured feeds, as a list or as its JSON text (from SSM); without them the list stays as it is.
+
+    With `show` nothing is claimed: the answer is the state of the listed feeds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     feeds: list[Any] | str | None = None
+    show: bool = False
 
 
 class DueFeeds(BaseModel):
@@ -46,10 +50,13 @@ class DueFeeds(BaseModel):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Claim what is due."""
     settings, request = load(Settings), parse(Request, event)
+    store = PostgresFeeds(application_database(settings))
+    if request.show:
+        return {"states": [each.model_dump(mode="json") for each in store.states()]}
     listed = FeedList(None) if request.feeds is None else read_feed_list(request.feeds)
     _report_problems(listed)
     due = list_due_feeds(
-        PostgresFeeds(application_database(settings)),
+        store,
         SystemClock(),
         listed.feeds,
         lease_seconds=settings.lease_seconds,

@@ -139,6 +139,17 @@ def test_results_that_arrive_twice_are_stored_once(feeds: FeedServer, database: 
     assert (first["stored"], first["known"], second["stored"], second["known"]) == (4, 0, 0, 4)
 
 
+def test_the_state_of_listed_feeds_is_shown_without_a_claim(feeds: FeedServer) -> None:
+    run({"well": feeds.says("/well", http("200 OK", rss(2))), "bad": feeds.says("/bad", http("403 Forbidden"))})
+    shown = list_app.handler(sample_event("list_due_feeds/show"), InvocationContext())["states"]
+    assert [(each["feed_id"], each["stories"], each["failures"], each["error"]) for each in shown] == [
+        ("bad", 0, 1, "HTTP 403"),
+        ("well", 2, 0, None),
+    ]
+    assert shown[1]["last_success_at"]
+    assert shown[1]["basis"] == "id"
+
+
 @pytest.mark.parametrize("name", ["by_list", "by_parameter", "unchanged_list", "faulty_list"])
 def test_sample_events_of_listing(name: str) -> None:
     answer = list_app.handler(sample_event(f"list_due_feeds/{name}"), InvocationContext())

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg.rows import class_row
 from pydantic import ValidationError
 
 from bellwether.news.domain.entry_identity import FeedIdentity
-from bellwether.news.domain.feeds import DueFeed, FeedUpdate, ListedFeed
+from bellwether.news.domain.feeds import DueFeed, FeedState, FeedUpdate, ListedFeed
 from bellwether.news.domain.stories import ALIKE_BESIDE, ALIKE_WITHIN, CANDIDATES, STORY_DAYS, SUMMARY_LOOKED_AT, Batch
 from bellwether.news.ports.feed_access import Stored
 from bellwether.shared.adapters.postgres import Database
@@ -269,6 +270,21 @@ class PostgresFeeds:
                 _CLAIM, {"now": now, "due_by": due_by, "claimed_until": claimed_until, "limit": limit}
             ).fetchall()
         return tuple(DueFeed.model_validate(dict(zip(DueFeed.model_fields, row, strict=True))) for row in rows)
+
+    def states(self) -> tuple[FeedState, ...]:
+        """The state of every listed feed, by id."""
+        with self._database.transaction() as connection, connection.cursor(row_factory=class_row(FeedState)) as cursor:
+            cursor.execute(
+                """
+                SELECT feed_id, url, moved_to, listed, retired_at IS NOT NULL AS retired, failures,
+                    last_http_status AS http_status, last_error AS error, last_success_at, last_entries_at,
+                    next_attempt_at, coalesce(identity->>'basis', 'id') AS basis,
+                    coalesce(identity->>'reason', '') AS basis_reason,
+                    (SELECT count(*) FROM inbound_events_raw AS raw WHERE raw.feed_id = feed.feed_id) AS stories
+                FROM feed_state AS feed WHERE listed ORDER BY feed_id
+                """
+            )
+            return tuple(cursor.fetchall())
 
     def identities(self, feed_ids: Sequence[str]) -> Mapping[str, FeedIdentity]:
         """What identifies the entries of these feeds; a feed without a readable record starts anew."""

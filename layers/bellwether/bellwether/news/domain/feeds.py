@@ -51,6 +51,25 @@ class DueFeed(_Fact):
     failures: Annotated[int, Field(ge=0)] = 0
 
 
+class FeedState(_Fact):
+    """A feed after its last attempt. `basis`: what identifies its entries, and `basis_reason` why."""
+
+    feed_id: str
+    url: str
+    moved_to: str | None
+    listed: bool
+    retired: bool
+    stories: int
+    failures: int
+    http_status: int | None
+    error: str | None
+    last_success_at: AwareDatetime | None
+    last_entries_at: AwareDatetime | None
+    next_attempt_at: AwareDatetime
+    basis: str
+    basis_reason: str
+
+
 class Entry(_Fact):
     """One entry as text. `entry_id` is its identity in the feed; `link_name` and `words_name` are names that may become
     its identity, see `entry_identity`.

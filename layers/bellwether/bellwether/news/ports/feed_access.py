@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bellwether.news.domain.entry_identity import FeedIdentity
-from bellwether.news.domain.feeds import DueFeed, FeedUpdate, ListedFeed
+from bellwether.news.domain.feeds import DueFeed, FeedState, FeedUpdate, ListedFeed
 from bellwether.news.domain.stories import Batch
 
 
@@ -103,6 +103,9 @@ class FeedStore(Protocol):
 
     def claim_due(self, *, now: datetime, due_by: datetime, claimed_until: datetime, limit: int) -> tuple[DueFeed, ...]:
         """Claim unclaimed feeds due by `due_by`, the longest overdue first."""
+
+    def states(self) -> tuple[FeedState, ...]:
+        """Return the state of every feed that is listed, by id."""
 
     def identities(self, feed_ids: Sequence[str]) -> Mapping[str, FeedIdentity]:
         """Return what identifies the entries of these feeds."""
