@@ -9,7 +9,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -61,6 +61,36 @@ def _sentfin(folder: Path) -> list[Labelled]:
         if len(labels) == 1:
             found.append(Labelled(row["Title"], labels.pop()))
     return found
+
+
+@dataclass(frozen=True)
+class CompanyHeadline:
+    """A headline with the label that people gave it for each company."""
+
+    text: str
+    labels: Mapping[str, str]
+    kind: str = ""
+
+
+def sentfin_companies(folder: Path, part: Literal["development", "test"]) -> list[CompanyHeadline]:
+    """SEntFiN by a hash of the letters modulo 10: 0 to 7 to develop with, 8 and 9 to test. Repeats are left out."""
+    found: dict[str, CompanyHeadline] = {}
+    for row in rows_of(folder / "sentiment" / "sentfin_entity_headlines.csv.gz"):
+        lowered = row["Title"].lower()
+        letters = "".join(re.findall(r"[a-z]", lowered))
+        tested = int(sha256(letters.encode()).hexdigest()[:8], 16) % 10 > 7
+        if tested == (part == "test"):
+            found.setdefault(lowered, CompanyHeadline(row["Title"], json.loads(row["Decisions"])))
+    return list(found.values())
+
+
+def own_tones(half: Half) -> list[CompanyHeadline]:
+    """This project's own headlines; a row for each company."""
+    rows: dict[str, tuple[str, dict[str, str]]] = {}
+    with (Path(__file__).parent / "headlines" / "tones.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            rows.setdefault(row["text"], (row["kind"], {}))[1][row["company"]] = row["label"]
+    return [CompanyHeadline(text, labels, kind) for text, (kind, labels) in rows.items() if half_of(text) == half]
 
 
 def _twitter(folder: Path) -> list[Labelled]:

@@ -21,10 +21,21 @@ from rich.console import Console
 from rich.table import Table
 
 from bellwether.news.domain.tickers import Listing, TickerFinder, parse_listings
-from bench.labelled import SETS, VARIABLE, Half, half_of, rows_of, shared_data
+from bench.labelled import (
+    SETS,
+    VARIABLE,
+    CompanyHeadline,
+    Half,
+    half_of,
+    own_tones,
+    rows_of,
+    sentfin_companies,
+    shared_data,
+)
+from jobs.sentiment.classifying.companies.tones import company_scores
 from jobs.sentiment.classifying.lexicon.model import WORD_LIST_FILE, LexiconClassifier
 from jobs.sentiment.classifying.lexicon.wordlist import WordList
-from jobs.sentiment.evaluation import Agreement, evaluate
+from jobs.sentiment.evaluation import Agreement, agreement, evaluate
 
 ROOT = Path(__file__).parents[1]
 LISTINGS = ROOT / "layers/bellwether/bellwether/news/data/us_symbols.csv"
@@ -36,6 +47,7 @@ COMPANIES_LOOKED_AT: dict[Half, str] = {
     "development": "errors read",
     "unseen": "errors read once, at recall .938; names and rules changed since, the later ones for other cases",
 }
+SENTFIN_LOOKED_AT = "score; a few errors of roles, once"
 MISSING_DATA = f"no labelled data: set {VARIABLE} to the shared data folder"
 
 
@@ -94,6 +106,56 @@ def lexicon_speed() -> float:
     begun = time.perf_counter()
     model.classify(texts)
     return round((time.perf_counter() - begun) / len(texts) * 1e6, 1)
+
+
+# --- tone for each company -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CompanyTones:
+    """Agreement for each company of a headline. `headline`: each company gets the headline's label, as before."""
+
+    name: str
+    part: str
+    looked_at: str
+    own: Agreement
+    headline: Agreement
+    all_neutral: Agreement
+
+
+def company_tones(folder: Path | None) -> list[CompanyTones]:
+    """SEntFiN's test part, where it is present, and both halves of this project's own headlines by kind."""
+    found = []
+    for part, looked_at in (("development", "errors read"), ("test", SENTFIN_LOOKED_AT)):
+        rows = sentfin_companies(folder, part) if folder else []
+        several = [row for row in rows if len(row.labels) > 1]
+        differ = [row for row in several if len(set(row.labels.values())) > 1]
+        groups = (
+            ("SEntFiN, one company", [row for row in rows if len(row.labels) == 1]),
+            ("SEntFiN, two and more", several),
+            ("SEntFiN, labels differ", differ),
+        )
+        found += [_company_tones(name, part, looked_at, group) for name, group in groups if group]
+    for half in HALVES:
+        own = own_tones(half)
+        looked_at = "errors read once" if half == "development" else "score only"
+        for kind in ("plain", "negation", "roles"):
+            found.append(_company_tones(f"own, {kind}", half, looked_at, [row for row in own if row.kind == kind]))
+        found.append(_company_tones("own, all", half, looked_at, own))
+    return found
+
+
+def _company_tones(name: str, part: str, looked_at: str, rows: Sequence[CompanyHeadline]) -> CompanyTones:
+    model = lexicon()
+    truth, own, shared = [], [], []
+    for row, headline in zip(rows, model.classify([row.text for row in rows]), strict=True):
+        scores = company_scores(row.text, {company: [company] for company in row.labels}, headline, model)
+        for company, label in row.labels.items():
+            truth.append(label)
+            own.append(scores[company].label)
+            shared.append(headline.label)
+    neutral = agreement(truth, ["neutral"] * len(truth))
+    return CompanyTones(name, part, looked_at, agreement(truth, own), agreement(truth, shared), neutral)
 
 
 # --- companies -------------------------------------------------------------------------------------------------------
@@ -204,6 +266,7 @@ def report(interpreter: str | None, base: bool) -> dict[str, Any]:
     return {
         "lexicon_microseconds_a_headline": lexicon_speed(),
         "tone": [asdict(each) for each in tones(folder)] if folder else MISSING_DATA,
+        "company_tone": [asdict(each) for each in company_tones(folder)],
         "companies": [asdict(each) for each in companies(folder)] if folder else MISSING_DATA,
         "own_companies": [asdict(each) for each in own_companies()],
         "finbert": finbert_speeds(interpreter, base),
@@ -214,6 +277,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     """As tables."""
     console.print(f"Embedded model: {found['lexicon_microseconds_a_headline']} µs a headline")
     _tone_table(found["tone"], console)
+    _company_tone_table(found["company_tone"], console)
     _companies_table(found["companies"], console)
     _own_companies_table(found["own_companies"], console)
     _finbert_table(found["finbert"], console)
@@ -227,6 +291,15 @@ def _tone_table(found: list[dict[str, Any]] | str, console: Console) -> None:
     for row in found:
         model, neutral = row["model"], row["all_neutral"]
         table.add_row(row["name"], row["half"], row["looked_at"], str(model["n"]), _pair(model), _pair(neutral))
+    console.print(table)
+
+
+def _company_tone_table(found: list[dict[str, Any]], console: Console) -> None:
+    columns = ("set", "part", "looked at", "n", "accuracy / macro-F1", "headline's label", "all neutral")
+    table = Table(*columns, title="Tone for each company")
+    for row in found:
+        pairs = (_pair(row["own"]), _pair(row["headline"]), _pair(row["all_neutral"]))
+        table.add_row(row["name"], row["part"], row["looked_at"], str(row["own"]["n"]), *pairs)
     console.print(table)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.labelled import shared_data
-from bench.sentiment import companies, main, tones
+from bench.sentiment import companies, company_tones, main, tones
 
 FOLDER = shared_data()
 pytestmark = [
@@ -42,6 +42,16 @@ def test_companies_are_found_where_the_title_names_them() -> None:
         assert found.recall_named >= 0.97
         assert found.recall >= 0.94
         assert found.recall > 2 * found.recall_marked_only
+
+
+def test_each_company_is_labelled_as_people_do() -> None:
+    # Given SEntFiN's test part, in which people gave each company its label
+    assert FOLDER is not None
+    found = {each.name: each for each in company_tones(FOLDER) if each.part == "test"}
+    # When the embedded model labels each company, then headlines with several gain, and those with one lose nothing
+    assert found["SEntFiN, two and more"].own.accuracy > found["SEntFiN, two and more"].headline.accuracy + 0.05
+    assert found["SEntFiN, labels differ"].own.accuracy > found["SEntFiN, labels differ"].headline.accuracy + 0.18
+    assert found["SEntFiN, one company"].own.accuracy > found["SEntFiN, one company"].headline.accuracy - 0.01
 
 
 def test_the_bench_prints_tables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,14 @@ _RULES = (
     _rule(rf"{_LINK}{_HURT}{_OBJECT_WORDS}", "?-"),
     _rule(r", (?:and )?(?:buys|adds|picks|adds to)", "?+"),
     _rule(r", (?:and )?(?:sells|dumps|trims|exits|cuts)", "?-"),
+    _rule(
+        rf"{_LINK}(?:\S+ ){{0,4}}(?:order|penalty|case|suit|lawsuit|probe|charges|complaint|fine|action|claim) against",
+        "0-",
+    ),
+    _rule(r"(?:\S+ ){1,6}(?:on|after)", "?0", r"(?:stake|deal|downgrade|upgrade|pact|buyout|investment|tie up)\b"),
+    _rule(r"(?:is |a |are )*(?:better|safer|cheaper)(?: \S+)? than", "+-"),
+    _rule(rf"{_LINK}(?:puts|keeps|has)", "0+", r"on (?:strong )?buy\b"),
+    _rule(rf"{_LINK}(?:sees|expects|bets on|is bullish on|bullish on)(?: \S+){{0,3}}", "0?"),
     # passives
     _rule(rf"{_LINK}(?:{_DOWNGRADE}|{_HARM})(?: (?:\S+ ){{0,4}})? ?(?:by|at)", "-0"),
     _rule(rf"{_LINK}(?:{_UPGRADE}|{_FAVOUR})(?: (?:\S+ ){{0,4}})? ?(?:by|at)", "+0"),
@@ -154,19 +162,24 @@ _RULES = (
 _OPENING = (  # before the first name, without a known subject: an analyst, a judge, a rival
     (re.compile(rf"(?:^|.* ){_DOWNGRADE}(?: the| its)?"), "-"),
     (re.compile(rf"(?:^|.* ){_UPGRADE}(?: the| its)?"), "+"),
+    (re.compile(r"(?:.* )?prefer(?:s|red)?"), "+"),
 )
 _OPENING_TRADES = (  # of a person or a fund: "Cathie Wood buys"
     (re.compile(r"(?:\S+ ){1,4}(?:buys|adds|picks)"), "+"),
     (re.compile(r"(?:\S+ ){1,4}(?:sells|dumps|trims|exits)"), "-"),
 )
-_OVER = re.compile(r"(?:as \S+ )?(?:over|instead of|rather than)")
+_VERDICT = re.compile(rf"(?:{_DOWNGRADE}|{_UPGRADE})(?: to|$|s?$)")  # "slips as Barclays downgrades"
+_OVER = re.compile(r"(?:as \S+ )?(?:over|to|instead of|rather than)")
 _SWITCH = re.compile(r"(?:\S+ ){0,4}(?:for|picks|chooses|hires|selects|in favor of|in favour of)")
 
 
 def roles(marked: Marked) -> dict[str, str]:
     """Labels of the companies whose role is clear; the others are left to their clauses."""
-    found: dict[str, str] = {}
+    found = dict.fromkeys(marked.sources, NEUTRAL)
     places = marked.places()
+    for place in places:
+        if _VERDICT.match(_words(marked, place + 1, place + 3)):
+            _note(found, marked.companies[place], "0")
     for index, (subject, object_) in enumerate(pairwise(places)):
         tones = _tones(marked, subject, object_)
         if tones is None:
