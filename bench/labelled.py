@@ -18,6 +18,7 @@ from typing import Literal
 from jobs.sentiment.evaluation import Labelled
 
 Half = Literal["development", "unseen"]
+Part = Literal["development", "test"]
 VARIABLE = "BELLWETHER_SHARED_DATA"
 FIQA_NEUTRAL = 0.15  # scores up to here, from -1 to 1, are neutral
 
@@ -72,7 +73,7 @@ class CompanyHeadline:
     kind: str = ""
 
 
-def sentfin_companies(folder: Path, part: Literal["development", "test"]) -> list[CompanyHeadline]:
+def sentfin_companies(folder: Path, part: Part) -> list[CompanyHeadline]:
     """SEntFiN by a hash of the letters modulo 10: 0 to 7 to develop with, 8 and 9 to test. Repeats are left out."""
     found: dict[str, CompanyHeadline] = {}
     for row in rows_of(folder / "sentiment" / "sentfin_entity_headlines.csv.gz"):

@@ -26,6 +26,7 @@ from bench.labelled import (
     VARIABLE,
     CompanyHeadline,
     Half,
+    Part,
     half_of,
     own_tones,
     rows_of,
@@ -126,7 +127,8 @@ class CompanyTones:
 def company_tones(folder: Path | None) -> list[CompanyTones]:
     """SEntFiN's test part, where it is present, and both halves of this project's own headlines by kind."""
     found = []
-    for part, looked_at in (("development", "errors read"), ("test", SENTFIN_LOOKED_AT)):
+    parts: tuple[tuple[Part, str], ...] = (("development", "errors read"), ("test", SENTFIN_LOOKED_AT))
+    for part, looked_at in parts:
         rows = sentfin_companies(folder, part) if folder else []
         several = [row for row in rows if len(row.labels) > 1]
         differ = [row for row in several if len(set(row.labels.values())) > 1]

@@ -275,7 +275,8 @@ def _forms(verb: str) -> tuple[str, str, str]:
     third = verb + ("es" if verb.endswith(("s", "x", "z", "ch", "sh", "go")) else "s")
     if verb.endswith("e") and not verb.endswith("ee"):
         return third, verb + "d", verb[:-1] + "ing"
-    doubled = verb + verb[-1] if re.fullmatch(r"[a-z]?[a-z]?[bcdfghjklmnpqrst]?[aeiou][bdgmnpt]", verb) else verb
+    doubles = verb[-1] in "bdgmnpt" and verb[-2] in "aeiou" and len(verb) < 5 and verb[-3] not in "aeiou"
+    doubled = verb + verb[-1] if doubles else verb
     return third, doubled + "ed", doubled + "ing"
 
 

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bellwether.news.domain.tickers import TickerFinder
+if TYPE_CHECKING:
+    from bellwether.news.domain.tickers import TickerFinder
 
 MODEL = "sentiment"
 BATCHES = "news/batches/"
@@ -109,7 +110,7 @@ class StoryLine(_Record):
     companies: dict[str, tuple[str, ...]] = {}
 
     @classmethod
-    def of(cls, story: Story, finder: TickerFinder) -> Self:
+    def of(cls, story: Story, finder: "TickerFinder") -> Self:
         """Make the line of a story with its companies; those of the summary count if the title names none."""
         summary = story.summary.strip()[:SUMMARY_CHARACTERS]
         text = story.title.strip() or summary

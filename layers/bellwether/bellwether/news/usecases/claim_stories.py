@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -16,10 +17,12 @@ from bellwether.news.domain.sentiment import (
     StoryLine,
     batch_key,
 )
-from bellwether.news.domain.tickers import TickerFinder, parse_listings
 from bellwether.news.ports.story_queue import StoryQueue
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError
 from bellwether.shared.ports.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from bellwether.news.domain.tickers import TickerFinder
 
 
 class ClaimRequest(BaseModel):
@@ -94,7 +97,7 @@ def _claim(request: ClaimRequest, backlog: Backlog, *, queue: StoryQueue, policy
 # --- companies -------------------------------------------------------------------------------------------------------
 
 
-def _companies(objects: ObjectStore, packaged: Callable[[], str]) -> tuple[TickerFinder, str]:
+def _companies(objects: ObjectStore, packaged: Callable[[], str]) -> tuple["TickerFinder", str]:
     """The list in the bucket where there is one that can be read; its fault is told, and keeps nobody waiting."""
     try:
         content = objects.get(LISTINGS_KEY).content.decode()
@@ -106,5 +109,7 @@ def _companies(objects: ObjectStore, packaged: Callable[[], str]) -> tuple[Ticke
 
 
 @lru_cache(maxsize=1)
-def _finder(content: str) -> TickerFinder:
+def _finder(content: str) -> "TickerFinder":
+    from bellwether.news.domain.tickers import TickerFinder, parse_listings  # not needed by most claims: nothing waits
+
     return TickerFinder(parse_listings(content))
