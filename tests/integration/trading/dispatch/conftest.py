@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from psycopg.types.json import Jsonb
 
-from bellwether.shared.adapters.postgres import Database
+from bellwether.shared.adapters.postgres import Database, connect
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.trading.adapters.postgres_dispatch import (
     PostgresDispatchControls,
@@ -15,6 +15,7 @@ from bellwether.trading.adapters.postgres_dispatch import (
     PostgresRecommendations,
 )
 from bellwether.trading.domain.orders import Recommendation
+from tests.waiting import wait_for
 
 
 class PostgresDispatchStores:
@@ -84,6 +85,19 @@ class PostgresDispatchStores:
         parameters = (recommendation.recommendation_id,) if recommendation else None
         with self._database.transaction() as connection:
             return [row[0] for row in connection.execute(query.encode(), parameters).fetchall()]
+
+
+def wait_until_blocked(login: DatabaseLogin) -> None:
+    """Return when a session of this database waits for an advisory lock."""
+    with connect(login, sslmode="prefer") as connection:
+        wait_for(lambda: connection.execute(_BLOCKED).fetchone(), "a session that waits for the lock")
+
+
+_BLOCKED = """
+SELECT pid FROM pg_locks
+WHERE locktype = 'advisory' AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,11 +24,12 @@ from tests.fakes.dispatch import NOW, a_recommendation
 from tests.integration.conftest import apply_migrations, grant_rights
 from tests.integration.trading.dispatch.alpaca_server import Account, serving
 from tests.integration.trading.dispatch.conftest import PostgresDispatchStores
+from tests.waiting import wait_for
 
 DISPATCHERS = 16
 TRADES = 400
 KILLS = 60
-SETTLING_SECONDS = 180.0
+ORDERS_BETWEEN_KILLS = 5  # the last kill is among the last quarter of the trades
 PASSWORD = "superuser-secret"
 CHANCE = random.Random()  # noqa: S311 - no secret
 
@@ -133,7 +133,12 @@ def _prepare(login: DatabaseLogin) -> None:
         stores.add_bar(ticker, Decimal(200), NOW)
     stores.add(
         *(
-            a_recommendation(n, ticker=tickers[n % len(tickers)], made_at=NOW - timedelta(milliseconds=n))
+            a_recommendation(
+                n,
+                ticker=tickers[n % len(tickers)],
+                made_at=NOW - timedelta(milliseconds=n),
+                expires_at=NOW + timedelta(hours=4),
+            )
             for n in range(TRADES)
         )
     )
@@ -152,6 +157,15 @@ def _statuses(login: DatabaseLogin) -> Counter[str]:
     return Counter(str(status) for (status,) in rows)
 
 
+def _wait_for_orders(account: Account, count: int) -> None:
+    wait_for(lambda: len(account.accepted) >= count, f"{count} orders at the broker")
+
+
+def _wait_for_trades(login: DatabaseLogin, before: int) -> int:
+    """The number of executed trades as soon as it is larger than before."""
+    return before + wait_for(lambda: max(0, _statuses(login)["EXECUTED"] - before), f"more than {before} trades")
+
+
 def test_every_trade_once_whoever_dies(
     mortal: MortalPostgres, login: DatabaseLogin, dispatchers: Dispatchers, account: Account
 ) -> None:
@@ -159,18 +173,18 @@ def test_every_trade_once_whoever_dies(
     _prepare(login)
     for _ in range(DISPATCHERS):
         dispatchers.spawn()
-    # When dispatchers are killed all the time, and the database is once killed and once stopped
+    # When a dispatcher is killed after every few orders, and the database is once killed and once stopped
     incidents = {KILLS // 3: mortal.crash, KILLS * 2 // 3: mortal.restart}
     for number in range(KILLS):
+        _wait_for_orders(account, number * ORDERS_BETWEEN_KILLS)
         dispatchers.kill_one()
         dispatchers.spawn()
         incidents.get(number, lambda: None)()
-        time.sleep(CHANCE.uniform(0.02, 0.12))
     done_while_killing = _statuses(login)["EXECUTED"]
     # And the dispatchers that are left finish undisturbed
-    deadline = time.monotonic() + SETTLING_SECONDS
-    while _statuses(login)["EXECUTED"] < TRADES and time.monotonic() < deadline:
-        time.sleep(0.2)
+    executed = 0
+    while executed < TRADES:
+        executed = _wait_for_trades(login, executed)
     # Then none was lost
     assert _statuses(login) == {"EXECUTED": TRADES}
     # And none was done twice: by the broker's own books, and by ours

@@ -15,7 +15,7 @@ from bellwether.trading.domain.signals import Side
 from bellwether.trading.usecases.claim_recommendations import Claimed
 from tests.fakes.dispatch import NOW, OPENED, FakeBroker, ManualClock, a_recommendation, with_limits
 from tests.fakes.dispatch_suite import EASY, DispatchSuite, claim, dispatch
-from tests.integration.trading.dispatch.conftest import PostgresDispatchStores
+from tests.integration.trading.dispatch.conftest import PostgresDispatchStores, wait_until_blocked
 
 
 class TestPostgresDispatchStores(DispatchSuite):
@@ -73,7 +73,7 @@ def test_what_was_held_overnight_gains_and_loses_since_the_last_close(stores: Po
 
 @pytest.mark.usefixtures("market")
 def test_a_dispatcher_waits_for_another_evaluation(
-    stores: PostgresDispatchStores, other_stores: PostgresDispatchStores
+    stores: PostgresDispatchStores, other_stores: PostgresDispatchStores, migrated: DatabaseLogin
 ) -> None:
     """One trade a day: a second dispatcher sees the first one's order, though it claimed before that was committed."""
     # Given a dispatcher in the middle of its evaluation
@@ -90,16 +90,15 @@ def test_a_dispatcher_waits_for_another_evaluation(
         )
         # When a second one claims what is left; Then it waits
         second.start()
-        second.join(0.3)
-        assert second.is_alive()
-    second.join(10)
+        wait_until_blocked(migrated)
+    second.join()
     # And counts what the first one did
     assert [(each.count, each.refused[0].reasons) for each in results] == [(0, ("trades_per_day: 2 (limit 1)",))]
 
 
 @pytest.mark.usefixtures("market")
 def test_halting_waits_for_evaluations_and_stops_the_next(
-    stores: PostgresDispatchStores, other_stores: PostgresDispatchStores
+    stores: PostgresDispatchStores, other_stores: PostgresDispatchStores, migrated: DatabaseLogin
 ) -> None:
     # Given a dispatcher that holds the book
     stores.add(a_recommendation())
@@ -108,9 +107,8 @@ def test_halting_waits_for_evaluations_and_stops_the_next(
     with store.transaction():
         assert not store.book([], broker="dry-run", day_start=OPENED, failures_since=NOW).control.halted
         halting.start()
-        halting.join(0.3)
-        assert halting.is_alive()
-    halting.join(10)
+        wait_until_blocked(migrated)
+    halting.join()
     # When it is through; Then nothing is approved any more
     assert claim(stores, ManualClock()).count == 0
 
@@ -148,7 +146,7 @@ def test_no_limit_is_overrun_by_many_at_once(stores: PostgresDispatchStores, mig
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join()
     for database in databases:
         database.close()
     # Then seven were approved, and all others refused

@@ -38,8 +38,9 @@ POLICY = DispatchPolicy.model_construct(  # beyond the range of the parameters
     max_daily_loss_usd=Decimal(MANY),
     trade_cooldown_seconds=0,
     max_failures=MANY,
-    send_window_seconds=0.7,
-    lease_seconds=1.5,
+    max_quote_age_seconds=MANY,
+    send_window_seconds=2.0,  # long enough for a busy machine
+    lease_seconds=4.0,
 )
 
 
