@@ -44,7 +44,7 @@ DELIVER_LOGS = {
     "logs:UpdateLogDelivery",
 }
 NAMELESS = {
-    "ManageNetworkInterfaces",  # Lambda creates network interfaces in all subnets, and AWS checks the permission with "*"
+    "ManageNetworkInterfaces",  # Lambda creates interfaces in all subnets; AWS checks this with "*"
     "ReportMetrics",  # a namespace is a condition, not a resource
 }
 JOB = {"sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"}
