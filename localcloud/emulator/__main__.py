@@ -14,6 +14,7 @@ from localcloud.emulator import (  # noqa: E402
     handler_errors,
     interpreter,
     nested_stacks,
+    parameter_size,
     patching,
     resource_types,
     task_errors,
@@ -25,7 +26,7 @@ def main() -> None:
     """Close every gap, then hand over to ministack; a patch whose target moved raises before a port is opened."""
     patching.require_supported_version()
     gaps = (handler_errors, task_errors, interpreter, worker_limit, nested_stacks, event_sources, custom_resources)
-    for gap in (*gaps, batch_windows, checkpoints):
+    for gap in (*gaps, batch_windows, checkpoints, parameter_size):
         gap.apply()
     if sagemaker_url := os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER"):
         from localcloud.emulator import sagemaker_routes

@@ -14,7 +14,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 from botocore.httpsession import URLLib3Session
 
 from localcloud import processes
@@ -191,6 +191,13 @@ def test_the_local_sagemaker_may_publish_its_events_and_nobody_else_aws_ones(pro
     assert events.put_events(Entries=[ours])["FailedEntryCount"] == 0
     assert _delivered(probe, "aws.sagemaker")["detail"]["ModelApprovalStatus"] == "Approved"
     assert events.put_events(Entries=[{**ours, "Source": "aws.ec2"}])["FailedEntryCount"] == 1
+
+
+def test_a_parameter_holds_no_more_than_in_aws(probe: Probe) -> None:
+    ssm = probe.client("ssm")
+    ssm.put_parameter(Name="/size", Value="x" * 4096, Type="String")
+    with pytest.raises(ClientError, match="maximum parameter value of 4096"):
+        ssm.put_parameter(Name="/size", Value="x" * 4097, Type="String", Overwrite=True)
 
 
 def test_a_rest_api_with_iam_answers_who_signs_and_refuses_who_does_not(probe: Probe) -> None:
