@@ -167,3 +167,10 @@ def test_a_file_named_as_a_folder_is_set_aside_and_a_folder_is_not() -> None:
         assert (collected.files, len(collected.quarantined)) == (found, found)
         assert len(objects.keys(DROP.rpartition("/")[0])) == 1 - found
         assert actuals.read("macro", since=NOON.replace(year=2000)) == {}
+
+
+def test_an_unquoted_decimal_comma_is_refused_and_not_cut_off() -> None:
+    content = b"join_key,value\nUNRATE:2026-01,4,1\nUNRATE:2026-02,4.2\n"
+    reading = read_actuals(content, model="macro", file_name="a.csv", received_at=datetime(2026, 3, 2, tzinfo=UTC))
+    assert [each.value for each in reading.actuals] == [4.2]
+    assert [(each.line, each.reason) for each in reading.rejections] == [(2, "3 cells where the header has 2")]

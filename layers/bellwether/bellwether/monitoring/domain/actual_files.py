@@ -70,6 +70,8 @@ def _columns(header: Sequence[str], line: int) -> dict[str, int]:
 def _row(
     cells: Sequence[str], columns: dict[str, int], line: int, model: str, file_name: str, received_at: datetime
 ) -> Actual:
+    if any(cells[len(columns) :]):  # as a decimal comma or grouped thousands without quotes make it
+        raise UnreadableError(f"{len(cells)} cells where the header has {len(columns)}", line=line, field="row")
     texts = {name: cells[place] if place < len(cells) else "" for name, place in columns.items()}
     key, value = texts[KEY], read_number(texts[VALUE])
     if not key or len(key) > KEY_CHARACTERS:
