@@ -152,15 +152,14 @@ def _histories(
 
 def word_list_sentiments(titles: Sequence[tuple[str, Sequence[str]]]) -> list[Mapping[str, float]]:
     """Probability of positive minus that of negative for each ticker of a title, from the embedded sentiment model."""
-    from bellwether.news.adapters.listings import packaged_listings
-    from bellwether.news.domain.tickers import TickerFinder, parse_listings
+    from bellwether.news.views import packaged_finder
     from jobs.sentiment.classifying.companies.tones import company_scores
     from jobs.sentiment.classifying.lexicon.model import WORD_LIST_FILE, LexiconClassifier
     from jobs.sentiment.classifying.lexicon.wordlist import WordList
 
     content = (files("jobs.sentiment.classifying.lexicon") / WORD_LIST_FILE).read_bytes()
     model = LexiconClassifier(WordList.parse(content))
-    finder = TickerFinder(parse_listings(packaged_listings()))
+    finder = packaged_finder()
     found: list[Mapping[str, float]] = []
     for (title, tickers), headline in zip(titles, model.classify([title for title, _ in titles]), strict=True):
         names: dict[str, Sequence[str]] = {**dict.fromkeys(tickers, ()), **finder.names(title)}

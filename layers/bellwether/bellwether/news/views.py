@@ -1,4 +1,4 @@
-"""Feeds and stories as they are in the database."""
+"""Feeds and stories as they are in the database, and the companies that ship with the code."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,6 +6,9 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 from pydantic import BaseModel
+
+from bellwether.news.adapters.listings import packaged_listings
+from bellwether.news.domain.tickers import TickerFinder, parse_listings
 
 
 class FeedView(BaseModel, frozen=True):
@@ -106,3 +109,8 @@ class NewsViews:
             "SELECT max(first_seen_at) FROM inbound_events_raw WHERE feed_id = ANY(%s)", (list(feed_ids),)
         ).fetchone()
         return row[0] if row else None
+
+
+def packaged_finder() -> TickerFinder:
+    """Finds the companies of the packaged list in headlines."""
+    return TickerFinder(parse_listings(packaged_listings()))
