@@ -61,6 +61,13 @@ def test_what_was_not_confirmed_is_told_again() -> None:
     assert watch([True, True], tells=False) == [[Stage.OPENED], [Stage.OPENED]]
 
 
+def test_an_incident_stays_open_while_its_probe_fails() -> None:
+    opened = follow([BROKEN], (), POLICY, NOW)
+    later = NOW + 10 * LOOK
+    assert follow([], opened, POLICY, later, unknown={BROKEN.incident_key}) == opened
+    assert follow([], opened, POLICY, later)[0].closed_at == later
+
+
 def test_a_mail_says_what_and_since_when() -> None:
     (alert,) = alerts(follow([BROKEN], (), POLICY, NOW))
     assert alert.subject == "Bellwether: x is stale"

@@ -9,9 +9,10 @@ from psycopg.rows import DictRow, TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
 from bellwether.operations.domain.incidents import Incident, Stage
-from bellwether.shared.adapters.postgres import Database
+from bellwether.shared.adapters.postgres import Database, translated
 from bellwether.shared.domain.probes import Probe
 
+PROBE_TIMEOUT = "5s"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwether:watch', 0))"
 
 
@@ -24,7 +25,7 @@ class PostgresIncidents:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Keeps other watchdogs out; everything that is saved in it is kept, or nothing."""
+        """Lock out other runs of the watchdog; commit everything at the end, or nothing."""
         with self._database.transaction() as connection:
             connection.execute(_LOCK)
             self._open = connection
@@ -34,7 +35,7 @@ class PostgresIncidents:
                 self._open = None
 
     def watched_since(self) -> datetime:
-        """When the tables that are watched were made."""
+        """When the watched tables were created."""
         rows = self._connection.execute(
             "SELECT coalesce(min(applied_at), now()) FROM schema_migrations WHERE version >= '0002'"
         ).fetchall()
@@ -42,12 +43,14 @@ class PostgresIncidents:
         return since
 
     def rows(self, probe: Probe, *, failures_since: datetime) -> list[DictRow]:
-        """What the probe's query gives."""
-        with self._connection.cursor(row_factory=dict_row) as cursor:
+        """Run the probe's query in a savepoint, so that the transaction goes on when it fails."""
+        connection = self._connection
+        with translated(), connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", (PROBE_TIMEOUT,))
             return cursor.execute(probe.query.encode(), {"failures_since": failures_since}).fetchall()
 
     def incidents(self) -> tuple[Incident, ...]:
-        """Those that are open, and those whose end people have not been told."""
+        """Open incidents, and closed ones whose all-clear is not confirmed yet."""
         rows = self._connection.execute(
             """
             SELECT incident_key, opened_at, last_seen_at, details ->> 'subject', details ->> 'message', escalated_at,
@@ -61,7 +64,7 @@ class PostgresIncidents:
         )
 
     def save(self, incidents: Sequence[Incident]) -> None:
-        """Insert new ones and update those that are there."""
+        """Insert new incidents and update known ones."""
         with self._connection.cursor() as cursor:
             cursor.executemany(
                 """

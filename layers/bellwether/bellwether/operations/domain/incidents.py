@@ -1,9 +1,9 @@
-"""Incidents of the watchdog: when people are told of a finding, and what. Pure.
+"""Incidents of the watchdog: from a finding to its alerts. Pure.
 
-People are told once when an incident opens, once more when it lasts, and once when it is over.
+An incident sends one alert when it opens, one when it lasts, and one when it is over.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -18,7 +18,7 @@ SUBJECT_LENGTH = 100  # SNS takes no more, and ASCII only
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchPolicy:
-    """When a finding is told again, and when it is over."""
+    """When an incident escalates and when it closes."""
 
     escalate_after: timedelta = timedelta(hours=2)
     clear_after: timedelta = timedelta(minutes=9)  # two runs without it, so that a flickering finding is one incident
@@ -26,7 +26,7 @@ class WatchPolicy:
 
 
 class Stage(StrEnum):
-    """How far an incident got, and what people were told of it."""
+    """Stage of an incident; each stage sends one alert."""
 
     OPENED = "opened"
     ESCALATED = "escalated"
@@ -54,7 +54,7 @@ class Incident:
 
 
 class SentAlert(BaseModel):
-    """The stage of an incident that people were told of."""
+    """An alert that was sent: stage and incident."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -64,21 +64,39 @@ class SentAlert(BaseModel):
 
 
 class Alert(SentAlert):
-    """One mail to people."""
+    """One mail."""
 
     subject: Annotated[str, Field(max_length=SUBJECT_LENGTH, pattern=r"^[ -~]+$")]
     message: str
 
 
+def probe_failure(key: str, error: Exception) -> Finding:
+    """The finding for a probe that could not be run."""
+    return Finding(
+        f"probe:{key}",
+        f"Probe {key} of the watchdog fails",
+        f"The watchdog could not run its probe {key}: {type(error).__name__}: {error}\n"
+        "What it checks is unknown until the probe works again.",
+    )
+
+
 def follow(
-    findings: Iterable[Finding], incidents: Iterable[Incident], policy: WatchPolicy, now: datetime
+    findings: Iterable[Finding],
+    incidents: Iterable[Incident],
+    policy: WatchPolicy,
+    now: datetime,
+    *,
+    unknown: Collection[str] = (),
 ) -> tuple[Incident, ...]:
-    """The incidents after this run, new ones included."""
+    """The incidents after this run, new ones included. Incidents with an unknown key stay as they are."""
     found = {finding.incident_key: finding for finding in findings}
     known = tuple(incidents)
     standing = {each.incident_key for each in known if each.closed_at is None}
     return (
-        *(_seen(each, found.get(each.incident_key), policy, now) for each in known),
+        *(
+            each if each.incident_key in unknown else _seen(each, found.get(each.incident_key), policy, now)
+            for each in known
+        ),
         *(
             Incident(key, opened_at=now, last_seen_at=now, subject=finding.subject, message=finding.message)
             for key, finding in found.items()
@@ -103,7 +121,7 @@ def _seen(incident: Incident, finding: Finding | None, policy: WatchPolicy, now:
 
 
 def alerts(incidents: Iterable[Incident]) -> tuple[Alert, ...]:
-    """Alerts that are not sent yet, by when their incidents opened."""
+    """Alerts that are not confirmed yet, ordered by the time their incident opened."""
     untold = (each for each in incidents if each.told is not each.stage)
     return tuple(_alert(each) for each in sorted(untold, key=lambda each: (each.opened_at, each.incident_key)))
 
@@ -127,7 +145,7 @@ def _alert(incident: Incident) -> Alert:
 
 
 def confirm(incidents: Iterable[Incident], told: Iterable[SentAlert]) -> tuple[Incident, ...]:
-    """The incidents with a sent alert, with its stage noted."""
+    """The incidents whose alert was sent, with the stage recorded."""
     stages = {(each.incident_key, each.opened_at): each.kind for each in told}
     return tuple(
         replace(each, told=stages[each.incident_key, each.opened_at])

@@ -1,4 +1,4 @@
-"""What the watchdog reads and keeps."""
+"""Storage that the watchdog reads and writes."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -10,19 +10,19 @@ from bellwether.shared.domain.probes import Probe, Row
 
 
 class IncidentStore(Protocol):
-    """The database as the watchdog sees it. Everything but `transaction` is called inside of it."""
+    """The watchdog's database. All other methods are called inside `transaction`."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Keeps other watchdogs out; everything that is saved in it is kept, or nothing."""
+        """Lock out other runs of the watchdog; commit everything at the end, or nothing."""
 
     def watched_since(self) -> datetime:
         """When the database came into use."""
 
     def rows(self, probe: Probe, *, failures_since: datetime) -> Sequence[Row]:
-        """What the probe's query gives."""
+        """Rows of the probe's query. Raises BellwetherError; the transaction stays usable."""
 
     def incidents(self) -> tuple[Incident, ...]:
-        """Those that are open, and those whose end people have not been told."""
+        """Open incidents, and closed ones whose all-clear is not confirmed yet."""
 
     def save(self, incidents: Sequence[Incident]) -> None:
-        """Insert new ones and update those that are there."""
+        """Insert new incidents and update known ones."""

@@ -1,12 +1,12 @@
-"""Run every context's probes, follow incidents, and say which alerts are to be sent."""
+"""Run the probes of every context, update incidents, and return the alerts to send."""
 
 from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from bellwether.operations.domain.incidents import Alert, SentAlert, WatchPolicy, alerts, confirm, follow
+from bellwether.operations.domain.incidents import Alert, SentAlert, WatchPolicy, alerts, confirm, follow, probe_failure
 from bellwether.operations.ports.incidents import IncidentStore
-from bellwether.shared.domain.probes import Check, Probe
+from bellwether.shared.domain.probes import Check, Finding, Probe
 from bellwether.shared.ports.clock import Clock
 
 
@@ -31,15 +31,20 @@ class WatchdogReport(BaseModel):
 
 
 def run_watchdog(probes: Iterable[Probe], *, store: IncidentStore, clock: Clock, policy: WatchPolicy) -> WatchdogReport:
-    """Find what is wrong, and follow each finding until it is over."""
+    """Run each probe and update the incidents. A probe that fails is a finding itself and does not stop the others."""
     now = clock.now()
     since = now - policy.failure_window
     with store.transaction():
         check = Check(now, watched_since=store.watched_since(), failures_since=since)
-        findings = [
-            finding for probe in probes for finding in probe.find(store.rows(probe, failures_since=since), check)
-        ]
-        incidents = follow(findings, store.incidents(), policy, now)
+        findings: list[Finding] = []
+        failed: set[str] = set()
+        for probe in probes:
+            try:
+                findings += [*probe.find(store.rows(probe, failures_since=since), check)]
+            except Exception as error:  # noqa: BLE001 - a defect of one probe must not hide the findings of others
+                findings.append(probe_failure(probe.key, error))
+                failed.add(probe.key)
+        incidents = follow(findings, store.incidents(), policy, now, unknown=failed)
         store.save(incidents)
     unsent = alerts(incidents)
     return WatchdogReport(
@@ -53,7 +58,7 @@ def run_watchdog(probes: Iterable[Probe], *, store: IncidentStore, clock: Clock,
 
 
 def confirm_alerts(sent: Sequence[SentAlert], *, store: IncidentStore) -> int:
-    """Note which alerts were sent, so that they are not repeated; returns the number of incidents."""
+    """Record which alerts were sent, so that they are not repeated; returns the number of incidents."""
     with store.transaction():
         confirmed = confirm(store.incidents(), sent)
         store.save(confirmed)
