@@ -22,7 +22,7 @@ STYLES = {
     "drifted": "bold red",
     "inaccurate": "bold red",
     "stable": "green",
-    "as_promised": "green",
+    "as_expected": "green",
     "not_enough_data": "yellow",
     "not_measured": "yellow",
 }
@@ -133,9 +133,9 @@ def accuracy_table(report: MonitorReport) -> Table:
 def _accuracy_cells(found: AccuracyReport) -> tuple[str | Text, ...]:
     return (
         found.kind,
-        _state(found.state.value, found.truths_missing, "actuals"),
-        str(found.truths),
-        *("-" if each is None else f"{each:,.4g}" for each in (found.rmse, found.promised_rmse, found.rmse_ratio)),
+        _state(found.state.value, found.actuals_missing, "actuals"),
+        str(found.actuals),
+        *("-" if each is None else f"{each:,.4g}" for each in (found.rmse, found.expected_rmse, found.rmse_ratio)),
         "-" if found.coverage is None else f"{found.coverage:.0%}",
     )
 

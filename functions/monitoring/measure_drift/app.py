@@ -1,4 +1,4 @@
-"""Look at one model: what was asked and answered lately, what came true, and what follows from it."""
+"""Measure drift and accuracy of one model's recent predictions, and decide what follows."""
 
 from typing import Annotated, Any
 

@@ -113,7 +113,7 @@ def test_truths_come_from_the_dataset_and_meet_their_predictions(aws: Aws) -> No
     asked(deployed(aws), spread(60))
     look = invoke("measure_drift", sample_event("measure_drift/deployed"))
     (accuracy,) = json.loads(aws.get(look["report_key"]))["accuracy"]
-    assert (accuracy["kind"], accuracy["truths"], accuracy["state"]) == ("h1", 1, "not_enough_data")
+    assert (accuracy["kind"], accuracy["actuals"], accuracy["state"]) == ("h1", 1, "not_enough_data")
     with pytest.raises(NotFoundError):
         invoke("collect_actuals", sample_event("collect_actuals/unknown_model"))
 

@@ -1,4 +1,4 @@
-"""Errors beside what was promised, and what can be said before anything has come true."""
+"""Errors compared with expected errors, and estimates before actuals are known."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -49,8 +49,8 @@ def valued(errors: list[float], *, price: float = 100.0, width: float = 20.0) ->
         )
         for at, error in enumerate(errors)
     ]
-    truths = {f"e-{at}": actual(f"e-{at}", price, model="housing") for at in range(len(errors))}
-    return list(join_actuals(records, truths))
+    actuals = {f"e-{at}": actual(f"e-{at}", price, model="housing") for at in range(len(errors))}
+    return list(join_actuals(records, actuals))
 
 
 def forecast(request_id: str, months: dict[int, float], **changes: Any) -> Any:
@@ -63,7 +63,7 @@ def forecast(request_id: str, months: dict[int, float], **changes: Any) -> Any:
     )
 
 
-# --- what was promised and what an answer holds -----------------------------------------------------------------------
+# --- expected errors and figures of a response -----------------------------------------------------------------------
 
 
 def test_promises_are_read_from_either_kind_of_bundle() -> None:
@@ -103,7 +103,7 @@ def test_errors_as_promised_are_no_finding() -> None:
     rng = np.random.default_rng(1)
     found = measure(valued(rng.normal(0, 10, 200).tolist()), {"prediction": ExpectedErrors(10.0)}, POLICY)
     (kind,) = found.kinds
-    assert found.state is AccuracyState.AS_PROMISED
+    assert found.state is AccuracyState.AS_EXPECTED
     assert found.rmse_ratio == pytest.approx(1, abs=0.15)
     assert kind.coverage == pytest.approx(0.954, abs=0.05)
     assert kind.mape == pytest.approx(0.08, abs=0.02)
@@ -116,17 +116,17 @@ def test_errors_surely_above_the_limit_are_a_finding() -> None:
 
 
 def test_a_bad_figure_of_few_truths_is_not_sure_enough() -> None:
-    # Given twelve truths, one of them far off
+    # Given twelve actuals, one of them far off
     found = measure(valued([1.0] * 11 + [60.0]), {"prediction": ExpectedErrors(10.0)}, POLICY)
     assert found.rmse_ratio == pytest.approx(1.73, abs=0.01)
-    assert found.state is AccuracyState.AS_PROMISED
+    assert found.state is AccuracyState.AS_EXPECTED
 
 
 def test_too_few_truths_say_nothing_but_how_many_are_missing() -> None:
     found = measure(valued([90.0] * 5), {"prediction": ExpectedErrors(10.0)}, POLICY)
-    assert (found.state, found.kinds[0].truths_missing, found.rmse_ratio) == (AccuracyState.NOT_ENOUGH_DATA, 7, None)
+    assert (found.state, found.kinds[0].actuals_missing, found.rmse_ratio) == (AccuracyState.NOT_ENOUGH_DATA, 7, None)
     none = measure([], {"h1": ExpectedErrors(0.1), "h12": ExpectedErrors(0.8)}, POLICY)
-    assert [(each.kind, each.truths_missing) for each in none.kinds] == [("h1", 12), ("h12", 12)]
+    assert [(each.kind, each.actuals_missing) for each in none.kinds] == [("h1", 12), ("h12", 12)]
     assert measure([], {}, POLICY).state is AccuracyState.NOT_MEASURED
 
 
@@ -136,7 +136,7 @@ def test_many_predictions_of_one_truth_count_for_one() -> None:
     found = measure(
         join_actuals(records, {"UNRATE:h1": actual("UNRATE:h1", 4.0)}), expected_errors(MACRO_METRICS), POLICY
     )
-    assert (found.kinds[0].truths, found.kinds[0].state) == (1, AccuracyState.NOT_ENOUGH_DATA)
+    assert (found.kinds[0].actuals, found.kinds[0].state) == (1, AccuracyState.NOT_ENOUGH_DATA)
 
 
 def test_overlapping_horizons_count_for_fewer() -> None:
@@ -150,8 +150,8 @@ def test_false_alarms_stay_rare_at_the_limit_itself(tails: str) -> None:
     rng, alarms, looks = np.random.default_rng(4), 0, 400
     for _ in range(looks):
         errors = rng.normal(0, 1, 40) if tails == "normal" else rng.standard_t(5, 40) / math.sqrt(5 / 3)
-        promised = {"prediction": ExpectedErrors(1 / POLICY.rmse_ratio_max)}
-        alarms += measure(valued(errors.tolist()), promised, POLICY).state is AccuracyState.INACCURATE
+        expected = {"prediction": ExpectedErrors(1 / POLICY.rmse_ratio_max)}
+        alarms += measure(valued(errors.tolist()), expected, POLICY).state is AccuracyState.INACCURATE
     # Then about one in a hundred is told
     assert alarms / looks <= 0.025
 
@@ -164,8 +164,8 @@ def test_truths_of_nought_leave_shares_out() -> None:
 
 def test_errors_by_week() -> None:
     records = [forecast(f"r-{day}", {1: 5.0}, received_at=NOON + timedelta(days=day)) for day in (0, 1, 9)]
-    truths: dict[str, Actual] = {"UNRATE:h1": actual("UNRATE:h1", 4.0)}
-    assert rmse_by_week(join_actuals(records, truths)) == {
+    actuals: dict[str, Actual] = {"UNRATE:h1": actual("UNRATE:h1", 4.0)}
+    assert rmse_by_week(join_actuals(records, actuals)) == {
         "2026-W09": (1, 1.0),
         "2026-W10": (1, 1.0),
         "2026-W11": (1, 1.0),

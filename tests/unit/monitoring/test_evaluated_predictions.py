@@ -60,7 +60,9 @@ def test_absurd_figures_are_left_out_and_break_no_arithmetic(prediction: float, 
             request_id="r-2", points=[{"join_key": "house 8", "prediction": 100.0}], output={"prediction": 100.0}
         ),
     ]
-    truths = sale(truth) | {"house 8": actual("house 8", 0.0, observed_at=ASKED)}
+    actuals = sale(truth) | {"house 8": actual("house 8", 0.0, observed_at=ASKED)}
     # When they are measured; Then the plain ones count
-    accuracy = measure(join_actuals(records, truths), {"prediction": ExpectedErrors(5.0)}, MonitorPolicy(actuals_min=1))
-    assert [(each.truths, each.rmse) for each in accuracy.kinds] == [(1, 100.0)]
+    accuracy = measure(
+        join_actuals(records, actuals), {"prediction": ExpectedErrors(5.0)}, MonitorPolicy(actuals_min=1)
+    )
+    assert [(each.actuals, each.rmse) for each in accuracy.kinds] == [(1, 100.0)]

@@ -68,8 +68,8 @@ def test_a_hundred_questions_about_one_thing_are_one_observation() -> None:
 
 def test_of_overlapping_horizons_the_nearest_counts() -> None:
     points = tuple(Point(join_key=f"UNRATE:2016-0{month}", prediction=float(month)) for month in (7, 9))
-    truths = [actual(0, 1.0).model_copy(update={"join_key": f"UNRATE:2016-0{month}"}) for month in (7, 9)]
-    assert pairs([record(1, points=points), record(1, CHALLENGER, points=points)], truths) == (Pair(6, 6),)
+    actuals = [actual(0, 1.0).model_copy(update={"join_key": f"UNRATE:2016-0{month}"}) for month in (7, 9)]
+    assert pairs([record(1, points=points), record(1, CHALLENGER, points=points)], actuals) == (Pair(6, 6),)
 
 
 def test_in_a_split_both_go_side_by_side_as_their_shares_have_it() -> None:

@@ -16,7 +16,7 @@ from bellwether.monitoring.adapters.monitor_pages import JinjaMonitorPages, p_va
 from bellwether.monitoring.domain.accuracy import AccuracyState
 from bellwether.monitoring.domain.drift import DriftState
 from bellwether.monitoring.domain.monitor_report import MonitorReport
-from bellwether.monitoring.usecases.measure_drift import Look, Monitor, MonitorRequest
+from bellwether.monitoring.usecases.measure_drift import Monitor, MonitorRequest, MonitorResult
 from bellwether.shared.domain.decisions import Verdict
 from bellwether.shared.domain.errors import BundleTamperedError, NotFoundError
 from tests.builders import BUCKET, Bundle, actual, bundle, capture, package_arn
@@ -116,7 +116,7 @@ class World:
             clock=StoppedClock(),
         )
 
-    def look(self, model: str = "housing") -> tuple[Look, MonitorReport]:
+    def look(self, model: str = "housing") -> tuple[MonitorResult, MonitorReport]:
         look, report = self.monitor.look(MonitorRequest(model=model, request_id="run-1"))
         assert report is not None
         return look, report
@@ -127,7 +127,7 @@ def test_a_quiet_model_is_accepted_and_nobody_is_told() -> None:
     records = houses(300)
     look, report = World(records, sold(records)).look()
     assert (look.found, look.trigger, report.findings) == (False, None, ())
-    assert (report.drift.state, report.accuracy_state) == (DriftState.STABLE, AccuracyState.AS_PROMISED)
+    assert (report.drift.state, report.accuracy_state) == (DriftState.STABLE, AccuracyState.AS_EXPECTED)
     assert look.decision is not None
     assert (look.decision.verdict, look.decision.kind) == (Verdict.ACCEPTED, "monitor_model")
     assert [gate.name for gate in look.decision.gates] == ["drifted_columns", "rmse_ratio.prediction"]
@@ -179,13 +179,13 @@ def test_what_is_not_this_version_s_or_was_not_returned_is_not_judged() -> None:
     # Then inputs count whoever answered, predictions and errors only of the current version
     rows = {each.name: each.rows for each in report.drift.columns}
     assert rows == {"sqft": 70, "town": 70, "prediction": 0}
-    assert report.accuracy[0].truths == 0
+    assert report.accuracy[0].actuals == 0
 
 
 def test_requests_before_the_window_count_for_accuracy_only() -> None:
     old = houses(40, received_at=NOON - timedelta(days=60))
     _, report = World(old, sold(old)).look()
-    assert (report.answered, report.accuracy[0].truths) == (0, 40)
+    assert (report.answered, report.accuracy[0].actuals) == (0, 40)
     assert report.weeks[0].predictions == 40
 
 

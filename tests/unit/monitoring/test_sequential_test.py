@@ -1,4 +1,4 @@
-"""Tests that may be looked at all the time: what they promise, and what they find."""
+"""Sequential tests: their error rate under continuous monitoring, and their power."""
 
 import math
 from dataclasses import replace
@@ -72,7 +72,7 @@ def test_without_pairs_nothing_is_known() -> None:
     assert (nothing.interval.lower, nothing.interval.upper) == (None, None)
 
 
-# --- what is promised ------------------------------------------------------------------------------------------------
+# --- error rate ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow

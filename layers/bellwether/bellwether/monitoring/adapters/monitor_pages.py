@@ -25,7 +25,7 @@ STATES = {
     DriftState.NOT_ENOUGH_DATA: "not enough data",
     DriftState.NOT_MEASURED: "not measured",
     AccuracyState.INACCURATE: "less accurate",
-    AccuracyState.AS_PROMISED: "as expected",
+    AccuracyState.AS_EXPECTED: "as expected",
 }
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 ORDER = (DriftState.DRIFTED, DriftState.STABLE, DriftState.NOT_ENOUGH_DATA, DriftState.NOT_MEASURED)
@@ -56,11 +56,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Chart:
-    """Errors by week; `promised` is the height of the backtest's error where there is one kind of it."""
+    """Errors by week; `expected` is the height of the backtest's error where there is one kind of it."""
 
     points: tuple[Point, ...]
     ticks: tuple[tuple[float, str], ...]
-    promised: float | None
+    expected: float | None
 
 
 class JinjaMonitorPages:
@@ -135,7 +135,7 @@ def _verdict(report: MonitorReport) -> str:
         parts += ["errors exceed the backtest's"] if report.is_inaccurate else []
         text = "; ".join(parts)
         return text[0].upper() + text[1:]
-    known = report.drift.state is DriftState.STABLE or report.accuracy_state is AccuracyState.AS_PROMISED
+    known = report.drift.state is DriftState.STABLE or report.accuracy_state is AccuracyState.AS_EXPECTED
     return "No findings" if known else "Not enough data yet"
 
 
@@ -178,8 +178,8 @@ def _cells(column: ColumnReport) -> Iterator[tuple[str, int, int]]:
 def _chart(report: MonitorReport) -> Chart | None:
     if not report.weeks:
         return None
-    promised = _only_promise(report.accuracy)
-    top = 1.1 * max([week.rmse for week in report.weeks] + ([promised] if promised else [])) or 1.0
+    expected = _only_expected(report.accuracy)
+    top = 1.1 * max([week.rmse for week in report.weeks] + ([expected] if expected else [])) or 1.0
     floor, height = CHART_HEIGHT - CHART_BOTTOM, CHART_HEIGHT - CHART_BOTTOM - CHART_TOP
     width = CHART_WIDTH - CHART_LEFT - CHART_RIGHT
     step = width / max(len(report.weeks) - 1, 1)
@@ -194,7 +194,7 @@ def _chart(report: MonitorReport) -> Chart | None:
             for at, week in enumerate(report.weeks)
         ),
         ticks=tuple((y(value), figure(value)) for value in _ticks(top)),
-        promised=y(promised) if promised else None,
+        expected=y(expected) if expected else None,
     )
 
 
@@ -205,6 +205,6 @@ def _ticks(top: float) -> Iterator[float]:
     yield from (step * at for at in range(math.floor(top / step) + 1))
 
 
-def _only_promise(kinds: Sequence[AccuracyReport]) -> float | None:
-    promised = [each.promised_rmse for each in kinds if each.promised_rmse is not None and each.truths]
-    return promised[0] if len(promised) == 1 else None
+def _only_expected(kinds: Sequence[AccuracyReport]) -> float | None:
+    expected = [each.expected_rmse for each in kinds if each.expected_rmse is not None and each.actuals]
+    return expected[0] if len(expected) == 1 else None

@@ -21,7 +21,7 @@ def retraining_trigger(spec: ModelSpec, report: MonitorReport) -> str | None:
 
 
 def decision_of(report: MonitorReport, *, key: str, report_key: str) -> Decision:
-    """Whether the model may go on as it is: refused when something moved or errs more than promised."""
+    """The monitoring decision: refused when a column drifted or errors exceed the expected errors."""
     return decide(
         kind=Kind.MONITOR_MODEL,
         subject=f"{report.model} version {report.version}",
@@ -49,8 +49,8 @@ def _gates(report: MonitorReport) -> Iterable[Gate]:
         reason = f"drifted from training data: {names}" if names else ""
         yield Gate(name="drifted_columns", observed=len(report.drifted), limit=0, passed=not names, reason=reason)
     for each in report.accuracy:
-        if each.state in (AccuracyState.AS_PROMISED, AccuracyState.INACCURATE):
-            passed = each.state is AccuracyState.AS_PROMISED
+        if each.state in (AccuracyState.AS_EXPECTED, AccuracyState.INACCURATE):
+            passed = each.state is AccuracyState.AS_EXPECTED
             reason = "" if passed else next(f for f in report.findings if f.startswith(f"{each.kind}:"))
             yield Gate(
                 name=f"rmse_ratio.{each.kind}",

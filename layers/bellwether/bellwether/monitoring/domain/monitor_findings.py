@@ -28,7 +28,7 @@ def accuracy_findings(accuracy: Accuracy, limit: float) -> Iterable[str]:
     for found in accuracy.kinds:
         if found.state is AccuracyState.INACCURATE and found.rmse_ratio is not None:
             yield (
-                f"{found.kind}: error is {found.rmse_ratio:.2f} times the backtest's over {found.truths} actuals, "
+                f"{found.kind}: error is {found.rmse_ratio:.2f} times the backtest's over {found.actuals} actuals, "
                 f"at most {limit:.2f} is tolerated (p = {found.p_value:.1g})"
             )
 
@@ -51,7 +51,7 @@ def remarks_of(
         yield "accuracy is not measured: this model's predictions have no join key for actuals"
     for found in accuracy.kinds:
         if found.state is AccuracyState.NOT_ENOUGH_DATA:
-            yield f"{found.kind}: {found.truths} actuals so far, {found.truths_missing} more are needed"
+            yield f"{found.kind}: {found.actuals} actuals so far, {found.actuals_missing} more are needed"
         elif found.state is AccuracyState.NOT_MEASURED:
             yield f"{found.kind}: the bundle has no backtest error to compare with"
     if estimated is None:

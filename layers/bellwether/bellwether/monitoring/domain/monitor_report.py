@@ -65,15 +65,15 @@ class AccuracyReport(ReportPart):
 
     kind: str
     state: AccuracyState
-    truths: int
-    truths_missing: int
+    actuals: int
+    actuals_missing: int
     rmse: float | None
     rmse_ratio: float | None
     p_value: float | None
     bias: float | None
     mape: float | None
     coverage: float | None
-    promised_rmse: float | None
+    expected_rmse: float | None
     baselines: dict[str, float]
 
 
@@ -137,7 +137,7 @@ class MonitorReport(ReportPart):
 
     @property
     def rmse_ratio(self) -> float | None:
-        """The largest that had truths enough; None before that."""
-        judged = (AccuracyState.AS_PROMISED, AccuracyState.INACCURATE)
+        """The largest ratio among kinds with enough actuals; None if there is none."""
+        judged = (AccuracyState.AS_EXPECTED, AccuracyState.INACCURATE)
         ratios = [each.rmse_ratio for each in self.accuracy if each.state in judged and each.rmse_ratio is not None]
         return max(ratios, default=None)

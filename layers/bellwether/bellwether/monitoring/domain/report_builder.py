@@ -169,20 +169,20 @@ def _column_report(found: ColumnDrift) -> ColumnReport:
 
 
 def _accuracy_report(found: KindAccuracy) -> AccuracyReport:
-    promise = found.promise
+    expected = found.expected
     return AccuracyReport(
         kind=found.kind,
         state=found.state,
-        truths=found.truths,
-        truths_missing=found.truths_missing,
+        actuals=found.actuals,
+        actuals_missing=found.actuals_missing,
         rmse=found.rmse,
         rmse_ratio=found.rmse_ratio,
         p_value=found.p_value,
         bias=found.bias,
         mape=found.mape,
         coverage=found.coverage,
-        promised_rmse=promise.rmse if promise else None,
-        baselines=dict(promise.baselines) if promise else {},
+        expected_rmse=expected.rmse if expected else None,
+        baselines=dict(expected.baselines) if expected else {},
     )
 
 

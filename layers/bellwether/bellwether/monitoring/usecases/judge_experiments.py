@@ -1,4 +1,4 @@
-"""Look at every experiment and every version on probation, and start what follows from it."""
+"""Judge every running experiment and every version on probation, and start the deployment that follows."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Look at one model: what was asked and answered lately, what came true, and what follows from it."""
+"""Measure drift and accuracy of one model's recent predictions, and decide what follows."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from bellwether.shared.ports.objects import ObjectStore
 
 
 class MonitorRequest(BaseModel):
-    """Which model; the same `request_id` is the same look."""
+    """The model to monitor. `request_id` identifies the run: a retry has the same one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -35,10 +35,10 @@ class MonitorRequest(BaseModel):
     request_id: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Look(BaseModel):
-    """What a look came to. `measured` is False for a model that nothing of is in service; `found` calls for people.
+class MonitorResult(BaseModel):
+    """Result of a run. `measured` is False if no version is in service; `found` says whether there are findings.
 
-    `trigger` is why it is to be trained anew, None when it is not.
+    `trigger` is the reason for retraining, None if none is requested.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,7 +56,7 @@ class Look(BaseModel):
 
 @dataclass(frozen=True)
 class Monitor:
-    """All that a look reads, and where it leaves its report."""
+    """What a monitoring run reads, and where it writes its report."""
 
     bucket: str
     objects: ObjectStore
@@ -68,7 +68,7 @@ class Monitor:
     pages: MonitorPages
     clock: Clock
 
-    def look(self, request: MonitorRequest) -> tuple[Look, MonitorReport | None]:
+    def look(self, request: MonitorRequest) -> tuple[MonitorResult, MonitorReport | None]:
         """Compare, judge, and keep report and page; a day's later look replaces its earlier one.
 
         Raises NotFoundError for an unknown model, BundleTamperedError for a bundle that is not the promoted one.
@@ -76,14 +76,14 @@ class Monitor:
         spec = model_spec(request.model)
         current = self.current_versions.get(spec.name)
         if current is None:
-            return Look(model=spec.name, measured=False, message="nothing of it is in service"), None
+            return MonitorResult(model=spec.name, measured=False, message="no version of it is in service"), None
         report = self._report(spec, current)
         folder = f"monitoring/{spec.name}/date={report.measured_at.date().isoformat()}"
         report_key, page_key = f"{folder}/report.json", f"{folder}/report.html"
         self.objects.put(report_key, report.model_dump_json(indent=1).encode(), content_type="application/json")
         self.objects.put(page_key, self.pages.render(report), content_type="text/html; charset=utf-8")
         trigger = retraining_trigger(spec, report)
-        look = Look(
+        look = MonitorResult(
             model=spec.name,
             measured=True,
             found=bool(report.findings),
