@@ -175,7 +175,7 @@ def _errors_table(evaluation: EvaluationReport) -> Table:
         title=f"Backtest of {evaluation.target}: RMSE in {evaluation.unit}",
         caption="p: one-sided Diebold–Mariano test against AR",
     )
-    for column in ("months ahead", "n", "model", "random walk", "AR", "p", "80% interval coverage"):
+    for column in ("months ahead", "n", "model", "random walk", "AR", "p", "80% interval coverage", "serves"):
         table.add_column(column, justify="right")
     for horizon in evaluation.horizons:
         coverage = next((each.coverage for each in horizon.intervals if each.level == 0.8), None)
