@@ -132,7 +132,7 @@ class DeploymentPlan(BaseModel):
     model_name: str
     endpoint_config_name: str
     endpoint_name: str
-    previous_config_name: str | None
+    previous_config_name: str | None = None
     golden_key: str
 
 

@@ -48,7 +48,7 @@ class ChallengePlan(DeploymentPlan):
     """
 
     challenge: Challenge
-    champion_version: Version | None
+    champion_version: Version | None = None
 
 
 class Experiment(BaseModel):
