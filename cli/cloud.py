@@ -95,7 +95,7 @@ def _shown(spinner: Status) -> Callable[[Progress], None]:
 
 def _print_endpoints(endpoints: Endpoints) -> None:
     for name, address, note in (
-        ("AWS", endpoints.aws_url, f"region {endpoints.region}, account {endpoints.account}, any credentials"),
+        ("AWS", endpoints.aws_url, f"region {endpoints.region}, account {endpoints.account}, key in access_key.json"),
         ("SageMaker", endpoints.sagemaker_url, "training jobs, registry, endpoints"),
         ("Replay", endpoints.replay_url, "invented news feeds and market-data API"),
         ("Postgres", endpoints.postgres.address, "password in secret ops-pipeline/db-local"),

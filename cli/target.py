@@ -131,7 +131,7 @@ def local_target(cloud: Cloud) -> Target:
         client=endpoints.client,
         region=endpoints.region,
         local_api_url=endpoints.api_url,
-        function_endpoints=environment.local_aws(endpoints.aws_url, endpoints.sagemaker_url),
+        function_endpoints=environment.local_aws(endpoints.aws_url, endpoints.sagemaker_url, endpoints.key),
         credentials=endpoints.credentials,
     )
 

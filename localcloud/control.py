@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localcloud import ports, processes, state
+from localcloud.access_key import AccessKey
 from localcloud.database_secret import put_database_secret
 from localcloud.deploy import SERVICE as DEPLOY
 from localcloud.deploy import Deployment, Stack
@@ -305,6 +306,7 @@ class Cloud:
             addresses.aws_url,
             addresses.sagemaker_url,
             connection or known,
+            AccessKey.load(self.home.access_key_file),
             stack_name=self.stack.name,
             replay_url=addresses.replay_url,
         )

@@ -184,7 +184,7 @@ class Deployment:
         path = os.pathsep.join([str(self.toolchain.project_bin), os.environ.get("PATH", os.defpath)])
         return {
             **environment.without_account(),
-            **environment.local_aws(self.endpoints.aws_url, self.endpoints.sagemaker_url),
+            **environment.local_aws(self.endpoints.aws_url, self.endpoints.sagemaker_url, self.endpoints.key),
             "TMPDIR": str(self.home.temporary(SERVICE)),
             "PATH": path,
             "SAM_CLI_TELEMETRY": "0",

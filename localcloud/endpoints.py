@@ -11,7 +11,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from localcloud.environment import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY
+from localcloud.access_key import AccessKey
+from localcloud.environment import ACCOUNT, REGION
 from localcloud.postgres import Connection
 
 STACK_NAME = "bellwether-local"
@@ -26,6 +27,7 @@ class Endpoints:
     aws_url: str
     sagemaker_url: str
     postgres: Connection
+    key: AccessKey
     region: str = REGION
     account: str = ACCOUNT
     stack_name: str = STACK_NAME
@@ -34,11 +36,12 @@ class Endpoints:
     @property
     def credentials(self) -> Credentials:
         """What signs requests to the stack's API; valid nowhere else."""
-        return Credentials(ACCESS_KEY, SECRET_KEY)
+        return Credentials(self.key.key_id, self.key.secret)
 
     def client(self, service: str) -> Any:
         """A boto3 client for the local cloud. The caller's AWS profile, credentials and proxies play no part."""
-        return _client(service, self.sagemaker_url if service in _LOCAL_SAGEMAKER else self.aws_url, self.region)
+        url = self.sagemaker_url if service in _LOCAL_SAGEMAKER else self.aws_url
+        return _client(service, url, self.region, self.key)
 
     def stack_outputs(self, stack_name: str | None = None) -> dict[str, str]:
         """Outputs of a deployed stack, by key."""
@@ -56,7 +59,7 @@ class Endpoints:
 
 
 @functools.cache
-def _client(service: str, url: str, region: str) -> Any:
+def _client(service: str, url: str, region: str, key: AccessKey) -> Any:
     nothing: tuple[None, None, None, None] = (None, None, None, None)
     bare = botocore.session.Session(
         session_vars={
@@ -67,8 +70,8 @@ def _client(service: str, url: str, region: str) -> Any:
     )
     session = boto3.Session(
         botocore_session=bare,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
+        aws_access_key_id=key.key_id,
+        aws_secret_access_key=key.secret,
         region_name=region,
     )
     return session.client(  # type: ignore[call-overload]

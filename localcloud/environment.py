@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from localcloud.access_key import AccessKey
+
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-ACCESS_KEY = "test"
-SECRET_KEY = "test"  # noqa: S105  the emulator takes any
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
@@ -26,11 +26,11 @@ def without_account(caller: Mapping[str, str] = os.environ) -> dict[str, str]:
     return kept | _no_proxy(caller)
 
 
-def local_aws(aws_url: str, sagemaker_url: str) -> dict[str, str]:
+def local_aws(aws_url: str, sagemaker_url: str, key: AccessKey) -> dict[str, str]:
     """What points an AWS SDK at the local cloud, with credentials that work nowhere else."""
     return {
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": key.key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": aws_url,

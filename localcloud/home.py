@@ -28,6 +28,11 @@ class Home:
         return self.root / "state.json"
 
     @property
+    def access_key_file(self) -> Path:
+        """The key that AWS clients of this cloud need."""
+        return self.root / "access_key.json"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

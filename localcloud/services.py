@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from localcloud import environment, ports, processes
+from localcloud.access_key import AccessKey
 from localcloud.emulator.names import CHECKPOINT_STAMP, FUNCTION_PYTHON_VARIABLE
 from localcloud.errors import ServiceError
 from localcloud.home import PROJECT, Home
@@ -57,6 +58,11 @@ class Service(ABC):
     def port(self) -> int: ...
 
     @property
+    def key(self) -> AccessKey:
+        """The key of this home's cloud."""
+        return AccessKey.load(self.home.access_key_file)
+
+    @property
     @abstractmethod
     def health_path(self) -> str: ...
 
@@ -66,7 +72,7 @@ class Service(ABC):
     def environment(self) -> dict[str, str]:
         return {
             **environment.clean(),
-            **environment.local_aws(self.addresses.aws_url, self.addresses.sagemaker_url),
+            **environment.local_aws(self.addresses.aws_url, self.addresses.sagemaker_url, self.key),
             **environment.scratch(self.home.temporary(self.name)),
         }
 

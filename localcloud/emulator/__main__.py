@@ -7,6 +7,7 @@ from localcloud.emulator import loopback
 loopback.apply()  # before ministack is imported: it must not see another socket class
 
 from localcloud.emulator import (  # noqa: E402
+    access_control,
     batch_windows,
     checkpoints,
     custom_resources,
@@ -26,7 +27,7 @@ def main() -> None:
     """Close every gap, then hand over to ministack; a patch whose target moved raises before a port is opened."""
     patching.require_supported_version()
     gaps = (handler_errors, task_errors, interpreter, worker_limit, nested_stacks, event_sources, custom_resources)
-    for gap in (*gaps, batch_windows, checkpoints, parameter_size):
+    for gap in (*gaps, batch_windows, parameter_size, checkpoints, access_control):
         gap.apply()
     if sagemaker_url := os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER"):
         from localcloud.emulator import sagemaker_routes

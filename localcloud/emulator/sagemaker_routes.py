@@ -58,11 +58,7 @@ _JOBS = {"createProcessingJob": "Processing", "createTrainingJob": "Training", "
 
 def install(sagemaker_url: str) -> None:
     """Route SageMaker to `sagemaker_url`. Raises PatchTargetMovedError when ministack is not as expected."""
-    session = boto3.session.Session(
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - what the local SageMaker takes
-        region_name="us-east-1",
-    )
+    session = boto3.session.Session(region_name="us-east-1")  # the key is in the environment
     config = Config(retries={"max_attempts": 2, "mode": "standard"}, read_timeout=70)
     sagemaker: Any = session.client("sagemaker", endpoint_url=sagemaker_url, config=config)
     runtime: Any = session.client("sagemaker-runtime", endpoint_url=sagemaker_url, config=config)

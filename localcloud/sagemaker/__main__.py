@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -40,6 +41,7 @@ def _parse(arguments: list[str]) -> Configuration:
         s3_url=chosen.s3_url,
         home=chosen.home.resolve(),
         interpreter=interpreter,
+        access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
         region=chosen.region,
         account=chosen.account,
         stop_grace_seconds=chosen.stop_grace_seconds,

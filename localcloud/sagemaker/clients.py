@@ -1,4 +1,4 @@
-"""boto3 clients for the emulator, with credentials that it takes for the local account."""
+"""boto3 clients for the emulator, with the key of the local cloud."""
 
 from typing import TYPE_CHECKING
 
@@ -34,4 +34,4 @@ def logs_client(url: str, region: str) -> "CloudWatchLogsClient":
 
 
 def _session(region: str) -> boto3.session.Session:
-    return boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)  # noqa: S106
+    return boto3.session.Session(region_name=region)  # the key is in the environment

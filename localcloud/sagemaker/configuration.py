@@ -15,6 +15,7 @@ class Configuration:
     s3_url: str
     home: Path
     interpreter: Path
+    access_key_id: str
     region: str = "us-east-1"
     account: str = "000000000000"
     stop_grace_seconds: float = 120.0

@@ -5,6 +5,7 @@ another. It is imported when first needed, because few need it. What moto holds 
 is gone after a stop.
 """
 
+import hmac
 import io
 import json
 import logging
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 HEALTH_PATH = "/_local/health"
 _TARGET = re.compile(r"SageMaker\.(\w+)")
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
+_UNKNOWN_KEY = SageMakerError("the access key id is not the one of this cloud")
 _JSON = "application/x-amz-json-1.1"
 _MOTO_VERSION = "5.2.5"
 
@@ -45,12 +48,20 @@ class Application:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         request = Request(environ)
-        response = self._answer(request)
+        response = self._answer(request) if self._allowed(request) else _error(_UNKNOWN_KEY, status=403)
         if response is None:
             environ["wsgi.input"] = io.BytesIO(request.get_data())  # we may have read it to look for the action
             return self._moto_application()(environ, start_response)
         response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
         return response(environ, start_response)
+
+    def _allowed(self, request: Request) -> bool:
+        """Whether a request names the cloud's key, as the emulator asks it of its own callers."""
+        named = _CREDENTIAL.search(request.headers.get("Authorization", ""))
+        key_id = self._service.configuration.access_key_id
+        return request.path == HEALTH_PATH or (
+            named is not None and hmac.compare_digest(named[1].encode(), key_id.encode())
+        )
 
     def _answer(self, request: Request) -> Response | None:
         if request.path == HEALTH_PATH:

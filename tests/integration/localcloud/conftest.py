@@ -68,7 +68,9 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     home.create()
     addresses = Addresses(ports.choose(), ports.choose())
     emulator = LoneEmulator(home, Toolchain(), addresses)
-    endpoints = Endpoints(addresses.aws_url, addresses.sagemaker_url, Connection("127.0.0.1", 1, "", "", ""))
+    endpoints = Endpoints(
+        addresses.aws_url, addresses.sagemaker_url, Connection("127.0.0.1", 1, "", "", ""), emulator.key
+    )
     with pytest.MonkeyPatch.context() as patch:  # for the start only: other tests share this process
         for name, value in CALLERS_OWN.items():
             patch.setitem(os.environ, name, value)

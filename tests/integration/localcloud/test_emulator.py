@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,12 @@ import psutil
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, WaiterError
 from botocore.httpsession import URLLib3Session
 
 from localcloud import processes
-from localcloud.endpoints import Endpoints
-from localcloud.environment import ACCESS_KEY, REGION, SECRET_KEY
+from localcloud.access_key import AccessKey
+from localcloud.environment import REGION
 from localcloud.home import PROJECT
 from tests.integration.localcloud.conftest import CALLERS_OWN, STACK, Probe
 from tests.waiting import wait_for
@@ -206,11 +207,49 @@ def test_a_rest_api_with_iam_answers_who_signs_and_refuses_who_does_not(probe: P
     request = AWSRequest("POST", url, data=b'{"a": 1}')
     # When it is sent as it is, and once more with a signature
     unsigned = _send(request)
-    SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "execute-api", REGION).add_auth(request)
+    SigV4Auth(probe.endpoints.credentials, "execute-api", REGION).add_auth(request)
     signed = _send(request)
     # Then only the signed one reaches the function
     assert unsigned.status_code == 403
     assert json.loads(signed.content) == {"path": "/hello", "body": '{"a": 1}'}
+
+
+@pytest.mark.parametrize("key", [AccessKey("test", "test"), AccessKey("000000000000", "test"), AccessKey.random()])
+def test_another_key_is_refused_everywhere(probe: Probe, key: AccessKey) -> None:
+    # Given somebody else on this machine, who makes up a key
+    stranger = replace(probe.endpoints, key=key)
+    asked: tuple[Callable[[], Any], ...] = (
+        lambda: stranger.client("secretsmanager").list_secrets(),
+        lambda: stranger.client("s3").list_objects_v2(Bucket=probe.outputs["ProbeBucketName"]),
+        lambda: stranger.client("lambda").list_functions(),
+        lambda: stranger.client("cloudformation").list_stacks(),
+        lambda: stranger.client("sts").get_caller_identity(),
+    )
+    # When he asks any protocol, Then he is refused
+    for ask in asked:
+        with pytest.raises(ClientError) as refused:
+            ask()
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    # And neither a signed call of the API nor a presigned URL reaches anything
+    request = AWSRequest("POST", probe.endpoints.api_url(probe.outputs["ProbeApiId"], "test") + "/hello", data=b"{}")
+    SigV4Auth(stranger.credentials, "execute-api", REGION).add_auth(request)
+    assert _send(request).status_code == 403
+    target = {"Bucket": probe.outputs["ProbeBucketName"], "Key": "any"}
+    url = stranger.client("s3").generate_presigned_url("get_object", Params=target)
+    assert _send(AWSRequest("GET", url)).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/_ministack/reset", "/_ministack/config", "/_ministack/sqs/messages", "//"])
+def test_without_a_key_only_the_health_is_told(probe: Probe, path: str) -> None:
+    for method in ("GET", "POST"):
+        assert _send(AWSRequest(method, probe.endpoints.aws_url + path)).status_code == 403
+    assert _send(AWSRequest("GET", probe.endpoints.aws_url + "/_ministack/health")).status_code == 200
+
+
+def test_the_key_is_the_owners_alone(probe: Probe) -> None:
+    path = probe.emulator.home.access_key_file
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert AccessKey.load(path) == probe.endpoints.key
 
 
 def test_a_failing_custom_resource_fails_at_once_and_its_nested_stack_leaves_nothing(probe: Probe) -> None:
@@ -282,7 +321,7 @@ def test_clients_ignore_the_callers_profile(probe: Probe, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_PROFILE", "missing")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     # When a fresh client is made, then it works
-    endpoints = Endpoints(probe.endpoints.aws_url, probe.endpoints.sagemaker_url, probe.endpoints.postgres)
+    endpoints = replace(probe.endpoints, region="eu-central-1")
     assert endpoints.client("sts").get_caller_identity()["Account"] == "000000000000"
 
 

@@ -63,7 +63,7 @@ def test_sam_build_and_sam_deploy(probe: Probe) -> None:
     # Given the repository as it is, When the two commands are typed, and the change set is refused
     built = _typed("sam build")
     assert built.returncode == 0, built.stdout + built.stderr
-    account = environment.local_aws(probe.endpoints.aws_url, probe.endpoints.sagemaker_url)
+    account = environment.local_aws(probe.endpoints.aws_url, probe.endpoints.sagemaker_url, probe.endpoints.key)
     deployed = _typed("sam deploy", "n\n", **account)
     shown = re.sub(r"\s+", " ", deployed.stdout)
     # Then the development stack was chosen without an option, and its change set shown before anything is created

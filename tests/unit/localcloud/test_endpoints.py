@@ -2,10 +2,16 @@
 
 import pytest
 
+from localcloud.access_key import AccessKey
 from localcloud.endpoints import Endpoints
 from localcloud.postgres import Connection
 
-ENDPOINTS = Endpoints("http://127.0.0.1:4566", "http://127.0.0.1:4577", Connection("127.0.0.1", 5432, "me", "pw", "db"))
+ENDPOINTS = Endpoints(
+    "http://127.0.0.1:4566",
+    "http://127.0.0.1:4577",
+    Connection("127.0.0.1", 5432, "me", "pw", "db"),
+    AccessKey("id", "secret"),
+)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What services and sam see of the caller's environment."""
 
 from localcloud import environment
+from localcloud.access_key import AccessKey
 
 CALLER = {
     "PATH": "/bin",
@@ -33,6 +34,6 @@ def test_a_proxy_is_passed_on_but_never_used_for_this_machine() -> None:
 
 
 def test_the_local_aws_is_reached_with_credentials_that_work_nowhere_else() -> None:
-    seen = environment.local_aws("http://a", "http://s")
+    seen = environment.local_aws("http://a", "http://s", AccessKey("id", "secret"))
     assert (seen["AWS_ENDPOINT_URL"], seen["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"]) == ("http://a", "http://s")
     assert seen["AWS_CONFIG_FILE"] == "/dev/null"

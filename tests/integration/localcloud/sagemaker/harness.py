@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from localcloud.access_key import AccessKey
 from tests.places import ROOT
 from tests.waiting import LIMIT_SECONDS, wait_for
 
@@ -26,11 +27,12 @@ BUCKET = "data"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 GRACE_SECONDS = 1.0
+KEY = AccessKey("LOCALTEST", "secret")
 
 
-def client(service: str, url: str) -> Any:
+def client(service: str, url: str, key: AccessKey = KEY) -> Any:
     """A boto3 client that sees every error: no retries."""
-    session = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    session = boto3.session.Session(aws_access_key_id=key.key_id, aws_secret_access_key=key.secret, region_name=REGION)
     return session.client(
         service,  # type: ignore[call-overload]
         endpoint_url=url,
@@ -119,7 +121,12 @@ class SageMakerProcess:
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONWARNINGS": "error"},
+                env={
+                    **os.environ,
+                    "PYTHONWARNINGS": "error",
+                    "AWS_ACCESS_KEY_ID": KEY.key_id,
+                    "AWS_SECRET_ACCESS_KEY": KEY.secret,
+                },
             )
         wait_for(self._answers, "the server answers")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from localcloud import ports
+from localcloud.access_key import AccessKey
 from localcloud.home import Home
 from localcloud.services import Addresses, Emulator, LocalSageMaker
 from localcloud.toolchain import Toolchain
@@ -22,11 +23,12 @@ class Pair:
     """The emulator and the local SageMaker."""
 
     addresses: Addresses
+    key: AccessKey
 
     def client(self, service: str) -> Any:
         """A client for either."""
         url = self.addresses.sagemaker_url if service.startswith("sagemaker") else self.addresses.aws_url
-        return client(service, url)
+        return client(service, url, self.key)
 
     def put(self, key: str, files: dict[str, str]) -> str:
         """A tar.gz in S3; its address."""
@@ -92,7 +94,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     try:
         for service in services:
             service.start()
-        pair = Pair(addresses)
+        pair = Pair(addresses, services[0].key)
         pair.client("s3").create_bucket(Bucket=BUCKET)
         yield pair
     finally:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.localcloud.sagemaker.harness import ACCOUNT, IMAGE, REGION, Cloud, SageMakerProcess
+from localcloud.access_key import AccessKey
+from tests.integration.localcloud.sagemaker.harness import ACCOUNT, IMAGE, REGION, Cloud, SageMakerProcess, client
 from tests.waiting import wait_for
 
 EVENT = "SageMaker Model Package State Change"
@@ -35,6 +36,19 @@ def register(server: SageMakerProcess, group: str, **more: Any) -> str:
         }
     )["ModelPackageArn"]
     return arn
+
+
+def test_another_key_is_refused(sagemaker: SageMakerProcess) -> None:
+    # Given somebody else on this machine, who makes up a key
+    stranger = AccessKey.random()
+    # When he asks the registry or an endpoint, Then he is refused
+    for ask in (
+        client("sagemaker", sagemaker.url, stranger).list_model_package_groups,
+        lambda: client("sagemaker-runtime", sagemaker.url, stranger).invoke_endpoint(EndpointName="e", Body=b"{}"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            ask()
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
 def test_versions_count_up_and_are_never_used_again(sagemaker: SageMakerProcess, group: str) -> None:
