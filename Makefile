@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 # Bytecode is written: otherwise each process compiles every library again, which costs seconds for each.
-unexport PYTHONDONTWRITEBYTECODE
+# Warnings that the caller turned into errors would stop sam and pip; pytest has its own setting.
+unexport PYTHONDONTWRITEBYTECODE PYTHONWARNINGS
 
 UV_VERSION := 0.13.8
 UV := .venvs/uv/bin/uv

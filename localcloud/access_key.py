@@ -20,6 +20,11 @@ class AccessKey:
         return cls(f"LOCAL{secrets.token_hex(16).upper()}", secrets.token_urlsafe(30))
 
     @classmethod
+    def stored(cls, path: Path) -> "AccessKey | None":
+        """The key in a file; None without one."""
+        return cls.load(path) if path.exists() else None
+
+    @classmethod
     def load(cls, path: Path) -> "AccessKey":
         """The key in a file that only its owner reads; a missing file is written with a new key."""
         try:

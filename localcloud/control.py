@@ -306,7 +306,7 @@ class Cloud:
             addresses.aws_url,
             addresses.sagemaker_url,
             connection or known,
-            AccessKey.load(self.home.access_key_file),
+            AccessKey.stored(self.home.access_key_file) or AccessKey.random(),
             stack_name=self.stack.name,
             replay_url=addresses.replay_url,
         )

@@ -12,7 +12,7 @@ ACCOUNT = "000000000000"
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 _LOCAL_HOSTS = "127.0.0.1,localhost"
-_ACCOUNT_VARIABLES = ("AWS_", "PG")
+_LEFT_OUT = ("AWS_", "PG", "PYTHON")  # an account, a database, and settings that would change how sam runs
 
 
 def clean(caller: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -21,8 +21,8 @@ def clean(caller: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def without_account(caller: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """For `sam`: everything (pip's settings, caches) but the caller's AWS and Postgres settings."""
-    kept = {name: value for name, value in caller.items() if not name.startswith(_ACCOUNT_VARIABLES)}
+    """For `sam`: everything (pip's settings, caches) but the caller's AWS, Postgres and Python settings."""
+    kept = {name: value for name, value in caller.items() if not name.startswith(_LEFT_OUT)}
     return kept | _no_proxy(caller)
 
 

@@ -1,17 +1,35 @@
 """One command at a time may change a cloud. The kernel lets go of the lock when the command dies, however it dies."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from localcloud.errors import CloudBusyError
+from localcloud.errors import CloudBusyError, CloudError
+from localcloud.home import VARIABLE
+
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
 
 
 @contextmanager
 def exclusive(path: Path, command: str) -> Iterator[None]:
-    """Hold the lock; raises CloudBusyError that names who has it."""
+    """Hold the lock; raises CloudBusyError that names who has it, CloudError for a folder that can't be written."""
+    try:
+        with _locked(path, command):
+            yield
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        raise CloudError(
+            f"{error.filename or path.parent} can't be written ({error.strerror}): set {VARIABLE} to a folder on a disk"
+            " with free space that you may write to"
+        ) from error
+
+
+@contextmanager
+def _locked(path: Path, command: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,7 +1,6 @@
 """Every sample event, run as a plain `sam local invoke` runs it: stand-in variables, and AWS in the same process."""
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ import yaml
 from bellwether.shared.domain.errors import BellwetherError
 from bellwether.shared.observability import metrics
 from localcloud.stand_in_layer.python import stand_in_aws
-from stacks.local_invoke import BUILD, TEMPLATE, template
+from stacks.local_invoke import TEMPLATE
 from tests.contract.stacks import Function, functions
 from tests.fakes.lambda_context import InvocationContext
-from tests.places import EVENTS, ROOT, handler_of
+from tests.places import EVENTS, handler_of
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
 OUTSIDE = {"fetch_bars/two_tickers", "ingest_series/manual_fred_csv"}  # these wait for a service on the internet
@@ -40,20 +39,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(metrics.provider, "namespace", "Bellwether")  # read from the environment on import
     monkeypatch.setattr(metrics.provider, "service", "models")
     return url
-
-
-def test_template_is_current() -> None:
-    assert TEMPLATE.read_text() == template(), "run 'make templates'"
-
-
-def test_sam_reads_the_template_and_the_template_the_build() -> None:
-    parameters = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]["local_invoke"]["parameters"]
-    assert ROOT / parameters["template_file"] == TEMPLATE
-    # Given every function; Then its code is where `sam build` puts it
-    for function in functions():
-        place = _resources()[f"{function.name}Function"]["Properties"]["CodeUri"]
-        assert place.startswith(f"{BUILD}/")
-        assert place.endswith(f"/{function.name}Function")
 
 
 @pytest.mark.parametrize(("function", "event"), _events(), ids=lambda each: getattr(each, "stem", str(each)))

@@ -8,6 +8,7 @@ CALLER = {
     "AWS_PROFILE": "company",
     "PGPASSWORD": "secret",
     "PYTHONPATH": "/modules",
+    "PYTHONWARNINGS": "error",
     "PIP_INDEX_URL": "https://example.org/simple",
 }
 
@@ -19,7 +20,6 @@ def test_services_get_the_path_and_nothing_else() -> None:
 def test_sam_keeps_pips_settings_but_no_account() -> None:
     assert environment.without_account(CALLER) == {
         "PATH": "/bin",
-        "PYTHONPATH": "/modules",
         "PIP_INDEX_URL": "https://example.org/simple",
     }
 
