@@ -20,6 +20,7 @@ from botocore.httpsession import URLLib3Session
 
 from localcloud import processes
 from localcloud.access_key import AccessKey
+from localcloud.emulator.names import INTERRUPTED
 from localcloud.environment import REGION
 from localcloud.home import PROJECT
 from tests.integration.localcloud.conftest import CALLERS_OWN, STACK, Probe
@@ -301,6 +302,41 @@ def test_kill_9_loses_nothing_that_was_checkpointed(probe: Probe, asked: bool) -
     assert probe.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == value
     assert probe.endpoints.stack_outputs(STACK) == probe.outputs
     assert probe.look()["greeting"] == "hello from the layer"
+
+
+def test_kill_9_loses_no_parameter_and_hides_no_execution(probe: Probe) -> None:
+    # Given an execution that waits, a rule that reports failures, and a parameter written a moment ago
+    sfn, events, sqs = probe.client("stepfunctions"), probe.client("events"), probe.client("sqs")
+    machine = sfn.create_state_machine(
+        name="waits",
+        roleArn="arn:aws:iam::000000000000:role/states",
+        definition=json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}}),
+    )["stateMachineArn"]
+    queue = sqs.create_queue(QueueName="failures")["QueueUrl"]
+    pattern = {"source": ["aws.states"], "detail": {"status": ["FAILED"]}}
+    events.put_rule(Name="failures", EventPattern=json.dumps(pattern))
+    target = {"Id": "queue", "Arn": "arn:aws:sqs:us-east-1:000000000000:failures"}
+    events.put_targets(Rule="failures", Targets=[target])
+    probe.emulator.checkpoint()
+    execution = sfn.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    probe.client("ssm").put_parameter(Name="/pointer", Value="2", Type="String", Overwrite=True)
+    # When the emulator is killed at once and started again
+    server = processes.leader(probe.emulator.home.root, "emulator")
+    assert server is not None
+    os.kill(server.pid, signal.SIGKILL)
+    wait_for(lambda: not processes.is_alive(server.pid), "the emulator ends")
+    probe.emulator.start()
+    # Then the parameter is there, and the execution has failed with an event in its history and on the bus
+    assert probe.client("ssm").get_parameter(Name="/pointer")["Parameter"]["Value"] == "2"
+    described = sfn.describe_execution(executionArn=execution)
+    assert (described["status"], described["error"]) == ("FAILED", INTERRUPTED)
+    history = sfn.get_execution_history(executionArn=execution)["events"]
+    assert [event["type"] for event in history][-1] == "ExecutionFailed"
+    body = wait_for(
+        lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages"), "the event of the failure"
+    )[0]["Body"]
+    assert json.loads(body)["detail"]["executionArn"] == execution
+    assert not sfn.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
 
 
 def test_a_clean_stop_keeps_everything_and_removes_temporary_files(probe: Probe) -> None:
