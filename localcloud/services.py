@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from localcloud import environment, ports, processes
 from localcloud.access_key import AccessKey
-from localcloud.emulator.names import CHECKPOINT_STAMP, FUNCTION_PYTHON_VARIABLE
+from localcloud.emulator.names import CHECKPOINT_STAMP, FUNCTION_PYTHON_VARIABLE, RESUMED_VARIABLE
 from localcloud.errors import ServiceError
 from localcloud.home import PROJECT, Home
 from localcloud.toolchain import Toolchain
@@ -154,6 +154,7 @@ class Emulator(Service):
         return {
             **super().environment(),
             FUNCTION_PYTHON_VARIABLE: str(self.toolchain.function_python),
+            RESUMED_VARIABLE: "DeployModel",
             "BIND_HOST": ports.LOOPBACK,
             "GATEWAY_PORT": str(self.port),
             "IOT_MTLS_ENABLED": "0",

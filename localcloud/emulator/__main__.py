@@ -14,6 +14,7 @@ from localcloud.emulator import (  # noqa: E402
     event_sources,
     handler_errors,
     interpreter,
+    interrupted,
     nested_stacks,
     parameter_size,
     patching,
@@ -27,7 +28,7 @@ def main() -> None:
     """Close every gap, then hand over to ministack; a patch whose target moved raises before a port is opened."""
     patching.require_supported_version()
     gaps = (handler_errors, task_errors, interpreter, worker_limit, nested_stacks, event_sources, custom_resources)
-    for gap in (*gaps, batch_windows, parameter_size, checkpoints, access_control):
+    for gap in (*gaps, batch_windows, parameter_size, interrupted, checkpoints, access_control):
         gap.apply()
     if sagemaker_url := os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER"):
         from localcloud.emulator import sagemaker_routes

@@ -16,11 +16,10 @@ from ministack import app
 from ministack.core import persistence
 from ministack.services import ssm, stepfunctions
 
-from localcloud.emulator.names import CHECKPOINT_SECONDS_VARIABLE, CHECKPOINT_STAMP, INTERRUPTED
+from localcloud.emulator.names import CHECKPOINT_SECONDS_VARIABLE, CHECKPOINT_STAMP
 from localcloud.emulator.patching import replace, require
 
 _READING_METHODS = ("GET", "HEAD", "OPTIONS")
-_SERVING_SECONDS = 2.0
 _saving = threading.RLock()  # reentrant: the signal may come while the main thread saves
 _changed = threading.Event()
 
@@ -33,8 +32,12 @@ def apply() -> None:
     replace(app, "app", ("scope", "receive", "send"), _noticing)
     for name in ("_put_parameter", "_delete_parameter"):
         replace(ssm, name, ("data",), _then_saved("ssm", ssm.get_state))
-    replace(stepfunctions, "_emit_execution_status_event", ("execution",), _then_saved("stepfunctions", _executions))
-    replace(app, "_load_persisted_state", (), _closing)
+    replace(
+        stepfunctions,
+        "_emit_execution_status_event",
+        ("execution",),
+        _then_saved("stepfunctions", stepfunctions.get_state),
+    )
     signal.signal(signal.SIGUSR1, lambda _signal, _frame: checkpoint())
     interval_seconds = float(os.environ.get(CHECKPOINT_SECONDS_VARIABLE, "5"))
     threading.Thread(target=_keep_saving, args=(interval_seconds,), name="checkpoints", daemon=True).start()
@@ -51,10 +54,6 @@ def checkpoint() -> None:
         temporary.replace(stamp)
 
 
-def _executions() -> Any:
-    return stepfunctions.get_state()
-
-
 def _then_saved(service: str, get_state: Callable[[], Any]) -> Any:
     def wrap(change: Any) -> Any:
         def change_and_save(given: Any) -> Any:
@@ -66,27 +65,6 @@ def _then_saved(service: str, get_state: Callable[[], Any]) -> Any:
         return change_and_save
 
     return wrap
-
-
-def _closing(load: Any) -> Any:
-    """Executions that a kill cut off are failed by ministack without a word; tell of them as of any other failure."""
-    require(stepfunctions, "_add_event", ("execution", "event_type", "details"))
-
-    def load_and_close() -> None:
-        load()
-        cut_off = [each for each in stepfunctions._executions.all_values() if _was_cut_off(each)]
-        for execution in cut_off:
-            details = {"error": execution["error"], "cause": execution["cause"]}
-            stepfunctions._add_event(execution, "ExecutionFailed", {"executionFailedEventDetails": details})
-        timer = threading.Timer(_SERVING_SECONDS, lambda: [*map(stepfunctions._emit_execution_status_event, cut_off)])
-        timer.daemon = True
-        timer.start()  # who listens to the event may call back: the server must answer by then
-
-    return load_and_close
-
-
-def _was_cut_off(execution: dict[str, Any]) -> bool:
-    return execution.get("error") == INTERRUPTED and execution["events"][-1]["type"] != "ExecutionFailed"
 
 
 def _keep_saving(interval_seconds: float) -> None:

@@ -307,11 +307,17 @@ def test_kill_9_loses_nothing_that_was_checkpointed(probe: Probe, asked: bool) -
 def test_kill_9_loses_no_parameter_and_hides_no_execution(probe: Probe) -> None:
     # Given an execution that waits, a rule that reports failures, and a parameter written a moment ago
     sfn, events, sqs = probe.client("stepfunctions"), probe.client("events"), probe.client("sqs")
-    machine = sfn.create_state_machine(
-        name="waits",
-        roleArn="arn:aws:iam::000000000000:role/states",
-        definition=json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}}),
-    )["stateMachineArn"]
+
+    def machine_that_waits(name: str, seconds: int) -> str:
+        states = {"Wait": {"Type": "Wait", "Seconds": seconds, "End": True}}
+        arn: str = sfn.create_state_machine(
+            name=name,
+            roleArn="arn:aws:iam::000000000000:role/states",
+            definition=json.dumps({"StartAt": "Wait", "States": states}),
+        )["stateMachineArn"]
+        return arn
+
+    machine, deploys = machine_that_waits("waits", 600), machine_that_waits("DeployModelStateMachine-1", 3)
     queue = sqs.create_queue(QueueName="failures")["QueueUrl"]
     pattern = {"source": ["aws.states"], "detail": {"status": ["FAILED"]}}
     events.put_rule(Name="failures", EventPattern=json.dumps(pattern))
@@ -319,6 +325,7 @@ def test_kill_9_loses_no_parameter_and_hides_no_execution(probe: Probe) -> None:
     events.put_targets(Rule="failures", Targets=[target])
     probe.emulator.checkpoint()
     execution = sfn.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    deployment = sfn.start_execution(stateMachineArn=deploys, name="v2", input="{}")["executionArn"]
     probe.client("ssm").put_parameter(Name="/pointer", Value="2", Type="String", Overwrite=True)
     # When the emulator is killed at once and started again
     server = processes.leader(probe.emulator.home.root, "emulator")
@@ -337,6 +344,12 @@ def test_kill_9_loses_no_parameter_and_hides_no_execution(probe: Probe) -> None:
     )[0]["Body"]
     assert json.loads(body)["detail"]["executionArn"] == execution
     assert not sfn.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
+    # And the deployment, which was cut off as well, went on under its name to its end
+    ended = wait_for(
+        lambda: sfn.describe_execution(executionArn=deployment)["status"] != "RUNNING", "the deployment is over"
+    )
+    assert ended
+    assert sfn.describe_execution(executionArn=deployment)["status"] == "SUCCEEDED"
 
 
 def test_a_clean_stop_keeps_everything_and_removes_temporary_files(probe: Probe) -> None:
