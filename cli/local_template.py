@@ -21,11 +21,11 @@ console = Console()
 
 def local_template(
     out: Annotated[Path, typer.Option(help="File to write.")] = ROOT / "build" / "local.json",
-    build: Annotated[Path, typer.Option(help="Folder that 'make build' filled.")] = ROOT / ".aws-sam" / "build",
+    build: Annotated[Path, typer.Option(help="Build folder of 'make build'.")] = ROOT / ".aws-sam" / "build",
 ) -> None:
     """Write one flat template of the built functions, wired to the deployed stack, for `sam local invoke`.
 
-    SAM follows no layer from one nested stack to another; in the flat template each function has its layers beside it.
+    `sam local invoke` does not resolve layers across nested stacks, so the flat template holds functions and layers.
     """
     target = current_target()
     deployed = {name: _variables(target, physical) for name, physical in _functions(target, target.stack)}

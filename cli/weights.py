@@ -36,7 +36,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class PinnedFile:
-    """One file and what its bytes have to be."""
+    """One file and its expected SHA-256."""
 
     name: str
     sha256: str
@@ -44,7 +44,7 @@ class PinnedFile:
 
 @dataclass(frozen=True)
 class PinnedWeights:
-    """A model on the hub at one commit; nothing else is ever accepted."""
+    """A model on the hub, pinned to one commit and the hashes of its files."""
 
     repository: str
     revision: str
@@ -52,7 +52,7 @@ class PinnedWeights:
     note: str
 
     def url(self, file: PinnedFile) -> str:
-        """Where a file lies."""
+        """Download URL of a file."""
         return f"{HUB}/{self.repository}/resolve/{self.revision}/{file.name}"
 
 
@@ -66,21 +66,21 @@ FINBERT = PinnedWeights(
         PinnedFile("model.safetensors", "e5897858ff819aad7629b96ce521ae5477952d03634ef5dd30ed2d76357a9f00"),
     ),
     note=(
-        "The authors' code is under Apache-2.0; the hub's page names no licence for the weights, which were trained on "
-        "the Financial PhraseBank (CC BY-NC-SA 3.0). Have it checked before commercial use."
+        "The authors' code is under Apache-2.0; the hub's page states no licence for the weights, trained on "
+        "the Financial PhraseBank (CC BY-NC-SA 3.0). Check the licence before commercial use."
     ),
 )
 CATALOGUE: Mapping[str, PinnedWeights] = {"finbert": FINBERT}
 
 
 class Download(Protocol):
-    """An open answer of the hub. `start` is the byte at which it begins: 0 when it would not resume."""
+    """An open response of the hub. `start` is its first byte: 0 if the hub does not resume the download."""
 
     start: int
     total: int | None
 
     def read(self, size: int) -> bytes:
-        """The next bytes; none at the end."""
+        """The next bytes; empty at the end."""
         ...
 
 
@@ -92,9 +92,9 @@ Report = Callable[[str, int, int | None], None]
 
 
 def fetch(weights: PinnedWeights, folder: Path, opener: Opener, report: Report) -> Path:
-    """Bring every file into the folder, resuming what was begun; returns the folder. Raises CommandError.
+    """Download every file into the folder and resume partial downloads; returns the folder. Raises CommandError.
 
-    A file whose SHA-256 is not the pinned one is removed and refused.
+    A file whose SHA-256 differs from the pinned one is deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for file in weights.files:
@@ -118,9 +118,7 @@ def _fetch_file(url: str, file: PinnedFile, path: Path, opener: Opener, report: 
     observed = _sha256(partial)
     if observed != file.sha256:
         partial.unlink()
-        raise CommandError(
-            f"{file.name} has SHA-256 {observed}, expected {file.sha256}: it was removed, nothing is kept"
-        )
+        raise CommandError(f"{file.name} has SHA-256 {observed}, expected {file.sha256}; the file was deleted")
     partial.replace(path)
 
 
@@ -141,8 +139,8 @@ def _explained(url: str, error: Exception) -> str:
         return f"{host} answered {error.code} for {url}"
     reason = getattr(error, "reason", error)
     return (
-        f"{host} can't be reached ({reason}). The weights have to be downloaded once, on a machine with a network; "
-        "what was begun is kept and continued. Without them the embedded word list classifies the news."
+        f"{host} can't be reached ({reason}). Download the weights once on a machine with internet access; "
+        "a partial download is kept and resumed. Without the weights the embedded word list classifies the news."
     )
 
 
@@ -173,7 +171,7 @@ class _Answer:
 
 @contextmanager
 def open_https(url: str, start: int) -> Iterator[Download]:
-    """Ask the hub for a file from a byte on. Raises OSError and HTTPException."""
+    """Request a file from the hub, starting at byte `start`. Raises OSError and HTTPException."""
     headers = {"User-Agent": "bellwether", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -185,7 +183,7 @@ def open_https(url: str, start: int) -> Iterator[Download]:
         if error.code != 416:
             raise
         error.close()
-        yield _Answer(BytesIO(), start, start)  # everything was there: its SHA-256 decides
+        yield _Answer(BytesIO(), start, start)  # the download was complete; the caller verifies its SHA-256
         return
     with answer:
         resumed = answer.status == 206
@@ -210,7 +208,7 @@ def pack(weights: PinnedWeights, folder: Path, target: Path, engine: Engine, int
 
 
 def missing_libraries(interpreter: Path, engine: Engine) -> list[str]:
-    """Which of an engine's libraries the interpreter can't import."""
+    """Libraries of an engine that the interpreter can't import."""
     names = LIBRARIES[engine]
     if interpreter == Path(sys.executable):
         return [name for name in names if importlib.util.find_spec(name) is None]
@@ -218,7 +216,7 @@ def missing_libraries(interpreter: Path, engine: Engine) -> list[str]:
     try:
         done = subprocess.run([str(interpreter), "-c", program, *names], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise CommandError(f"{interpreter} is no Python interpreter that runs here") from error
+        raise CommandError(f"{interpreter} is not a Python interpreter that runs on this machine") from error
     return done.stdout.split()
 
 
@@ -226,24 +224,30 @@ def missing_libraries(interpreter: Path, engine: Engine) -> list[str]:
 
 
 def fetch_model(
-    model: Annotated[str, typer.Argument(help="Which model: finbert.")] = "finbert",
-    engine: Annotated[Engine, typer.Option(help="What runs it: torch, onnx, or onnx-int8 (fastest).")] = "onnx-int8",
+    model: Annotated[str, typer.Argument(help="Name of the model: finbert.")] = "finbert",
+    engine: Annotated[
+        Engine, typer.Option(help="Inference engine: torch, onnx, or onnx-int8 (fastest).")
+    ] = "onnx-int8",
     interpreter: Annotated[
         Path | None,
-        typer.Option(help="A Python with torch, transformers (and onnxruntime, onnx) that packs the bundle."),
+        typer.Option(
+            help="Python interpreter with torch and transformers (for onnx also onnxruntime and onnx), for packing."
+        ),
     ] = None,
-    home: Annotated[Path, typer.Option(help="Where weights and bundles are kept.")] = Path(".bellwether/weights"),
-    download_only: Annotated[bool, typer.Option("--download-only", help="Leave the weights unpacked.")] = False,
+    home: Annotated[Path, typer.Option(help="Folder for weights and bundles.")] = Path(".bellwether/weights"),
+    download_only: Annotated[
+        bool, typer.Option("--download-only", help="Download only; do not pack a bundle.")
+    ] = False,
 ) -> None:
     """Download a model's pinned weights and pack them into a bundle."""
     if model not in CATALOGUE:
-        raise CommandError(f"There are no weights called {model!r}; known: {', '.join(CATALOGUE)}")
+        raise CommandError(f"Unknown model {model!r}; known: {', '.join(CATALOGUE)}")
     weights, python = CATALOGUE[model], interpreter or Path(sys.executable)
     console = Console(highlight=False)
     if not download_only and (missing := missing_libraries(python, engine)):
         raise CommandError(
-            f"{python} has no {', '.join(missing)}, which packing for {engine} needs. Install "
-            f"{' '.join(LIBRARIES[engine])} into an environment of its own and name its python with --interpreter, "
+            f"{python} lacks {', '.join(missing)}, required to pack for {engine}. Install "
+            f"{' '.join(LIBRARIES[engine])} into a separate environment and pass its Python with --interpreter, "
             "or use --download-only"
         )
     folder = home / model / weights.revision

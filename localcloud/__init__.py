@@ -1,4 +1,4 @@
-"""The laptop's cloud: an emulator for AWS, a local SageMaker, and PostgreSQL, all on loopback below one folder.
+"""The embedded cloud: an AWS emulator, a local SageMaker and PostgreSQL, on loopback, with all files in one folder.
 
-Parts of it run in environments of their own, so this module imports nothing.
+Some parts run in separate Python environments, so this module imports nothing.
 """

@@ -1,4 +1,4 @@
-"""The laptop's cloud as one thing: up, down, reset, status. Used by the command line, the demo and the tests."""
+"""Control of the embedded cloud: up, down, reset, status. Used by the command line, the demo and the tests."""
 
 import shutil
 import time
@@ -29,7 +29,7 @@ _START_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of `up`, told twice: when it begins, and when it is over."""
+    """One step of `up`, reported when it starts and when it ends."""
 
     step: str
     detail: str = ""
@@ -48,7 +48,7 @@ OnProgress = Callable[[Progress], None]
 
 
 def _silent(_progress: Progress) -> None:
-    """Nobody looks on."""
+    """Report nothing."""
 
 
 class Cloud:
@@ -68,9 +68,9 @@ class Cloud:
     # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def up(self, on_progress: OnProgress = _silent, *, deploy: bool = True) -> Endpoints:
-        """Start what isn't running, and deploy the stack unless it is there as its sources are. Safe to repeat.
+        """Start the services that aren't running, and deploy the stack if its sources changed. Safe to repeat.
 
-        Raises CloudError (see localcloud.errors) with what to do about it.
+        Raises CloudError (see localcloud.errors); its message says what to do.
         """
         with exclusive(self.home.lock_file, "up"):
             self.home.create()
@@ -87,7 +87,7 @@ class Cloud:
             return endpoints
 
     def down(self, on_progress: OnProgress = _silent) -> None:
-        """Stop everything; state and data stay for the next `up`."""
+        """Stop all services; state and data are kept for the next `up`."""
         with exclusive(self.home.lock_file, "down"):
             for service in (LocalSageMaker.name, Emulator.name, Replay.name):
                 with _timed(on_progress, f"stop {service}"):
@@ -98,7 +98,7 @@ class Cloud:
             shutil.rmtree(self.home.root / "tmp", ignore_errors=True)
 
     def reset(self, on_progress: OnProgress = _silent) -> None:
-        """Kill everything and remove everything, whatever state it is in."""
+        """Stop all processes and remove all files, in any state."""
         with exclusive(self.home.lock_file, "reset"):
             with _timed(on_progress, "stop everything"):
                 processes.kill(self.home.root)
@@ -119,7 +119,7 @@ class Cloud:
         return self._endpoints(state.load(self.home.state_file))
 
     def status(self) -> CloudStatus:
-        """What runs, where, and whether the deployed stack is what the sources say."""
+        """State and address of each service, and whether the deployed stack matches its sources."""
         remembered = state.load(self.home.state_file)
         endpoints = self._endpoints(remembered)
         services = tuple(
@@ -146,7 +146,7 @@ class Cloud:
         def running() -> Endpoints:
             endpoints = self.endpoints()
             if endpoints is None:
-                raise CloudDownError(f"{name!r} has no log file, and the local cloud isn't up: run `bellwether up`")
+                raise CloudDownError(f"{name!r} has no log file, and the embedded cloud is down: run `bellwether up`")
             return endpoints
 
         return Logs.find(self.home, name, running)
@@ -154,7 +154,7 @@ class Cloud:
     # ── steps of up ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _clear_strays(self) -> None:
-        """End what a killed command or service left running: a `sam`, or the children of a service that is gone."""
+        """Stop processes that a killed command or service left running: `sam`, or child processes of a service."""
         processes.kill(self.home.root, DEPLOY)
         for service in (Emulator.name, LocalSageMaker.name, Replay.name):
             if processes.leader(self.home.root, service) is None:
@@ -168,7 +168,7 @@ class Cloud:
             remembered = self._remember(remembered, postgres_superuser_password=superuser, postgres_password=owner)
             known = Connection(ports.LOOPBACK, remembered.postgres_port, OWNER, owner, DATABASE)
             if processes.leader(self.home.root, POSTGRES) and postgres.answers(known):
-                tell(f"{known.address} (was up)")
+                tell(f"{known.address} (already running)")
                 return known, remembered
             postgres.stop()
             postgres.initialise(superuser)
@@ -189,7 +189,7 @@ class Cloud:
         with _timed(on_progress, Replay.name) as tell:
             service = self._replay(remembered)
             if service.runs():
-                tell(f"{service.addresses.replay_url} (was up)")
+                tell(f"{service.addresses.replay_url} (already running)")
                 return remembered
             service.stop()
             taken = {remembered.aws_port, remembered.sagemaker_port}
@@ -204,7 +204,7 @@ class Cloud:
     def _start_aws(
         self, connection: Connection, remembered: CloudState, on_progress: OnProgress
     ) -> tuple[Endpoints, CloudState]:
-        """Start both services. Each knows the other's port: when one has to move, both are started anew."""
+        """Start both services. Each knows the other's port: if one port changes, both are restarted."""
         for attempt in range(_START_ATTEMPTS):
             running = self._emulator(remembered).runs(), self._sagemaker(remembered).runs()
             if not all(running):
@@ -215,19 +215,19 @@ class Cloud:
         return self._endpoints(remembered, connection), remembered
 
     def _start(self, service: Service, on_progress: OnProgress, *, last: bool) -> bool:
-        """Have a service run; false when somebody else was quicker on its port, and this was not the last attempt."""
+        """Start a service; false if another process took its port and this was not the last attempt."""
         with _timed(on_progress, service.name) as tell:
             url = f"http://{ports.LOOPBACK}:{service.port}"
             if service.runs():
-                tell(f"{url} (was up)")
+                tell(f"{url} (already running)")
                 return True
             service.stop()
             started = _started(service, last=last)
-            tell(url if started else f"{url} is taken")
+            tell(url if started else f"{url} is used by another process")
             return started
 
     def _choose_ports(self, remembered: CloudState, emulator_runs: bool, sagemaker_runs: bool) -> CloudState:
-        """Keep the ports of before; where a stranger took one, take another and stop the one that knows the old."""
+        """Keep the previous ports. Replace one that is taken, and stop the service that knows the old port."""
         emulator, sagemaker = self._emulator(remembered), self._sagemaker(remembered)
         if not emulator_runs:
             emulator.stop()
@@ -245,7 +245,7 @@ class Cloud:
 
     def _deploy(self, endpoints: Endpoints, remembered: CloudState, on_progress: OnProgress) -> None:
         if not self.stack.template.exists():
-            raise CloudError(f"there is no {self.stack.template} to deploy")
+            raise CloudError(f"the template {self.stack.template} does not exist")
         parameters = self._stack_parameters(remembered)
         digest = self.stack.digest(parameters)
         deployment = Deployment(self.home, self.toolchain, endpoints, self.stack)

@@ -150,7 +150,7 @@ class Deployment:
         if status is None or status in (*_DEPLOYED, "REVIEW_IN_PROGRESS"):
             return
         if status.startswith("UPDATE_"):
-            raise DeployError(f"stack {self.stack.name} is stuck in {status}: run `bellwether reset` to start anew")
+            raise DeployError(f"stack {self.stack.name} is stuck in {status}: run `bellwether reset` to start again")
         self._cloudformation.delete_stack(StackName=self.stack.name)
         try:
             self._cloudformation.get_waiter("stack_delete_complete").wait(
@@ -158,7 +158,7 @@ class Deployment:
             )
         except WaiterError as error:
             raise DeployError(
-                f"stack {self.stack.name} can't be removed after {status}: run `bellwether reset` to start anew"
+                f"stack {self.stack.name} can't be removed after {status}: run `bellwether reset` to start again"
             ) from error
 
     def _sam(self, *arguments: str) -> None:

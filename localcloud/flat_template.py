@@ -39,7 +39,7 @@ def flatten(
     `endpoints` are variables for every function. Raises TemplateError for a declared variable without a value.
     """
     if not (build / "template.yaml").exists():
-        raise TemplateError(f"{build} is not there: run `make build`")
+        raise TemplateError(f"{build} does not exist: run `make build`")
     paths = sorted(build.glob("*/template.yaml"))
     resources: dict[str, Any] = {}
     for path in paths:
@@ -88,7 +88,7 @@ def _template(resources: dict[str, Any], architecture: str | dict[str, str]) -> 
     for name, resource in resources.items():
         for layer in resource["Properties"].get("Layers", []):
             if layer["Ref"] not in resources:
-                raise TemplateError(f"{name} uses layer {layer['Ref']}, which no stack builds")
+                raise TemplateError(f"{name} uses layer {layer['Ref']}, which is defined in no stack")
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Transform": "AWS::Serverless-2016-10-31",
@@ -119,7 +119,7 @@ def _function(
         elif isinstance(given, str):
             variables[variable] = given
         else:
-            raise TemplateError(f"{name} has a variable {variable} that nobody here knows a value for")
+            raise TemplateError(f"{name} has a variable {variable} without a known value")
     layers = [*shared.get("Layers", []), *own.get("Layers", [])]
     return {
         "Type": "AWS::Serverless::Function",

@@ -37,7 +37,7 @@ def _locked(path: Path, command: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another command"
-            raise CloudBusyError(f"{holder} is at work on {path.parent}: wait for it, or stop it") from error
+            raise CloudBusyError(f"{holder} is running on {path.parent}: wait until it ends, or stop it") from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"`bellwether {command}` (process {os.getpid()})".encode(), 0)
         yield

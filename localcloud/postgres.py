@@ -118,7 +118,7 @@ class Postgres:
                     return
             except psycopg.OperationalError as error:
                 if not processes.is_alive(pid) or time.monotonic() > deadline:
-                    raise ServiceError(f"PostgreSQL doesn't start: see {self.home.log(SERVICE)}") from error
+                    raise ServiceError(f"PostgreSQL failed to start: see {self.home.log(SERVICE)}") from error
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -212,6 +212,6 @@ def _prefix() -> tuple[str, ...]:
         possible = False
     if not possible:
         raise MissingToolError(
-            "PostgreSQL refuses to run as root, and this machine allows no user namespaces: run as an ordinary user"
+            "PostgreSQL does not run as root, and this machine allows no user namespaces: run as an ordinary user"
         )
     return _NAMESPACE

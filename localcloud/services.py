@@ -1,4 +1,4 @@
-"""The services that speak HTTP: the emulator, the local SageMaker beside it, and the replay of feeds and market."""
+"""The HTTP services: the emulator, the local SageMaker, and the replay of feeds and market data."""
 
 import hashlib
 import shutil
@@ -46,7 +46,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Service(ABC):
-    """A server of ours that speaks HTTP."""
+    """An HTTP server of the embedded cloud."""
 
     home: Home
     toolchain: Toolchain
@@ -95,11 +95,11 @@ class Service(ABC):
         while not self.answers():
             if not processes.is_alive(pid) or time.monotonic() > deadline:
                 processes.kill(self.home.root, self.name)
-                raise ServiceError(f"{self.name} doesn't start; the end of {log}:\n{_tail(log, written)}")
+                raise ServiceError(f"{self.name} failed to start. End of {log}:\n{_tail(log, written)}")
             time.sleep(0.05)
 
     def answers(self) -> bool:
-        """Whether somebody talks HTTP on the service's port, and it is the service: another cloud may be at it, too."""
+        """Whether this cloud's service answers HTTP on its port; another process may use the port."""
         return processes.listens(self.home.root, self.name, self.port) and self._talks()
 
     def _talks(self) -> bool:
@@ -114,7 +114,7 @@ class Service(ABC):
         return True
 
     def runs(self) -> bool:
-        """Whether our process is there, of our present code, and answers."""
+        """Whether the process runs the current code and answers."""
         process = processes.leader(self.home.root, self.name)
         return process is not None and process.code == self.code() and self.answers()
 
@@ -126,7 +126,7 @@ class Service(ABC):
         return digest.hexdigest()
 
     def stop(self) -> None:
-        """Let it save its state and end, then remove what it left behind."""
+        """Stop the service after it saved its state, and remove its temporary files."""
         processes.stop(self.home.root, self.name)
         self._empty_temporary()
 
@@ -135,7 +135,7 @@ class Service(ABC):
 
 
 class Emulator(Service):
-    """ministack behind our wrapper."""
+    """ministack with the patches of localcloud/emulator."""
 
     name = "emulator"
 
@@ -163,12 +163,12 @@ class Emulator(Service):
             "STATE_DIR": str(self.home.emulator_state),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(self.home.objects),
-            # A Docker daemon that happens to be there must not change what the laptop's cloud is.
+            # A Docker daemon on this machine must not change the emulator's behaviour.
             "DOCKER_HOST": f"unix://{self.home.root}/no-docker.sock",
         }
 
     def checkpoint(self) -> None:
-        """Have the state written to disk now, so that a kill -9 costs only what happens after."""
+        """Write the state to disk now, so that `kill -9` loses only later changes."""
         process = processes.leader(self.home.root, self.name)
         if process is None:
             raise ServiceError("the emulator isn't running")
@@ -217,7 +217,7 @@ class LocalSageMaker(Service):
 
 
 class Replay(Service):
-    """Feeds and a market-data API that play an invented week."""
+    """Feeds and a market-data API that replay one invented week."""
 
     name = "replay"
     samples: ClassVar[Path] = PROJECT / "samples" / "news"
@@ -244,7 +244,7 @@ class Replay(Service):
         ]
 
     def code(self) -> str:
-        """Of the code, and of what it plays."""
+        """Digest of the code and of the replayed samples."""
         digest = hashlib.sha256(super().code().encode())
         for path in sorted(self.samples.glob("*.[cj]s*")):
             digest.update(path.read_bytes())

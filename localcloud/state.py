@@ -1,4 +1,4 @@
-"""What the cloud remembers between commands: ports, passwords, what was deployed. One file, replaced whole."""
+"""State between commands: ports, passwords, the deployed sources. One file, replaced atomically."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def load(path: Path) -> CloudState:
     except FileNotFoundError:
         return CloudState()
     except (ValidationError, OSError) as error:
-        raise CloudError(f"{path} can't be read: run `bellwether reset` to start anew ({error})") from error
+        raise CloudError(f"{path} can't be read: run `bellwether reset` to start again ({error})") from error
 
 
 def save(path: Path, state: CloudState) -> None:

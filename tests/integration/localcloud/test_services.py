@@ -71,7 +71,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_the_service(tmp_path: Path) -> 
     # Given a server of somebody else, when ours is started on its port
     with stranger() as port, doorman(tmp_path, port) as service:
         # Then that is told, though the port answers
-        with pytest.raises(ServiceError, match="doesn't start"):
+        with pytest.raises(ServiceError, match="failed to start"):
             service.start()
         assert not service.answers()
 

@@ -59,7 +59,7 @@ def test_down_of_nothing_is_fine_and_a_busy_cloud_is_an_error_with_a_reason(home
     with exclusive(home / "lock", "up"):
         told = RUNNER.invoke(app, ["down"])
     assert told.exit_code == 1
-    assert "is at work on" in told.stderr
+    assert "is running on" in told.stderr
 
 
 @pytest.mark.parametrize("command", ["up", "down", "reset", "status", "logs"])
