@@ -52,7 +52,6 @@ def test_a_decision_says_what_each_gate_saw(stores: PostgresDispatchStores) -> N
     }
 
 
-@pytest.mark.usefixtures("market")
 def test_what_was_held_overnight_gains_and_loses_since_the_last_close(stores: PostgresDispatchStores) -> None:
     # Given two shares bought on Friday
     friday = ManualClock(NOW - timedelta(days=3))
@@ -62,6 +61,7 @@ def test_what_was_held_overnight_gains_and_loses_since_the_last_close(stores: Po
     )
     assert dispatch(stores, friday, FakeBroker(), EASY)[1].settled == 1
     # When it is Monday and they stand 1 USD higher than at Friday's last bar
+    stores.add_bar("AAPL", Decimal(200), NOW - timedelta(minutes=2))
     stores.add(a_recommendation(2, side=Side.SELL))
     claim(stores, ManualClock(), EASY)
     # Then 2 USD are won, none of Friday's trades is today's, and the shares may be sold
