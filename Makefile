@@ -40,7 +40,7 @@ test: ## lint and run every test, the end-to-end tests on the embedded cloud inc
 
 .PHONY: test-fast
 test-fast: dev ## run the unit and contract tests that take no seconds: the tests to run after each edit
-	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -m "not slow" tests/unit tests/contract
+	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -m "not slow and not shared_data" tests/unit tests/contract
 
 .PHONY: test-cloud
 test-cloud: ## run the tests on the embedded cloud
