@@ -47,8 +47,8 @@ class Gate(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: Annotated[str, Field(min_length=1, max_length=120)]
-    observed: float | int | str | bool | None
-    limit: float | int | str | bool | None
+    observed: float | int | str | bool | None = None  # a missing one is null: processes may drop nulls
+    limit: float | int | str | bool | None = None
     passed: bool
     reason: str = ""
 
