@@ -1,0 +1,1 @@
+"""Cost data, cost forecasts, anomalies, budgets."""
