@@ -1,7 +1,7 @@
 """Daily spend of many made-up organisations, without line items: for the benchmark and for tests that need many series.
 
-The shapes are assumptions (levels, weekday profiles, growth, steps, batch work, monthly fees, one-off purchases). Figures
-measured on them show how methods rank, not how well they do on anybody's bill.
+The shapes are assumptions: levels, weekday profiles, growth, steps, batch work, monthly fees, one-off purchases.
+Figures measured on them show how methods rank, not how well they do on anybody's bill.
 """
 
 import math
@@ -12,7 +12,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from bellwether.finops.domain.charges import Charge, ChargeCategory, ChargeKey
-
 from samples.billing.organisation import WEEKS
 
 SERVICES = (

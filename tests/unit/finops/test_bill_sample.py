@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from bellwether.finops.domain.charges import ChargeCategory
 from samples.billing.answers import answers
 from samples.billing.deliveries import all_deliveries, delivered, deliveries_of
 from samples.billing.exports import cur_rows, focus_rows
 from samples.billing.lines import NOTHING, Kind
 from samples.billing.organisation import Calendar, bill
+from samples.billing.spend import simulate_spend
 from samples.make_bill_sample import write_deliveries
 
 MONTHS = Calendar(date(2026, 4, 1), date(2026, 6, 1))
@@ -122,3 +124,17 @@ def test_files_hold_what_the_answer_sheet_says(tmp_path: Path) -> None:
 def _rows(path: Path) -> Iterator[dict[str, str]]:
     with gzip.open(path, "rt", newline="") as text:
         yield from csv.DictReader(text)
+
+
+def test_simulated_spend_is_the_same_each_time_and_has_every_category() -> None:
+    charges = simulate_spend(3, accounts=12, services=4, first=date(2026, 1, 1), days=120)
+    assert charges == simulate_spend(3, accounts=12, services=4, first=date(2026, 1, 1), days=120)
+    assert {charge.key.category for charge in charges} == {
+        ChargeCategory.USAGE,
+        ChargeCategory.PURCHASE,
+        ChargeCategory.TAX,
+        ChargeCategory.CREDIT,
+    }
+    assert len({charge.key for charge in charges if charge.key.category is ChargeCategory.USAGE}) == sum(
+        charge.key.category is ChargeCategory.USAGE for charge in charges
+    )
