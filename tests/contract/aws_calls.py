@@ -1,8 +1,8 @@
 """Which AWS operations a function's code can call, read from the source without running it.
 
 From `app.py` to the use cases it names; from those, by the ports in their signatures, to the methods of the adapters
-that `app.py` hands them; from the methods to what they ask of a boto3 client. Works on names and annotations, as this
-house writes them: clients come from `boto3.client("…")` inside an adapter, ports are annotated by their bare name, and
+that `app.py` hands them; from the methods to what they ask of a client. Works on names and annotations, as this
+house writes them: clients come from `aws_client("…")` inside an adapter, ports are annotated by their bare name, and
 what `shared/wiring.py` makes for several functions counts as made by each function that imports it.
 """
 
@@ -251,7 +251,7 @@ def _calls_from(home: str, start: Iterable[Definition], owner: ast.ClassDef | No
         if id(definition) in seen:
             continue
         seen.add(id(definition))
-        found |= set(_boto_calls(module(place), definition, cls))
+        found |= set(_client_calls(module(place), definition, cls))
         if cls is not None:
             used = {
                 n.attr for n in ast.walk(definition) if isinstance(n, ast.Attribute) and _bare_name(n.value) == "self"
@@ -289,7 +289,7 @@ def _calls_on_held(
                 yield from ((where, method, held) for method in _methods(base) if method.name in called)
 
 
-def _boto_calls(place: Module, definition: Definition, cls: ast.ClassDef | None) -> Iterator[Call]:
+def _client_calls(place: Module, definition: Definition, cls: ast.ClassDef | None) -> Iterator[Call]:
     keywords = {
         id(node.func): frozenset(each.arg for each in node.keywords if each.arg)
         for node in ast.walk(definition)
@@ -331,14 +331,8 @@ def _client_made_in(definition: Definition) -> str | None:
 
 
 def _service(node: ast.AST) -> str | None:
-    """The service of `boto3.client("service", …)`."""
-    if (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "client"
-        and _bare_name(node.func.value) == "boto3"
-        and isinstance(node.args[0], ast.Constant)
-    ):
+    """The service of `aws_client("service", …)`."""
+    if isinstance(node, ast.Call) and _bare_name(node.func) == "aws_client" and isinstance(node.args[0], ast.Constant):
         return str(node.args[0].value)
     return None
 

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import boto3
 import pytest
 from moto.sagemakerruntime.models import sagemakerruntime_backends
 
@@ -111,7 +110,7 @@ def test_threads_find_a_client_that_is_there_already(aws: Aws, monkeypatch: pyte
     # Given a predictor that was made before its threads started
     sagemaker_runtime.SageMakerPredictor()
     # Then no thread makes a client
-    monkeypatch.setattr(boto3, "client", None)
+    monkeypatch.setattr(sagemaker_runtime, "aws_client", None)
     sagemaker_runtime.runtime_client()
 
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.config import Config
 
 from bellwether.models.domain.bundle import BundleArchive
@@ -15,6 +14,7 @@ from bellwether.models.domain.plain_tar import (
     Limits,
     read_plain_tar,
 )
+from bellwether.shared.adapters.aws_clients import aws_client
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import BundleTamperedError, InvalidInputError
 from bellwether.shared.per_process import once_per_process
@@ -32,7 +32,7 @@ MEMBER_LIMIT = 2000
 def s3_client() -> "S3Client":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.client("s3", config=timely)
+    return aws_client("s3", config=timely)
 
 
 class S3Archives:

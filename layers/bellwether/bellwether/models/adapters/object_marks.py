@@ -3,10 +3,10 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 
 from bellwether.models.domain.archive import ARCHIVED, FALSE, TRUE
+from bellwether.shared.adapters.aws_clients import aws_client
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import NotFoundError
 from bellwether.shared.per_process import once_per_process
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def s3_client() -> "S3Client":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.client("s3", config=timely)
+    return aws_client("s3", config=timely)
 
 
 class S3ObjectMarks:

@@ -5,7 +5,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 
 from bellwether.models.domain.archive import ARCHIVED, FALSE, TRUE, ListedEndpoint
@@ -13,6 +12,7 @@ from bellwether.models.domain.deployment import EndpointPhase, EndpointState, Re
 from bellwether.models.domain.retraining import MachineTime, PastTraining, is_training_of
 from bellwether.models.domain.training import TrainingJob, TransformJob
 from bellwether.models.ports.registry import Registration
+from bellwether.shared.adapters.aws_clients import aws_client
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from bellwether.shared.per_process import once_per_process
@@ -36,7 +36,7 @@ PHASES = {  # all others are on the move
 def sagemaker_client() -> "SageMakerClient":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.client("sagemaker", config=timely)
+    return aws_client("sagemaker", config=timely)
 
 
 def resource_tags(environment: str, cost_center: str) -> dict[str, str]:

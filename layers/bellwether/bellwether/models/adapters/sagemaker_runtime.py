@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from bellwether.models.ports.predictor import EndpointResponse
+from bellwether.shared.adapters.aws_clients import aws_client
 from bellwether.shared.adapters.aws_errors import from_client_error, translated
 from bellwether.shared.domain.errors import BellwetherError, InvalidInputError, TransientUpstreamError, UpstreamError
 from bellwether.shared.per_process import once_per_process
@@ -30,7 +30,7 @@ def runtime_client() -> "SageMakerRuntimeClient":
     timely = Config(
         connect_timeout=3, read_timeout=READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}
     )
-    return boto3.client("sagemaker-runtime", config=timely)
+    return aws_client("sagemaker-runtime", config=timely)
 
 
 class SageMakerPredictor:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 
 from bellwether.models.domain.deployment import CurrentVersion, parse_current
 from bellwether.models.domain.experiment import Experiment, parse_experiment
 from bellwether.models.domain.routing import Traffic
+from bellwether.shared.adapters.aws_clients import aws_client
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import BellwetherError, NotFoundError, TransientUpstreamError
 from bellwether.shared.per_process import once_per_process
@@ -25,14 +25,14 @@ TRAFFIC_SECONDS = 15.0
 def ssm_client() -> "SSMClient":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.client("ssm", config=timely)
+    return aws_client("ssm", config=timely)
 
 
 @once_per_process
 def hurried_ssm_client() -> "SSMClient":
     """The same for those whose caller waits."""
     hurried = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
-    return boto3.client("ssm", config=hurried)
+    return aws_client("ssm", config=hurried)
 
 
 class SsmCurrentVersions:

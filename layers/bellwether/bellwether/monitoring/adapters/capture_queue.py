@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 
 from bellwether.models.domain.capture import CaptureRecord, messages
+from bellwether.shared.adapters.aws_clients import aws_client
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.per_process import once_per_process
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def sqs_client() -> "SQSClient":
     """One client for each process. A caller waits: better to lose a record than to let him wait for it."""
     hurried = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-    return boto3.client("sqs", config=hurried)
+    return aws_client("sqs", config=hurried)
 
 
 class SqsCaptureQueue:

@@ -6,10 +6,10 @@ from contextlib import contextmanager, suppress
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from bellwether.shared.adapters.aws_clients import aws_client
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import ConflictError, NotFoundError
 from bellwether.shared.per_process import once_per_process
@@ -31,7 +31,7 @@ def s3_client() -> "S3Client":
         retries={"total_max_attempts": 4, "mode": "standard"},
         max_pool_connections=PARALLEL_READS,
     )
-    return boto3.client("s3", config=patient)
+    return aws_client("s3", config=patient)
 
 
 class S3ObjectStore:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 
+from bellwether.shared.adapters.aws_clients import aws_client
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.per_process import once_per_process
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def secretsmanager_client() -> "SecretsManagerClient":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
-    return boto3.client("secretsmanager", config=timely)
+    return aws_client("secretsmanager", config=timely)
 
 
 class SecretsManagerStore:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 
+from bellwether.shared.adapters.aws_clients import aws_client
 from bellwether.shared.adapters.aws_errors import translated
 from bellwether.shared.domain.errors import ConflictError
 from bellwether.shared.per_process import once_per_process
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def stepfunctions_client() -> "SFNClient":
     """One client for each process."""
     timely = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
-    return boto3.client("stepfunctions", config=timely)
+    return aws_client("stepfunctions", config=timely)
 
 
 class StepFunctionsProcesses:
