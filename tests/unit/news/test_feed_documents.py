@@ -1,5 +1,6 @@
 """Documents in all their states: text only, bounded expansion, bounded time."""
 
+import json
 import re
 import time
 from datetime import UTC, datetime
@@ -132,7 +133,12 @@ def test_malformed_xml_still_gives_entries(content: bytes) -> None:
         (b"", "neither RSS nor Atom"),
         (b"   ", "no entries"),
         (b"<!doctype html><html><head><title>Log in</title></head><body><p>Please</p></body></html>", "no entries"),
-        (b'{"version": "https://jsonfeed.org/version/1"}', "no entries"),
+        (b'{"version": "https://jsonfeed.org/version/1"}', "without a list of items"),
+        (b'{"items": []}', "not a JSON Feed"),
+        (b"[1, 2]", "not a JSON Feed"),
+        (b'{"version": "https://jsonfeed.org/version/1", "items": [', "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"n": ' + b"9" * 5000 + b"}", "not JSON"),
         (bytes(range(256)) * 20, "no entries"),
         (b"%PDF-1.7 ...", "no entries"),
         (b"/etc/passwd", "no entries"),  # never taken for the name of a file
@@ -141,6 +147,62 @@ def test_malformed_xml_still_gives_entries(content: bytes) -> None:
 def test_what_is_no_feed_is_told_so(content: bytes, reason: str) -> None:
     with pytest.raises(InvalidInputError, match=reason):
         read(content)
+
+
+JSON_VERSION = "https://jsonfeed.org/version/1.1"
+
+
+def json_feed(*items: object, **members: object) -> bytes:
+    return json.dumps({"version": JSON_VERSION, "title": "T", "items": items} | members).encode()
+
+
+def test_a_json_feed_is_read_whole() -> None:
+    entry = read_one(
+        json_feed(
+            {
+                "id": "a1",
+                "url": "/2026/a?x=1",
+                "external_url": "https://other.example/",
+                "title": "AT&amp;T raises outlook: yields < 4%",
+                "content_html": "<p>Profit at AT&amp;T<script>x</script></p><p>rose</p>",
+                "date_published": "2026-03-02T06:00:00-05:00",
+                "date_modified": "2026-03-02T12:00:00Z",
+                "authors": [{"name": "A"}],
+                "tags": ["x"],
+            }
+        )
+    )
+    assert entry == DocumentEntry(
+        entry_id="a1",
+        url="https://example.org/2026/a?x=1",
+        title="AT&T raises outlook: yields < 4%",
+        summary="Profit at AT&T rose",
+        published_at=datetime(2026, 3, 2, 11, tzinfo=UTC),
+        updated_at=datetime(2026, 3, 2, 12, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_json_feed_is_read_in_each_unicode_encoding(codec: str) -> None:
+    assert read_one(json_feed({"id": "1", "title": "Café"}).decode().encode(codec)).title == "Café"
+
+
+def test_items_of_a_json_feed_that_are_none_cost_themselves_only() -> None:
+    entries = read(
+        json_feed(
+            3, None, {"id": 7, "content_text": "No title, \ud83d half"}, [], {"id": "b", "title": ["x"], "url": 9}
+        )
+    ).entries
+    assert [(each.entry_id, each.title, each.summary, each.url) for each in entries if each.entry_id] == [
+        ("7", "", "No title, half", ""),
+        ("b", "", "", ""),
+    ]
+    assert len(entries) == 5
+
+
+def test_a_json_feed_that_will_not_change_is_polled_seldom() -> None:
+    assert read(json_feed(expired=True)).ttl_seconds == 3600
+    assert read(json_feed()).ttl_seconds is None
 
 
 def test_an_empty_feed_is_a_feed() -> None:

@@ -1,4 +1,5 @@
-"""RSS and Atom as publishers write them, read by feedparser under guard: bounded expansion, bounded time, text only.
+"""RSS and Atom as publishers write them, read by feedparser under guard: bounded expansion, bounded time, text only;
+JSON Feed, which feedparser does not read, by `json_feed`.
 
 feedparser's own clean-up of HTML is switched off: no tag is kept that could be cleaned. The text is taken out by a
 parser that passes over scripts, styles and all that is not for reading; that is as safe, and a third quicker.
@@ -18,16 +19,19 @@ from typing import Any
 
 import feedparser  # type: ignore[import-untyped]
 
+from bellwether.news.adapters.entry_fields import (
+    MARKUP_CHARACTERS,
+    SUMMARY_CHARACTERS,
+    TITLE_CHARACTERS,
+    web_address,
+)
 from bellwether.news.adapters.html_text import plain_text, text_of_html
+from bellwether.news.adapters.json_feed import is_json, read_json_feed
 from bellwether.news.domain.feed_dates import read_date
 from bellwether.news.domain.feeds import update_period_seconds
 from bellwether.news.ports.feed_access import DocumentEntry, FeedDocument
 from bellwether.shared.domain.errors import InvalidInputError
 
-TITLE_CHARACTERS = 500
-SUMMARY_CHARACTERS = 4000
-MARKUP_CHARACTERS = 100_000
-"""So much of an entry's HTML is looked at for its text."""
 MAX_EXPANSION_BYTES = 1024 * 1024
 """What the entities of a document may add to it; external ones add nothing, they are never fetched."""
 
@@ -52,7 +56,6 @@ _WIDE = (  # how a document in wide characters begins: with its mark, or with `<
 )
 _ENTRY = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.I)
 _MARKUP = frozenset({"text/html", "application/xhtml+xml"})
-_WEB = re.compile(r"https?://\S+\Z", re.I)
 
 
 class _TooSlowError(BaseException):
@@ -80,6 +83,8 @@ class FeedparserReader:
         try:
             with _limited_to(self._seconds, seconds_left):
                 content, content_type = _narrow(content, content_type)
+                if is_json(content):
+                    return read_json_feed(content, url=url)
                 _refuse_expansion(content, content_type)
                 headers = {"content-location": url} | ({"content-type": content_type} if content_type else {})
                 return _document(_parsed(content, headers), content)
@@ -169,8 +174,7 @@ def _words_of(detail: dict[str, Any], characters: int) -> str:
 
 def _link(entry: Any) -> str:
     links = [_text(entry, "link"), *(_text(link, "href") for link in _list(entry, "links"))]
-    wanted = (link.strip() for link in links)
-    return next((link for link in wanted if len(link) <= 2000 and _WEB.match(link) and link.isprintable()), "")
+    return next((address for link in links if (address := web_address(link))), "")
 
 
 def _text(mapping: Any, key: str) -> str:

@@ -66,7 +66,7 @@ class FeedDocument:
 
 
 class FeedParser(Protocol):
-    """Parses RSS and Atom."""
+    """Parses RSS, Atom and JSON Feed."""
 
     def parse(
         self, content: bytes, *, url: str, content_type: str | None, seconds_left: float = math.inf
