@@ -88,13 +88,16 @@ def follow(
     *,
     unknown: Collection[str] = (),
 ) -> tuple[Incident, ...]:
-    """The incidents after this run, new ones included. Incidents with an unknown key stay as they are."""
+    """The incidents after this run, new ones included.
+
+    Incidents of a probe whose key is in `unknown` stay as they are; their key is the probe's, or begins with `<key>:`.
+    """
     found = {finding.incident_key: finding for finding in findings}
     known = tuple(incidents)
     standing = {each.incident_key for each in known if each.closed_at is None}
     return (
         *(
-            each if each.incident_key in unknown else _seen(each, found.get(each.incident_key), policy, now)
+            each if _is_unknown(each.incident_key, unknown) else _seen(each, found.get(each.incident_key), policy, now)
             for each in known
         ),
         *(
@@ -103,6 +106,10 @@ def follow(
             if key not in standing
         ),
     )
+
+
+def _is_unknown(incident_key: str, unknown: Collection[str]) -> bool:
+    return any(incident_key == key or incident_key.startswith(f"{key}:") for key in unknown)
 
 
 def _seen(incident: Incident, finding: Finding | None, policy: WatchPolicy, now: datetime) -> Incident:
