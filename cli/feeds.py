@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,20 +12,30 @@ from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 import typer
-from botocore.exceptions import ClientError
 from rich.table import Table
 
 from bellwether.news.domain.feed_list import read_feed_list
+from bellwether.news.domain.feeds import ListedFeed
+from bellwether.news.domain.news_layout import FEED_LISTS
 from bellwether.shared.domain.errors import BellwetherError
+from cli.list_parameters import ListParameter
 from cli.models import AsJson
 from cli.problems import CommandError
 from cli.target import Target, current_target
 from cli.terminal import console
 
-PARAMETER_CHARACTERS = 4096
-"""What SSM stores in a standard parameter."""
+QUIET_AFTER = timedelta(days=3)
 FEED_TYPES = {"application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/feed+json"}
-Url = Annotated[str, typer.Argument(help="Address of the feed.")]
+READ = {"changed", "unchanged"}
+Url = Annotated[str, typer.Argument(help="Address of the feed, or of a web page that names its feed.")]
+Force = Annotated[bool, typer.Option("--force", help="Add it without reading it first.")]
+Interval = Annotated[
+    int | None, typer.Option("--interval", help="Seconds between two polls, instead of the publisher's interval.")
+]
+Identity = Annotated[
+    str | None,
+    typer.Option("--identity", help="What identifies its entries (id, link or words), instead of the decision."),
+]
 
 feeds_app = typer.Typer(no_args_is_help=True, help="The feeds that are polled: list, add, remove, test.")
 
@@ -33,12 +44,20 @@ feeds_app = typer.Typer(no_args_is_help=True, help="The feeds that are polled: l
 def list_feeds(as_json: AsJson = False) -> None:
     """Show each feed: its state, last success, next attempt, and why it is silent."""
     target = current_target()
-    listed = read_feed_list(_content(target))
+    listed = read_feed_list(_list(target).content())
     states = {
         each["feed_id"]: each
         for each in target.invoke(target.output("ListDueFeedsFunctionName"), {"show": True})["states"]
     }
-    rows = [{"feed_id": each.feed_id, "url": each.url, **states.get(each.feed_id, {})} for each in listed.feeds or ()]
+    rows = [
+        {
+            "feed_id": each.feed_id,
+            "url": each.url,
+            **states.get(each.feed_id, {}),
+            "state": feed_state(states.get(each.feed_id, {})),
+        }
+        for each in listed.feeds or ()
+    ]
     problems = [f"{each.place}: {each.reason}" for each in listed.problems]
     if as_json:
         typer.echo(json.dumps({"feeds": rows, "problems": problems}, indent=2))
@@ -52,11 +71,21 @@ def list_feeds(as_json: AsJson = False) -> None:
 def add_feed(
     url: Url,
     feed_id: Annotated[str, typer.Option("--id", help="Id of the feed; by default from its address.")] = "",
+    interval: Interval = None,
+    identity: Identity = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add a feed. It is polled within a minute or two."""
+    """Read a feed once and add it. It is polled within a minute or two. A web page leads to the feed that it names."""
     target = current_target()
-    _report(_added(target, [(feed_id, url)]), as_json)
+    item = {"feed_id": feed_id, "url": url, "interval_seconds": interval, "identity": identity}
+    items = _new_items(_list(target).items(), [item])
+    if not force:
+        address = _readable(target, items[0]["url"])
+        if address != items[0]["url"]:
+            items = _new_items(_list(target).items(), [item | {"url": address}])
+    _append(target, items)
+    _report(items, as_json)
 
 
 @feeds_app.command("remove")
@@ -65,42 +94,25 @@ def remove_feed(
 ) -> None:
     """Remove a feed from the list. Its stories stay."""
     target = current_target()
-    items = _items(target)
+    items = _list(target).items()
     kept = [each for each in items if not _is_called(each, feed)]
     if len(kept) == len(items):
         raise CommandError(f"The list has no feed {feed}.")
-    _write(target, kept)
+    _list(target).write(kept)
     _report([each for each in items if _is_called(each, feed)], as_json, word="removed")
 
 
 @feeds_app.command("test")
 def try_feed(url: Url, as_json: AsJson = False) -> None:
     """Fetch and read a feed once, without adding it; for a web page, show the feeds that it names."""
-    target = current_target()
-    feed = {"feed_id": "test", "url": _address(url), "claim_token": str(uuid4())}
-    payload = target.invoke(target.output("FetchFeedsFunctionName"), {"feeds": [feed], "trial": True})
-    if payload.get("results_key"):
-        payload = {"results": json.loads(target.objects.get(payload["results_key"]).content)}
-    (result,) = payload["results"]
-    found = _named_feeds(target, result.get("quarantine_key"), feed["url"])
-    entries = result.get("entries", [])
-    report = {
-        "url": feed["url"],
-        "status": result["status"],
-        "error": result.get("error"),
-        "entries": len(entries),
-        "undated": sum(not each.get("published_at") for each in entries),
-        "titles": [each["title"] for each in entries[:5]],
-        "moved_to": result.get("moved_to"),
-        "named_feeds": found,
-    }
+    report = _trial(current_target(), _address(url))
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
         for name, value in report.items():
             if value not in (None, [], ""):
                 console.print(f"{name}: {value}", markup=False)
-    if result["status"] not in {"changed", "unchanged"}:
+    if report["status"] not in READ:
         raise typer.Exit(1)
 
 
@@ -114,18 +126,27 @@ def import_feeds(
         outlines = list(ET.parse(file).getroot().iter("outline"))  # noqa: S314 - expat bounds entities
     except ET.ParseError as error:
         raise CommandError(f"{file} is not OPML: {error}") from error
-    addresses = [url for each in outlines if (url := each.get("xmlUrl", "").strip())]
+    addresses = [url for each in outlines if (url := _outline_address(each))]
     if not addresses:
         raise CommandError(f"{file} names no feed (no outline has xmlUrl).")
-    _report(_added(target, [("", url) for url in dict.fromkeys(addresses)], skip_listed=True), as_json)
+    items = _list(target).items()
+    added: list[dict[str, Any]] = []
+    left_out = []
+    for url in dict.fromkeys(addresses):
+        try:
+            added += _new_items([*items, *added], [{"url": url}], skip_listed=True)
+        except CommandError as error:
+            left_out.append(str(error))
+    _append(target, added)
+    _report(added, as_json, left_out=left_out)
 
 
 @feeds_app.command("export")
 def export_feeds(as_json: AsJson = False) -> None:
     """Print the list as OPML, or as JSON."""
-    listed = read_feed_list(_content(current_target())).feeds or ()
+    listed = read_feed_list(_list(current_target()).content()).feeds or ()
     if as_json:
-        typer.echo(json.dumps([each.model_dump() for each in listed], indent=2))
+        typer.echo(json.dumps([each.model_dump(exclude_none=True) for each in listed], indent=2))
         return
     root = ET.Element("opml", version="2.0")
     ET.SubElement(ET.SubElement(root, "head"), "title").text = "Bellwether feeds"
@@ -139,59 +160,44 @@ def export_feeds(as_json: AsJson = False) -> None:
 # --- the list -------------------------------------------------------------------------------------------------------
 
 
-def _parameter(target: Target) -> str:
-    return f"/bellwether/{target.environment}/feeds"
+def _list(target: Target) -> ListParameter:
+    return ListParameter(target, "feeds", FEED_LISTS)
 
 
-def _content(target: Target) -> str:
-    return str(target.client("ssm").get_parameter(Name=_parameter(target))["Parameter"]["Value"])
+def _append(target: Target, added: Sequence[dict[str, Any]]) -> None:
+    if added:
+        _list(target).write([*_list(target).items(), *added])
 
 
-def _items(target: Target) -> list[Any]:
-    """The items as they are, faulty ones too: what a command does not change stays."""
-    try:
-        items = json.loads(_content(target))
-    except ValueError as error:
-        raise CommandError(f"The feed list is not JSON: {error}. Correct {_parameter(target)} first.") from error
-    if not isinstance(items, list):
-        raise CommandError(f"The feed list is not a JSON array. Correct {_parameter(target)} first.")
-    return items
-
-
-def _write(target: Target, items: Sequence[Any]) -> None:
-    text = json.dumps(items, separators=(",", ":"))
-    if len(text) > PARAMETER_CHARACTERS:
-        raise CommandError(
-            f"The list would have {len(text)} characters, a parameter holds {PARAMETER_CHARACTERS}: nothing changed."
-        )
-    try:
-        target.client("ssm").put_parameter(Name=_parameter(target), Value=text, Type="String", Overwrite=True)
-    except ClientError as error:
-        raise CommandError(f"The feed list can't be written: {error}") from error
-
-
-def _added(target: Target, feeds: Sequence[tuple[str, str]], *, skip_listed: bool = False) -> list[dict[str, str]]:
-    items = _items(target)
+def _new_items(
+    items: Sequence[Any], feeds: Sequence[dict[str, Any]], *, skip_listed: bool = False
+) -> list[dict[str, Any]]:
+    """The items to append to the list. Raises CommandError for one that can't be used or is listed already."""
     listed = [each for each in items if isinstance(each, dict)]
     urls, ids = {str(each.get("url")) for each in listed}, {str(each.get("feed_id")) for each in listed}
     added = []
-    for feed_id, given in feeds:
-        url = _address(given)
+    for given in feeds:
+        url = _address(given["url"])
         if url in urls:
             if skip_listed:
                 continue
             raise CommandError(f"{url} is listed already.")
-        if feed_id in ids:
-            raise CommandError(f"The list has a feed {feed_id} already.")
-        item = {"feed_id": feed_id or _free_id(url, ids), "url": url}
+        if given.get("feed_id") in ids:
+            raise CommandError(f"The list has a feed {given['feed_id']} already.")
+        item = given | {"feed_id": given.get("feed_id") or _free_id(url, ids), "url": url}
+        item = {name: item[name] for name in ListedFeed.model_fields if item.get(name) is not None}
         if problems := read_feed_list([item]).problems:
-            raise CommandError(f"{given}: {problems[0].reason}")
+            raise CommandError(f"{given['url']}: {problems[0].reason}")
         urls.add(url)
         ids.add(item["feed_id"])
         added.append(item)
-    if added:
-        _write(target, [*items, *added])
     return added
+
+
+def _outline_address(outline: ET.Element) -> str:
+    """The address of an outline, whichever way its attribute is capitalised."""
+    found = {name.lower(): value for name, value in outline.attrib.items()}
+    return found.get("xmlurl", "").strip()
 
 
 def _address(url: str) -> str:
@@ -214,26 +220,70 @@ def _is_called(item: Any, name: str) -> bool:
     return isinstance(item, dict) and name in (item.get("feed_id"), item.get("url"))
 
 
-# --- pages that name feeds ------------------------------------------------------------------------------------------
+# --- reading an address once ----------------------------------------------------------------------------------------
+
+
+def _trial(target: Target, url: str) -> dict[str, Any]:
+    """What the deployed function reads at an address."""
+    feed = {"feed_id": "test", "url": url, "claim_token": str(uuid4())}
+    payload = target.invoke(target.output("FetchFeedsFunctionName"), {"feeds": [feed], "trial": True})
+    if payload.get("results_key"):
+        payload = {"results": json.loads(target.objects.get(payload["results_key"]).content)}
+    (result,) = payload["results"]
+    entries = result.get("entries", [])
+    return {
+        "url": url,
+        "status": result["status"],
+        "error": result.get("error"),
+        "entries": len(entries),
+        "undated": sum(not each.get("published_at") for each in entries),
+        "without_link": sum(not each.get("url") for each in entries),
+        "titles": [each["title"] for each in entries[:5]],
+        "moved_to": result.get("moved_to"),
+        "named_feeds": _named_feeds(target, result.get("quarantine_key"), result.get("moved_to") or url),
+    }
+
+
+def _readable(target: Target, url: str) -> str:
+    """The address itself, or the one feed that the page there names. Raises CommandError when there is neither."""
+    report = _trial(target, url)
+    if report["status"] in READ:
+        return url
+    named = report["named_feeds"]
+    if len(named) == 1:
+        return str(named[0])
+    if named:
+        raise CommandError(f"{url} is a page that names {len(named)} feeds; add one of them: {', '.join(named)}")
+    raise CommandError(f"{url} can't be read ({report['error'] or report['status']}); --force adds it nevertheless.")
 
 
 class _FeedLinks(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, base: str) -> None:
         super().__init__()
+        self.base = base
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        given = {name: (value or "").strip() for name, value in attrs}
+        if not given.get("href"):
+            return
+        try:
+            address = urljoin(self.base, given["href"])
+        except ValueError:  # no address
+            return
+        if tag == "base":
+            self.base = address
         alternate = tag in {"link", "a"} and "alternate" in given.get("rel", "").lower().split()
-        if alternate and given.get("type", "").lower() in FEED_TYPES and given.get("href"):
-            self.found.append(given["href"].strip())
+        kind = given.get("type", "").partition(";")[0].strip().lower()
+        if alternate and kind in FEED_TYPES:
+            self.found.append(address)
 
 
 def feed_links(page: str, base: str) -> list[str]:
     """Addresses of the feeds that a web page names by `rel="alternate"`."""
-    links = _FeedLinks()
+    links = _FeedLinks(base)
     links.feed(page)
-    return list(dict.fromkeys(urljoin(base, each) for each in links.found))
+    return list(dict.fromkeys(links.found))
 
 
 def _named_feeds(target: Target, quarantine_key: str | None, base: str) -> list[str]:
@@ -249,34 +299,39 @@ def _named_feeds(target: Target, quarantine_key: str | None, base: str) -> list[
 # --- output ---------------------------------------------------------------------------------------------------------
 
 
-def _report(items: Sequence[dict[str, str]], as_json: bool, *, word: str = "added") -> None:
+def _report(
+    items: Sequence[dict[str, Any]], as_json: bool, *, word: str = "added", left_out: Sequence[str] = ()
+) -> None:
     if as_json:
-        typer.echo(json.dumps({word: list(items)}, indent=2))
+        typer.echo(json.dumps({word: list(items), "left_out": list(left_out)}, indent=2))
         return
     for each in items:
-        console.print(f"{word} {each['feed_id']}: {each['url']}", markup=False)
-    if not items:
+        console.print(f"{word} {each.get('feed_id')}: {each.get('url')}", markup=False)
+    for reason in left_out:
+        console.print(f"left out: {reason}", markup=False)
+    if not items and not left_out:
         console.print("Every feed is listed already.")
 
 
 def feeds_table(rows: Sequence[dict[str, Any]], where: str) -> Table:
     """Feeds with their state as a person reads it."""
     table = Table(title=f"Feeds in the {where}")
-    for name in ("feed", "state", "stories", "last success", "next attempt", "identity"):
+    for name in ("feed", "state", "stories", "last success", "next attempt", "every", "identity"):
         table.add_column(name)
     for row in rows:
         table.add_row(
             row["feed_id"],
-            feed_state(row),
+            row["state"],
             str(row.get("stories", "")),
             _minute(row.get("last_success_at")),
-            _minute(row.get("next_attempt_at")),
-            str(row.get("basis", "")),
+            "never" if row.get("retired") else _minute(row.get("next_attempt_at")),
+            f"{row['interval_seconds']} s" if "interval_seconds" in row else "",
+            f"{row.get('basis', '')}: {row['basis_reason']}" if row.get("basis_reason") else str(row.get("basis", "")),
         )
     return table
 
 
-def feed_state(row: dict[str, Any]) -> str:
+def feed_state(row: dict[str, Any], now: datetime | None = None) -> str:
     """Why a feed is silent, or that it is well."""
     if "failures" not in row:
         return "not polled yet"
@@ -286,7 +341,14 @@ def feed_state(row: dict[str, Any]) -> str:
         return f"failing ({row['failures']}): {row['error']}"
     if row["last_success_at"] is None:
         return "not polled yet"
-    return f"well; {row['error']}" if row["error"] else "well"
+    if row["error"]:
+        return f"well; {row['error']}"
+    newest = row.get("newest_story_at")
+    if newest is None:
+        return "read, but it has no entry yet"
+    if (now or datetime.now(UTC)) - datetime.fromisoformat(newest) > QUIET_AFTER:
+        return f"well; its last new story came {_minute(newest)}"
+    return f"well; moved to {row['moved_to']}" if row.get("moved_to") else "well"
 
 
 def _minute(instant: str | None) -> str:

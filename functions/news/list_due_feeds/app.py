@@ -6,18 +6,19 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
 from bellwether.news.adapters.postgres_feeds import PostgresFeeds
-from bellwether.news.domain.feed_list import FeedList, read_feed_list
+from bellwether.news.domain.feed_list import FeedList
 from bellwether.news.domain.feeds import DueFeed
-from bellwether.news.usecases.list_due_feeds import list_due_feeds
+from bellwether.news.usecases.list_due_feeds import configured_feeds, list_due_feeds
 from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import load, parse
+from bellwether.shared.settings import DataBucketSettings, load, parse
 from bellwether.shared.wiring import DatabaseSettings, application_database
 
 REPORTED_PROBLEMS = 50
 
 
-class Settings(DatabaseSettings):
+class Settings(DataBucketSettings, DatabaseSettings):
     """Environment of ListDueFeedsFunction. The lease outlives the state machine that asks."""
 
     feeds_at_once: Annotated[int, Field(ge=1, le=500)] = 100
@@ -25,7 +26,9 @@ class Settings(DatabaseSettings):
 
 
 class Request(BaseModel):
-    """The configured feeds, as a list or as its JSON text (from SSM); without them the list stays as it is.
+    """The configured feeds, as a list or as the text of the parameter: JSON, or `{"s3_key"}` of the list in the bucket.
+
+    Without them the list stays as it is.
 
     With `show` nothing is claimed: the answer is the state of the listed feeds.
     """
@@ -53,7 +56,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     store = PostgresFeeds(application_database(settings))
     if request.show:
         return {"states": [each.model_dump(mode="json") for each in store.states()]}
-    listed = FeedList(None) if request.feeds is None else read_feed_list(request.feeds)
+    listed = configured_feeds(request.feeds, S3ObjectStore(settings.data_bucket))
     _report_problems(listed)
     due = list_due_feeds(
         store,

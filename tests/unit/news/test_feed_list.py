@@ -7,6 +7,8 @@ import pytest
 
 from bellwether.news.domain.feed_list import MAX_FEEDS, read_feed_list
 from bellwether.news.domain.feeds import ListedFeed
+from bellwether.news.usecases.list_due_feeds import configured_feeds
+from tests.fakes.objects import InMemoryObjectStore
 
 GOOD = {"feed_id": "good", "url": "https://example.org/feed"}
 
@@ -40,6 +42,48 @@ def test_a_feed_with_an_unknown_key_is_polled_and_the_key_is_reported() -> None:
     assert [(each.place, each.reason) for each in listed.problems] == [
         ("item 1 ('good')", "unknown keys are ignored: title")
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "reasons"),
+    [
+        ({"interval_seconds": 900, "identity": "link"}, []),
+        ({"interval_seconds": 5}, ["interval_seconds '5' is ignored"]),
+        ({"interval_seconds": "an hour", "identity": "title"}, ["interval_seconds 'an hour'", "identity 'title'"]),
+    ],
+)
+def test_a_feed_is_polled_without_options_that_can_not_be_used(options: dict[str, Any], reasons: list[str]) -> None:
+    listed = read_feed_list([GOOD | options])
+    usable = {} if reasons else options
+    assert listed.feeds == (ListedFeed.model_validate(GOOD | usable),)
+    assert len(listed.problems) == len(reasons)
+    for problem, reason in zip(listed.problems, reasons, strict=True):
+        assert problem.reason.startswith(reason)
+
+
+def test_a_list_in_the_data_bucket_is_read() -> None:
+    objects = InMemoryObjectStore({"news/feeds/a.json": json.dumps([GOOD]).encode()})
+    listed = configured_feeds('{"s3_key": "news/feeds/a.json"}', objects)
+    assert listed.feeds == (ListedFeed.model_validate(GOOD),)
+    assert listed.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('{"s3_key": "news/feeds/gone.json"}', "news/feeds/gone.json"),
+        ('{"s3_key": "news/quarantine/x"}', "no key under news/feeds/"),
+        ('{"s3_key": "news/feeds/../x"}', "no key under news/feeds/"),
+        ('{"s3_key": "news/feeds/bytes.json"}', "can't decode"),
+        ('{"s3_key": "news/feeds/object.json"}', "not a JSON array"),
+        ('{"s3_key": 3}', "no key under news/feeds/"),
+    ],
+)
+def test_a_list_that_can_not_be_read_from_the_bucket_changes_nothing(content: str, reason: str) -> None:
+    objects = InMemoryObjectStore({"news/feeds/bytes.json": b"\xff", "news/feeds/object.json": b"{}"})
+    listed = configured_feeds(content, objects)
+    assert listed.feeds is None
+    assert reason in listed.problems[0].reason
 
 
 @pytest.mark.parametrize("content", ["", "[{", '{"feeds": []}', "3", "null", "[" * 100_000])

@@ -139,6 +139,17 @@ def test_results_that_arrive_twice_are_stored_once(feeds: FeedServer, database: 
     assert (first["stored"], first["known"], second["stored"], second["known"]) == (4, 0, 0, 4)
 
 
+def test_a_list_in_the_data_bucket_is_polled(feeds: FeedServer) -> None:
+    listed = [{"feed_id": f"f{n}", "url": feeds.says(f"/{n}", http("200 OK", rss(1)))} for n in range(60)]
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="news/feeds/all.json", Body=json.dumps(listed).encode())
+    due = list_app.handler({"feeds": '{"s3_key": "news/feeds/all.json"}'}, InvocationContext())
+    assert due["count"] == 60
+    # And when the list is not there, the feeds stay as they are and the fault is reported
+    again = list_app.handler({"feeds": '{"s3_key": "news/feeds/gone.json"}'}, InvocationContext())
+    assert again["problems"][0].startswith("list: ")
+    assert len(list_app.handler({"show": True}, InvocationContext())["states"]) == 60
+
+
 def test_the_state_of_listed_feeds_is_shown_without_a_claim(feeds: FeedServer) -> None:
     run({"well": feeds.says("/well", http("200 OK", rss(2))), "bad": feeds.says("/bad", http("403 Forbidden"))})
     shown = list_app.handler(sample_event("list_due_feeds/show"), InvocationContext())["states"]

@@ -194,6 +194,39 @@ def test_one_link_in_two_feeds_is_one_story(store: PostgresFeeds, database: Data
     assert rows(database, "SELECT count(*), count(DISTINCT story_uid) FROM inbound_events_raw") == [(3, 2)]
 
 
+def test_a_listed_interval_is_used_until_the_list_has_none(store: PostgresFeeds, feed: DueFeed) -> None:
+    # Given a feed whose publisher asks for an hour
+    keep(store, told(feed, entry(1), interval_seconds=3600))
+    assert claim(store, NOON + timedelta(minutes=59)) == ()
+    # When the list sets ten minutes
+    (named,) = listed("example")
+    store.list_feeds((named.model_copy(update={"interval_seconds": 600}),), now=NOON)
+    # Then it is due ten minutes later, and fetched with that interval
+    (due,) = claim(store, NOON + timedelta(minutes=10))
+    assert (due.interval_seconds, due.listed_interval_seconds) == (600, 600)
+    assert store.states()[0].interval_seconds == 600
+    # And without it, the publisher's is used again
+    keep(store, told(due, entry(1), at=NOON + timedelta(minutes=10), interval_seconds=600))
+    store.list_feeds((named,), now=NOON + timedelta(minutes=10))
+    (due,) = claim(store, NOON + timedelta(minutes=20))
+    assert due.listed_interval_seconds is None
+
+
+def test_a_listed_identity_is_fixed_until_the_list_has_none(store: PostgresFeeds, feed: DueFeed) -> None:
+    keep(store, told(feed, entry(1)))
+    (named,) = listed("example")
+    # When the list says that links identify the entries
+    store.list_feeds((named.model_copy(update={"identity": "link"}),), now=NOON)
+    identity = store.identities(["example"])["example"]
+    assert (identity.basis, identity.fixed, identity.reason) == ("link", True, "set in the feed list")
+    # Then another list decides anew
+    store.list_feeds((named.model_copy(update={"identity": "words"}),), now=NOON)
+    assert store.identities(["example"])["example"].basis == "words"
+    store.list_feeds((named,), now=NOON)
+    identity = store.identities(["example"])["example"]
+    assert (identity.basis, identity.fixed, identity.reason) == ("id", False, "")
+
+
 def test_what_identifies_entries_is_recorded_and_read_again(store: PostgresFeeds, feed: DueFeed) -> None:
     identity = FeedIdentity(basis="link", reason="4 entries of one document have one id")
     answer = told(feed, entry(1))

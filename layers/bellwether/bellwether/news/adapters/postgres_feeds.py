@@ -37,6 +37,29 @@ ON CONFLICT (feed_id) DO UPDATE SET
 WHERE s.url <> EXCLUDED.url OR NOT s.listed
 """
 
+# An interval that is changed counts from now on. An identity that is no longer configured is decided anew.
+_SETTINGS = """
+UPDATE feed_state AS s SET
+    listed_interval_seconds = w.interval_seconds,
+    next_attempt_at = CASE
+        WHEN s.failures = 0 AND w.interval_seconds IS DISTINCT FROM s.listed_interval_seconds
+        THEN least(s.next_attempt_at, %(now)s + make_interval(secs => coalesce(w.interval_seconds, s.interval_seconds)))
+        ELSE s.next_attempt_at
+    END,
+    identity = CASE
+        WHEN w.identity IS NOT NULL
+        THEN s.identity || jsonb_build_object('basis', w.identity, 'fixed', true, 'reason', 'set in the feed list')
+        WHEN s.identity @> '{"fixed": true}' THEN s.identity || '{"basis": "id", "fixed": false, "reason": ""}'
+        ELSE s.identity
+    END
+FROM unnest(%(feed_ids)s::text[], %(intervals)s::integer[], %(identities)s::text[])
+    AS w (feed_id, interval_seconds, identity)
+WHERE s.feed_id = w.feed_id AND (
+    w.interval_seconds IS DISTINCT FROM s.listed_interval_seconds
+    OR w.identity IS DISTINCT FROM CASE WHEN s.identity @> '{"fixed": true}' THEN s.identity->>'basis' END
+)
+"""
+
 _CLAIM = """
 WITH due AS (
     SELECT feed_id, next_attempt_at FROM feed_state
@@ -48,9 +71,10 @@ claimed AS (
     UPDATE feed_state s SET claimed_until = %(claimed_until)s, claim_token = gen_random_uuid()
     FROM due WHERE s.feed_id = due.feed_id
     RETURNING s.feed_id, coalesce(s.moved_to, s.url) AS url, s.claim_token, s.etag, s.last_modified, s.body_sha256,
-        s.interval_seconds, s.failures, due.next_attempt_at
+        coalesce(s.listed_interval_seconds, s.interval_seconds) AS interval_seconds, s.failures,
+        s.listed_interval_seconds, due.next_attempt_at
 )
-SELECT feed_id, url, claim_token, etag, last_modified, body_sha256, interval_seconds, failures
+SELECT feed_id, url, claim_token, etag, last_modified, body_sha256, interval_seconds, failures, listed_interval_seconds
 FROM claimed ORDER BY next_attempt_at, feed_id
 """
 
@@ -259,9 +283,16 @@ class PostgresFeeds:
 
     def list_feeds(self, feeds: Sequence[ListedFeed], *, now: datetime) -> None:
         """Make these the configured feeds: new ones are due at once, others rest, a new address starts afresh."""
-        wanted = {"feed_ids": [each.feed_id for each in feeds], "urls": [each.url for each in feeds], "now": now}
+        wanted = {
+            "feed_ids": [each.feed_id for each in feeds],
+            "urls": [each.url for each in feeds],
+            "intervals": [each.interval_seconds for each in feeds],
+            "identities": [each.identity for each in feeds],
+            "now": now,
+        }
         with self._database.transaction() as connection:
             connection.execute(_LIST, wanted)
+            connection.execute(_SETTINGS, wanted)
 
     def claim_due(self, *, now: datetime, due_by: datetime, claimed_until: datetime, limit: int) -> tuple[DueFeed, ...]:
         """Claim feeds that are due by then and that nobody else holds, longest due first."""
@@ -278,10 +309,14 @@ class PostgresFeeds:
                 """
                 SELECT feed_id, url, moved_to, listed, retired_at IS NOT NULL AS retired, failures,
                     last_http_status AS http_status, last_error AS error, last_success_at, last_entries_at,
-                    next_attempt_at, coalesce(identity->>'basis', 'id') AS basis,
-                    coalesce(identity->>'reason', '') AS basis_reason,
-                    (SELECT count(*) FROM inbound_events_raw AS raw WHERE raw.feed_id = feed.feed_id) AS stories
-                FROM feed_state AS feed WHERE listed ORDER BY feed_id
+                    next_attempt_at, coalesce(listed_interval_seconds, interval_seconds) AS interval_seconds,
+                    coalesce(identity->>'basis', 'id') AS basis,
+                    coalesce(identity->>'reason', '') AS basis_reason, stories, newest_story_at
+                FROM feed_state AS feed CROSS JOIN LATERAL (
+                    SELECT count(*) AS stories, max(first_seen_at) AS newest_story_at
+                    FROM inbound_events_raw AS raw WHERE raw.feed_id = feed.feed_id
+                ) AS seen
+                WHERE listed ORDER BY feed_id
                 """
             )
             return tuple(cursor.fetchall())

@@ -10,13 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bellwether.news.domain.feeds import Entry
+from bellwether.news.domain.feeds import Basis, Entry
 
-Basis = Literal["id", "link", "words"]
 BASES: tuple[Basis, ...] = ("id", "link", "words")
 
 REMEMBERED = 500

@@ -1,6 +1,7 @@
 """The configured feed list: a JSON array of feeds. A bad item is left out and reported; the others are polled."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from bellwether.news.domain.feeds import ListedFeed
+from bellwether.news.domain.news_layout import FEED_LISTS
+from bellwether.shared.domain.errors import InvalidInputError
 
 MAX_FEEDS = 5000
+OPTIONAL_KEYS = ("interval_seconds", "identity")
+_STORED_LIST = re.compile(rf"{FEED_LISTS}[A-Za-z0-9._-]{{1,100}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,25 @@ class FeedList:
 
     feeds: tuple[ListedFeed, ...] | None
     problems: tuple[FeedProblem, ...] = ()
+
+
+def stored_list_key(content: str | Sequence[Any]) -> str | None:
+    """The key of the list in the data bucket, when the content is `{"s3_key": KEY}` instead of a list.
+
+    Raises InvalidInputError for a key that no list may have.
+    """
+    if not isinstance(content, str) or not content.lstrip().startswith("{"):
+        return None
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    if found.keys() != {"s3_key"}:
+        return None
+    key = found["s3_key"]
+    if not isinstance(key, str) or not _STORED_LIST.fullmatch(key):
+        raise InvalidInputError(f"{str(key)[:200]!r} is no key under {FEED_LISTS}", field="s3_key")
+    return key
 
 
 def read_feed_list(content: str | Sequence[Any]) -> FeedList:
@@ -48,6 +72,7 @@ def read_feed_list(content: str | Sequence[Any]) -> FeedList:
         if isinstance(item, dict) and (unknown := sorted(str(key) for key in item.keys() - ListedFeed.model_fields)):
             problems.append(FeedProblem(place, f"unknown keys are ignored: {', '.join(unknown)[:200]}"))
             item = {key: value for key, value in item.items() if key in ListedFeed.model_fields}
+        item = _without_unusable_options(item, place, problems)
         try:
             feed = ListedFeed.model_validate(item)
         except ValidationError as error:
@@ -58,6 +83,19 @@ def read_feed_list(content: str | Sequence[Any]) -> FeedList:
             continue
         feeds[feed.feed_id] = feed
     return FeedList(tuple(feeds.values()), tuple(problems))
+
+
+def _without_unusable_options(item: Any, place: str, problems: list[FeedProblem]) -> Any:
+    """The item without optional keys whose value can't be used: the feed is polled without them."""
+    try:
+        ListedFeed.model_validate(item)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            key = fault["loc"][0] if fault["loc"] else None
+            if key in OPTIONAL_KEYS:
+                problems.append(FeedProblem(place, f"{key} {str(fault['input'])[:100]!r} is ignored: {fault['msg']}"))
+                item = {name: value for name, value in item.items() if name != key}
+    return item
 
 
 def _place(position: int, item: Any) -> str:

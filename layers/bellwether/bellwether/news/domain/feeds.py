@@ -10,6 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 MIN_INTERVAL_SECONDS = 60
 """Default and shortest polling interval."""
+MAX_LISTED_INTERVAL_SECONDS = 86_400
+"""Longest interval that the feed list may set for a feed."""
 MAX_INTERVAL_SECONDS = 3600
 """Longest polling interval, even if a publisher asks for more: older news has no value here."""
 MAX_BACKOFF_SECONDS = 6 * 3600
@@ -24,6 +26,7 @@ FUTURE_SKEW = timedelta(minutes=15)
 
 FeedId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
 FeedUrl = Annotated[str, Field(max_length=2000, pattern=r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f]+$")]
+Basis = Literal["id", "link", "words"]
 FetchStatus = Literal["changed", "unchanged", "failed", "gone", "untried"]
 
 
@@ -32,10 +35,16 @@ class _Fact(BaseModel):
 
 
 class ListedFeed(_Fact):
-    """A configured feed. The id is part of the identity of stories and must not change with the address."""
+    """A configured feed. The id is part of the identity of stories and must not change with the address.
+
+    `interval_seconds`: polling interval instead of the publisher's. `identity`: what identifies the entries instead of
+    a decision by what the feed does.
+    """
 
     feed_id: FeedId
     url: FeedUrl
+    interval_seconds: Annotated[int, Field(ge=MIN_INTERVAL_SECONDS, le=MAX_LISTED_INTERVAL_SECONDS)] | None = None
+    identity: Basis | None = None
 
 
 class DueFeed(_Fact):
@@ -49,6 +58,7 @@ class DueFeed(_Fact):
     body_sha256: str | None = None
     interval_seconds: Annotated[int, Field(gt=0)] = MIN_INTERVAL_SECONDS
     failures: Annotated[int, Field(ge=0)] = 0
+    listed_interval_seconds: Annotated[int, Field(gt=0)] | None = None
 
 
 class FeedState(_Fact):
@@ -65,7 +75,9 @@ class FeedState(_Fact):
     error: str | None
     last_success_at: AwareDatetime | None
     last_entries_at: AwareDatetime | None
+    newest_story_at: AwareDatetime | None
     next_attempt_at: AwareDatetime
+    interval_seconds: int
     basis: str
     basis_reason: str
 

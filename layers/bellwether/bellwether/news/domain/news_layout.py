@@ -6,6 +6,7 @@ from uuid import UUID
 FETCHED = "news/fetched/"
 QUARANTINE = "news/quarantine/"
 TICKER_LISTS = "news/tickers/"
+FEED_LISTS = "news/feeds/"
 
 
 def fetched_key(token: UUID) -> str:

@@ -179,7 +179,7 @@ def _read(
     except InvalidInputError as error:
         return _quarantine(answer, store, facts, error.field or "document", error.reason)
     entries = tuple(each for entry in document.entries if (each := _entry(entry, document, answer)))
-    facts["interval_seconds"] = interval_seconds(
+    facts["interval_seconds"] = answer.feed.listed_interval_seconds or interval_seconds(
         document.ttl_seconds, document.update_period_seconds, answer.max_age_seconds
     )
     return FetchResult(

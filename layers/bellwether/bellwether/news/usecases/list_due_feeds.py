@@ -2,13 +2,31 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
+from bellwether.news.domain.feed_list import FeedList, FeedProblem, read_feed_list, stored_list_key
 from bellwether.news.domain.feeds import DueFeed, ListedFeed
 from bellwether.news.ports.feed_access import FeedStore
+from bellwether.shared.domain.errors import BellwetherError
 from bellwether.shared.ports.clock import Clock
+from bellwether.shared.ports.objects import ObjectStore
 
 EARLY_SECONDS = 15
 """Feeds due within this time are fetched now: scheduled runs are about a minute apart, not to the second."""
+
+
+def configured_feeds(content: str | Sequence[Any] | None, objects: ObjectStore) -> FeedList:
+    """Read the configured list, from the data bucket when the content is `{"s3_key": KEY}`.
+
+    A list that can't be read is a problem, and its feeds are None: the feeds stay as they are.
+    """
+    if content is None:
+        return FeedList(None)
+    try:
+        key = stored_list_key(content)
+        return read_feed_list(content if key is None else objects.get(key).content.decode())
+    except (BellwetherError, UnicodeDecodeError) as error:
+        return FeedList(None, (FeedProblem("list", str(error)),))
 
 
 def list_due_feeds(
