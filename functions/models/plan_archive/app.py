@@ -14,13 +14,12 @@ from bellwether.models.adapters.ssm import SsmCurrentVersions, SsmExperiments
 from bellwether.models.usecases.plan_archive import ArchiveRequest, plan_archive
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import EnvironmentSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(EnvironmentSettings):
     """Environment of PlanArchiveFunction."""
 
-    environment: Annotated[str, Field(min_length=1)]
     versions_max: Annotated[int, Field(ge=0)]
     endpoints_max: Annotated[int, Field(ge=0)]
 

@@ -20,17 +20,16 @@ from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
 from bellwether.shared.per_process import once_per_process
-from bellwether.shared.settings import FunctionSettings, load
+from bellwether.shared.settings import EnvironmentSettings, load
 
 RETRY_AFTER_SECONDS = 5
 RESERVE_SECONDS = 4.0  # for a cold start, which API Gateway's 29 s include and ours don't, and for the queue
 app = APIGatewayRestResolver()
 
 
-class Settings(FunctionSettings):
+class Settings(EnvironmentSettings):
     """Where predictions are remembered, and where it says who answers."""
 
-    environment: str
     capture_queue_url: str
 
 

@@ -1,22 +1,19 @@
 """Look at a batch's lines, and name the transform job that is to answer them."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.sagemaker import SageMakerTransformJobs
 from bellwether.models.adapters.ssm import SsmCurrentVersions
 from bellwether.models.usecases.prepare_batch import BatchRequest, prepare_batch
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import DataBucketSettings, load, parse
+from bellwether.shared.settings import DataBucketSettings, EnvironmentSettings, load, parse
 
 
-class Settings(DataBucketSettings):
+class Settings(DataBucketSettings, EnvironmentSettings):
     """Environment of PrepareBatchFunction."""
-
-    environment: Annotated[str, Field(min_length=1)]
 
 
 @observed

@@ -1,14 +1,14 @@
 """Freeze dataset and code for a training job, and name it."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.job_code import PackagedJobCode
 from bellwether.models.adapters.sagemaker import SageMakerTrainingJobs
 from bellwether.models.usecases.prepare_training import TrainingRequest, prepare_training
 from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.domain.field_types import NonEmptyText
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import DataBucketSettings, load, parse
 
@@ -16,7 +16,7 @@ from bellwether.shared.settings import DataBucketSettings, load, parse
 class Settings(DataBucketSettings):
     """Environment of PrepareTrainingFunction; the region is the runtime's own variable."""
 
-    aws_region: Annotated[str, Field(min_length=1)]
+    aws_region: NonEmptyText
 
 
 @observed

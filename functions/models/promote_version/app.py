@@ -1,22 +1,19 @@
 """Make a version that passed its smoke test the current one."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.ssm import SsmExperiments, SsmPromotions
 from bellwether.models.domain.deployment import DeploymentPlan
 from bellwether.models.usecases.promote_version import promote_version
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import EnvironmentSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(EnvironmentSettings):
     """Environment of PromoteVersionFunction."""
-
-    environment: Annotated[str, Field(min_length=1)]
 
 
 @observed

@@ -1,14 +1,14 @@
 """Register a candidate: an accepted one waits for approval, a refused one is rejected."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.sagemaker import SageMakerRegistry
 from bellwether.models.usecases.record_assessment import Assessment
 from bellwether.models.usecases.register_candidate import register_candidate
 from bellwether.shared.adapters.s3 import S3ObjectStore
+from bellwether.shared.domain.field_types import NonEmptyText
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import DataBucketSettings, load, parse
 
@@ -16,7 +16,7 @@ from bellwether.shared.settings import DataBucketSettings, load, parse
 class Settings(DataBucketSettings):
     """Environment of RegisterCandidateFunction."""
 
-    inference_image: Annotated[str, Field(min_length=1)]
+    inference_image: NonEmptyText
 
 
 @observed

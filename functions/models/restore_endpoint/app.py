@@ -1,23 +1,22 @@
 """Put an endpoint back to what it served before a deployment that failed."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.sagemaker import SageMakerEndpoints, resource_tags
 from bellwether.models.adapters.ssm import SsmCurrentVersions
 from bellwether.models.domain.deployment import DeploymentPlan
 from bellwether.models.usecases.restore_endpoint import restore_endpoint
+from bellwether.shared.domain.field_types import NonEmptyText
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import EnvironmentSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(EnvironmentSettings):
     """Environment of RestoreEndpointFunction."""
 
-    environment: Annotated[str, Field(min_length=1)]
-    cost_center: Annotated[str, Field(min_length=1)]
+    cost_center: NonEmptyText
 
 
 @observed

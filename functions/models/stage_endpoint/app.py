@@ -8,16 +8,16 @@ from pydantic import Field
 from bellwether.models.adapters.sagemaker import SageMakerEndpoints, SageMakerServingModels, resource_tags
 from bellwether.models.domain.deployment import DeploymentPlan
 from bellwether.models.usecases.stage_endpoint import stage_endpoint
+from bellwether.shared.domain.field_types import NonEmptyText
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import EnvironmentSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(EnvironmentSettings):
     """Environment of StageEndpointFunction."""
 
     endpoint_role_arn: Annotated[str, Field(pattern=r"^arn:")]
-    environment: Annotated[str, Field(min_length=1)]
-    cost_center: Annotated[str, Field(min_length=1)]
+    cost_center: NonEmptyText
 
 
 @observed

@@ -1,9 +1,8 @@
 """Verify a version's bundle and plan its deployment, or its experiment."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.bundles import S3Archives
 from bellwether.models.adapters.sagemaker import SageMakerEndpointStates, SageMakerRegisteredVersions
@@ -11,13 +10,11 @@ from bellwether.models.adapters.ssm import SsmCurrentVersions, SsmExperiments
 from bellwether.models.usecases.verify_bundle import BundleVerifier, VerificationRequest
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import DataBucketSettings, load, parse
+from bellwether.shared.settings import DataBucketSettings, EnvironmentSettings, load, parse
 
 
-class Settings(DataBucketSettings):
+class Settings(DataBucketSettings, EnvironmentSettings):
     """Environment of VerifyBundleFunction."""
-
-    environment: Annotated[str, Field(min_length=1)]
 
 
 @observed

@@ -12,13 +12,12 @@ from bellwether.monitoring.usecases.judge_experiments import ExperimentJudge, Ju
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.stepfunctions import StepFunctionsProcesses
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import DataBucketSettings, load, parse
+from bellwether.shared.settings import DataBucketSettings, EnvironmentSettings, load, parse
 
 
-class Settings(DataBucketSettings):
+class Settings(DataBucketSettings, EnvironmentSettings):
     """Environment of JudgeExperimentsFunction."""
 
-    environment: Annotated[str, Field(min_length=1)]
     judge_state_machine_arn: Annotated[str, Field(pattern=r"^arn:")]
 
 

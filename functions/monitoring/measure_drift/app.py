@@ -1,9 +1,8 @@
 """Measure drift and accuracy of one model's recent predictions, and decide what follows."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.bundles import S3Archives
 from bellwether.models.adapters.sagemaker import SageMakerRegisteredVersions
@@ -16,13 +15,11 @@ from bellwether.monitoring.usecases.measure_drift import Monitor, MonitorRequest
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
-from bellwether.shared.settings import DataBucketSettings, load, parse
+from bellwether.shared.settings import DataBucketSettings, EnvironmentSettings, load, parse
 
 
-class Settings(DataBucketSettings):
+class Settings(DataBucketSettings, EnvironmentSettings):
     """Environment of MeasureDriftFunction."""
-
-    environment: Annotated[str, Field(min_length=1)]
 
 
 @observed

@@ -1,22 +1,19 @@
 """Let a challenger that passed its smoke test compete with the version in service."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.ssm import SsmCurrentVersions, SsmExperimentsStore
 from bellwether.models.domain.experiment import ChallengePlan
 from bellwether.monitoring.usecases.start_experiment import start_experiment
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import EnvironmentSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(EnvironmentSettings):
     """Environment of StartExperimentFunction."""
-
-    environment: Annotated[str, Field(min_length=1)]
 
 
 @observed

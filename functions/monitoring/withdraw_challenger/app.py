@@ -1,21 +1,18 @@
 """Take a challenger out of service."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Field
 
 from bellwether.models.adapters.sagemaker import SageMakerRemovableEndpoints
 from bellwether.models.adapters.ssm import SsmExperimentsStore
 from bellwether.monitoring.usecases.withdraw_challenger import WithdrawalOrder, withdraw_challenger
 from bellwether.shared.observability import logger, observed
-from bellwether.shared.settings import FunctionSettings, load, parse
+from bellwether.shared.settings import EnvironmentSettings, load, parse
 
 
-class Settings(FunctionSettings):
+class Settings(EnvironmentSettings):
     """Environment of WithdrawChallengerFunction."""
-
-    environment: Annotated[str, Field(min_length=1)]
 
 
 @observed

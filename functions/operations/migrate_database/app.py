@@ -1,10 +1,10 @@
 """Bring the database to the shipped schema: at each deployment, and by hand."""
 
 from secrets import token_urlsafe
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from bellwether.operations.adapters.cloudformation import CustomResourceRequest, answer_failure, answer_success
 from bellwether.operations.adapters.migration_files import PackagedMigrations
@@ -13,6 +13,7 @@ from bellwether.operations.usecases.migrate_database import MigrationResult, mig
 from bellwether.shared.adapters.postgres import SslMode
 from bellwether.shared.adapters.secrets import SecretsManagerStore
 from bellwether.shared.domain.database import DatabaseLogin, RoleName
+from bellwether.shared.domain.field_types import NonEmptyText
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import FunctionSettings, load, parse
 
@@ -23,8 +24,8 @@ ANSWER_RESERVE_SECONDS = 15
 class Settings(FunctionSettings):
     """Environment of MigrateDatabaseFunction."""
 
-    database_secret_id: Annotated[str, Field(min_length=1)]
-    application_secret_id: Annotated[str, Field(min_length=1)]
+    database_secret_id: NonEmptyText
+    application_secret_id: NonEmptyText
     application_role: RoleName
     database_sslmode: SslMode
 

@@ -12,7 +12,7 @@ from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import FunctionSettings, load, parse
 from bellwether.trading.adapters.alpaca_broker import PAPER_URL, AlpacaPaperBroker
-from bellwether.trading.adapters.alpaca_data import AlpacaKey
+from bellwether.trading.adapters.alpaca_key import AlpacaKey
 from bellwether.trading.adapters.broker_dry_run import DryRunBroker
 from bellwether.trading.domain.executions import Execution
 from bellwether.trading.domain.orders import DRY_RUN, PAPER, ClaimedOrder, TradingMode
@@ -26,15 +26,6 @@ class Settings(FunctionSettings):
     trading_mode: TradingMode
     alpaca_secret_id: str = ""  # name or ARN of a secret {"key_id": …, "secret_key": …}; needed in paper mode only
     alpaca_trading_url: str = PAPER_URL
-
-
-class AlpacaSecret(BaseModel):
-    """The secret with the key of an Alpaca account."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    key_id: Annotated[str, Field(min_length=1)]
-    secret_key: Annotated[str, Field(min_length=1, repr=False)]
 
 
 class Request(BaseModel):
@@ -75,6 +66,5 @@ def _brokers(settings: Settings) -> dict[str, Broker]:
         return {DRY_RUN: DryRunBroker()}
     if not settings.alpaca_secret_id:
         raise InvalidInputError("paper mode needs ALPACA_SECRET_ID", field="trading_mode")
-    secret = parse(AlpacaSecret, SecretsManagerStore().get_json(settings.alpaca_secret_id))
-    paper = AlpacaPaperBroker(settings.alpaca_trading_url, AlpacaKey(secret.key_id, secret.secret_key))
-    return {DRY_RUN: DryRunBroker(), PAPER: paper}
+    key = parse(AlpacaKey, SecretsManagerStore().get_json(settings.alpaca_secret_id))
+    return {DRY_RUN: DryRunBroker(), PAPER: AlpacaPaperBroker(settings.alpaca_trading_url, key)}

@@ -1,17 +1,18 @@
 """Fetch bars from the market-data API."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import HttpUrl
 
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.adapters.secrets import SecretsManagerStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
 from bellwether.shared.settings import DataBucketSettings, load, parse
-from bellwether.trading.adapters.alpaca_data import AlpacaKey, AlpacaMarketData, Feed
+from bellwether.trading.adapters.alpaca_data import AlpacaMarketData, Feed
+from bellwether.trading.adapters.alpaca_key import AlpacaKey
 from bellwether.trading.usecases.fetch_bars import BarOrder, fetch_bars
 
 REFUSED_SHOWN = 50
@@ -25,15 +26,6 @@ class Settings(DataBucketSettings):
     market_data_url: HttpUrl
     market_data_feed: Feed
     alpaca_secret_id: str = ""
-
-
-class AlpacaSecret(BaseModel):
-    """What the secret holds."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-    key_id: Annotated[str, Field(min_length=1)]
-    secret_key: Annotated[str, Field(min_length=1, repr=False)]
 
 
 @observed
@@ -63,10 +55,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _market_data(seconds_left: Callable[[], float]) -> AlpacaMarketData:
     """Made anew each time, so that a rotated key is seen at once."""
     settings = load(Settings)
-    key = None
-    if settings.alpaca_secret_id:
-        secret = parse(AlpacaSecret, SecretsManagerStore().get_json(settings.alpaca_secret_id))
-        key = AlpacaKey(secret.key_id, secret.secret_key)
+    secret_id = settings.alpaca_secret_id
+    key = parse(AlpacaKey, SecretsManagerStore().get_json(secret_id)) if secret_id else None
     return AlpacaMarketData(
         str(settings.market_data_url), key, feed=settings.market_data_feed, seconds_left=seconds_left
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.domain.field_types import NonEmptyText
 from bellwether.shared.per_process import once_per_process
 
 
@@ -22,6 +23,12 @@ class DataBucketSettings(FunctionSettings):
     """Settings of a function that uses the data bucket."""
 
     data_bucket: Annotated[str, Field(min_length=3)]
+
+
+class EnvironmentSettings(FunctionSettings):
+    """Settings of a function that uses the environment's parameters or names."""
+
+    environment: NonEmptyText
 
 
 @once_per_process

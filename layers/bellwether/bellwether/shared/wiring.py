@@ -1,12 +1,9 @@
 """What functions with a database wire alike."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from bellwether.shared.adapters.postgres import Database, SslMode
 from bellwether.shared.adapters.secrets import SecretsManagerStore
 from bellwether.shared.domain.database import DatabaseLogin
+from bellwether.shared.domain.field_types import NonEmptyText
 from bellwether.shared.per_process import once_per_process
 from bellwether.shared.settings import FunctionSettings, parse
 
@@ -14,7 +11,7 @@ from bellwether.shared.settings import FunctionSettings, parse
 class DatabaseSettings(FunctionSettings):
     """Settings of a function that uses the database with the application's rights."""
 
-    application_secret_id: Annotated[str, Field(min_length=1)]
+    application_secret_id: NonEmptyText
     database_sslmode: SslMode
 
 

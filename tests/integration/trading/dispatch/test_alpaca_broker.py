@@ -8,7 +8,7 @@ import pytest
 
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, TransientUpstreamError, UpstreamError
 from bellwether.trading.adapters.alpaca_broker import PAPER_URL, AlpacaPaperBroker, paper_url
-from bellwether.trading.adapters.alpaca_data import AlpacaKey
+from bellwether.trading.adapters.alpaca_key import AlpacaKey
 from bellwether.trading.domain.executions import ExecutionStatus
 from bellwether.trading.domain.orders import PAPER
 from bellwether.trading.usecases.execute_orders import execute_orders
@@ -27,7 +27,7 @@ def account() -> Account:
 @pytest.fixture
 def broker(account: Account) -> Iterator[AlpacaPaperBroker]:
     with serving(account) as url:
-        yield AlpacaPaperBroker(url, AlpacaKey("key", "secret"))
+        yield AlpacaPaperBroker(url, AlpacaKey(key_id="key", secret_key="secret"))
 
 
 def test_an_order_is_sent_as_a_limit_order_for_the_day(broker: AlpacaPaperBroker, account: Account) -> None:
@@ -160,7 +160,7 @@ def test_nobody_there_is_transient() -> None:
     with serving(Account()) as url:
         pass
     with pytest.raises(TransientUpstreamError):
-        AlpacaPaperBroker(url, AlpacaKey("key", "secret")).find("bw-1")
+        AlpacaPaperBroker(url, AlpacaKey(key_id="key", secret_key="secret")).find("bw-1")
 
 
 @pytest.mark.parametrize(

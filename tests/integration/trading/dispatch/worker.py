@@ -17,7 +17,7 @@ from bellwether.shared.adapters.postgres import Database
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import BellwetherError
 from bellwether.trading.adapters.alpaca_broker import AlpacaPaperBroker
-from bellwether.trading.adapters.alpaca_data import AlpacaKey
+from bellwether.trading.adapters.alpaca_key import AlpacaKey
 from bellwether.trading.adapters.postgres_dispatch import PostgresExecutions, PostgresRecommendations
 from bellwether.trading.domain.orders import TradingMode
 from bellwether.trading.domain.risk_gates import DispatchPolicy
@@ -62,7 +62,7 @@ def dispatch_for_ever(login: DatabaseLogin, broker_url: str, clock: TradingClock
     """As the state machine does it, over and over; what fails is left to whoever comes next."""
     database = Database(lambda: login, sslmode="prefer")
     store, executions = PostgresRecommendations(database), PostgresExecutions(database)
-    broker = AlpacaPaperBroker(broker_url, AlpacaKey("key", "secret"))
+    broker = AlpacaPaperBroker(broker_url, AlpacaKey(key_id="key", secret_key="secret"))
     while True:
         try:
             claimed = claim_recommendations(

@@ -8,13 +8,14 @@ import pytest
 
 from bellwether.shared.domain.errors import TransientUpstreamError, UpstreamError
 from bellwether.trading.adapters import alpaca_data
-from bellwether.trading.adapters.alpaca_data import AlpacaKey, AlpacaMarketData
+from bellwether.trading.adapters.alpaca_data import AlpacaMarketData
+from bellwether.trading.adapters.alpaca_key import AlpacaKey
 from bellwether.trading.domain.bars import Bar, BarRequest, bar_starts
 from bellwether.trading.domain.market_calendar import session_on
 from tests.integration.trading.telemetry.market_server import Answer, market, market_server
 from tests.unit.trading.builders import FIVE_MINUTES, NOON, OPENS, bar
 
-KEY = AlpacaKey("key-id", "very-secret")
+KEY = AlpacaKey(key_id="key-id", secret_key="very-secret")
 NOTHING = Answer(body=b'{"bars": {}, "next_page_token": null}')
 
 

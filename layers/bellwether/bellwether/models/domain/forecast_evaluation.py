@@ -7,6 +7,7 @@ from pydantic import Field
 
 from bellwether.models.domain.evaluation import Importance, IntervalCoverage, TrainedReport
 from bellwether.models.domain.report_schema import Count, Error, Finite, Month, Report, Share
+from bellwether.shared.domain.field_types import NonEmptyText
 
 
 class Comparison(Report):
@@ -141,7 +142,7 @@ class RecessionEvaluation(Report):
 class HeadLeftOut(Report):
     """Why a candidate gives no probability; with the figures of a head that failed its gate."""
 
-    left_out: Annotated[str, Field(min_length=1)]
+    left_out: NonEmptyText
     evaluation: RecessionEvaluation | None = None
 
 

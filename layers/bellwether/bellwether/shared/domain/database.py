@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bellwether.shared.domain.field_types import NonEmptyText
+
 RoleName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 
 
@@ -13,8 +15,8 @@ class DatabaseLogin(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)  # they reach logs
 
     engine: Literal["postgres"] = "postgres"
-    host: Annotated[str, Field(min_length=1)]
+    host: NonEmptyText
     port: Annotated[int, Field(ge=1, le=65535)] = 5432
-    dbname: Annotated[str, Field(min_length=1)]
-    username: Annotated[str, Field(min_length=1)]
+    dbname: NonEmptyText
+    username: NonEmptyText
     password: Annotated[str, Field(min_length=1, repr=False)]

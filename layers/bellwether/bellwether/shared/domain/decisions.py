@@ -8,6 +8,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from bellwether.shared.domain.field_types import NonEmptyText
+
 # The check in lower snake case, then its scopes, each after a dot: `market_hours`, `rmse_ratio.random_walk.h3`.
 GATE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)*")
 ACTOR_LIMIT = 400
@@ -94,7 +96,7 @@ class DecisionRequest(BaseModel):
 
     kind: Kind
     subject: str
-    key: Annotated[str, Field(min_length=1)]
+    key: NonEmptyText
     gates: Annotated[tuple[Gate, ...], Field(min_length=1)]
     evidence: dict[str, Any]
     actor: str

@@ -15,7 +15,7 @@ import urllib3
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.shared.domain.errors import ConflictError, InvalidInputError, TransientUpstreamError, UpstreamError
-from bellwether.trading.adapters.alpaca_data import AlpacaKey
+from bellwether.trading.adapters.alpaca_key import AlpacaKey
 from bellwether.trading.domain.executions import BrokerOrder, ExecutionStatus
 from bellwether.trading.domain.orders import PAPER, ZERO, Order
 
@@ -60,12 +60,7 @@ class AlpacaPaperBroker:
         self._url = paper_url(url)
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            headers={
-                "User-Agent": _USER_AGENT,
-                "Accept": "application/json",
-                "APCA-API-KEY-ID": key.key_id,
-                "APCA-API-SECRET-KEY": key.secret,
-            },
+            headers={"User-Agent": _USER_AGENT, "Accept": "application/json"} | key.headers(),
             retries=False,
         )
 

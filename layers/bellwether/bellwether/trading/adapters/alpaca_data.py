@@ -8,7 +8,6 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -17,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from bellwether.shared.adapters.http import Answer, HttpClient, Limits
 from bellwether.shared.domain.errors import InvalidInputError, UpstreamError
+from bellwether.trading.adapters.alpaca_key import AlpacaKey
 from bellwether.trading.domain.bars import MAX_VOLUME, Bar, BarRequest, Timeframe, checked
 from bellwether.trading.ports.telemetry import BarAnswer, Refused
 
@@ -28,17 +28,6 @@ PAGE_BARS = 10_000  # the API's own limit
 MAX_PAGES = 200
 _USER_AGENT = "bellwether/0.1 (market telemetry)"
 _SYMBOL_TROUBLE = re.compile(r"symbol", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class AlpacaKey:
-    """An account's key; never shown."""
-
-    key_id: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return "AlpacaKey(…)"
 
 
 class AlpacaMarketData:
@@ -61,7 +50,7 @@ class AlpacaMarketData:
         self._fixed = {"timeframe": timeframe.value, "feed": feed, "adjustment": adjustment, "sort": "asc"}
         self._http = HttpClient(
             "the market data API",
-            headers=_headers(key),
+            headers={"User-Agent": _USER_AGENT, "Accept": "application/json"} | (key.headers() if key else {}),
             limits=Limits(answer_bytes=MAX_ANSWER_BYTES),
             pause=pause,
             now=now,
@@ -190,11 +179,6 @@ def _first_problem(error: ValidationError) -> str:
 
 class _SymbolRefusedError(Exception):
     """The API does not know one of the symbols."""
-
-
-def _headers(key: AlpacaKey | None) -> dict[str, str]:
-    headers = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
-    return headers | ({"APCA-API-KEY-ID": key.key_id, "APCA-API-SECRET-KEY": key.secret} if key else {})
 
 
 def _content(answer: Answer) -> bytes:
