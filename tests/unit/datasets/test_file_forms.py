@@ -62,6 +62,8 @@ READ: dict[str, tuple[str, str, str]] = {  # form: content, name of the file, as
     "year and month": (a_file(UNRATE, lambda day: f"{day:%Y-%m}"), "UNRATE.csv", ""),
     "named month": (a_file(UNRATE, lambda day: f"{day:%d-%b-%Y}"), "UNRATE.csv", ""),
     "month name and year": (a_file(UNRATE, lambda day: f"{day:%B %Y}"), "UNRATE.csv", ""),
+    "month name, day, year": (a_file(UNRATE, lambda day: f'"{day:%B %d, %Y}"'), "UNRATE.csv", ""),
+    "year and month name": (a_file(UNRATE, lambda day: f"{day:%Y %b}".upper()), "UNRATE.csv", ""),
     "statistical month": (a_file(UNRATE, lambda day: f"{day:%YM%m}"), "UNRATE.csv", ""),
     "midnight": (a_file(UNRATE, lambda day: f"{day} 00:00:00"), "UNRATE.csv", ""),
     "midnight UTC": (a_file(UNRATE, lambda day: f"{day}T00:00:00Z"), "UNRATE.csv", ""),
@@ -69,6 +71,17 @@ READ: dict[str, tuple[str, str, str]] = {  # form: content, name of the file, as
     "semicolons, decimal point": (a_file(UNRATE, delimiter=";"), "UNRATE.csv", ""),
     "tabs": (a_file(UNRATE, delimiter="\t"), "UNRATE.csv", ""),
     "quoted decimal comma": (a_file(UNRATE, value=lambda figure: f'"{comma(figure)}"'), "UNRATE.csv", "decimal mark"),
+    "three decimals": (a_file(UNRATE, value=lambda figure: f"{figure:.3f}"), "UNRATE.csv", ""),
+    "semicolons, three decimals": (
+        a_file(UNRATE, value=lambda figure: f"{figure:.3f}", delimiter=";"),
+        "UNRATE.csv",
+        "the point is read as the decimal mark (3.400)",
+    ),
+    "all cells quoted": (
+        '"DATE","UNRATE"\n' + "".join(f'"{day}","{rate}"\n' for day, rate in UNRATE),
+        "UNRATE.csv",
+        "",
+    ),
     "percent signs": (a_file(UNRATE, value=lambda figure: f"{figure}%"), "UNRATE.csv", "percent signs are left out"),
     "description first": (
         "Source: BLS\nUnits: Percent\n\n" + a_file(UNRATE),
@@ -152,6 +165,42 @@ REFUSED: dict[str, tuple[str, str, str]] = {  # form: content, name of the file,
         "OTHER.csv",
         "can be read as 1234 and as 1.234",
     ),
+    "day and month exchanged, an unknown series": (
+        a_file([(day, 7.5) for day in MONTHS], lambda day: f"{day:%Y-%d-%m}", header="DATE,OTHER"),
+        "OTHER.csv",
+        "writes year, day, month",
+    ),
+    "rounded by a spreadsheet": (
+        a_file(PAYEMS, value=lambda figure: f"{figure:.2E}", header="DATE,PAYEMS"),
+        "PAYEMS.csv",
+        "is rounded, as spreadsheets write numbers",
+    ),
+    "a decimal point lost at the end": (
+        a_file([*PAYEMS[:-3], *((day, jobs * 10) for day, jobs in PAYEMS[-3:])], header="DATE,OTHER"),
+        "OTHER.csv",
+        "change by a factor of 10 at 2012-10-01",
+    ),
+    "another unit in one row": (
+        a_file([*PAYEMS[:30], (PAYEMS[30][0], PAYEMS[30][1] / 1000), *PAYEMS[31:]], header="DATE,OTHER"),
+        "OTHER.csv",
+        "change by a factor of 0.001 at 2010-07-01",
+    ),
+    "market prices": (
+        "Date,Open,High,Low,Close,Volume\n" + "".join(f"{day},1,2,0.5,1.5,100\n" for day in MONTHS),
+        "DAX.csv",
+        "names a market price",
+    ),
+    "a market price alone": (a_file(UNRATE, header="date,close"), "XLB.csv", "names a market price"),
+    "annual figures under a preamble": (
+        "Title,Vacancies\nUnit,thousands\n2024,40\n2025,35\n",
+        "ons.csv",
+        "is expected",
+    ),
+    "footnote marks on every figure": (
+        a_file(UNRATE, value=lambda figure: f"{figure} (p)"),
+        "UNRATE.csv",
+        "is no number",
+    ),
     "unquoted decimal comma": (a_file(UNRATE, value=comma), "UNRATE.csv", "cells where the header has"),
     "several series in one column": (
         "date,country,rate\n" + "".join(f"{day},{name},{rate}\n" for day, rate in UNRATE for name in ("A", "B")),
@@ -184,6 +233,38 @@ def test_groups_are_told_from_decimals_by_the_usual_size_of_a_series() -> None:
     # Then each has the figures of its kind
     assert figures(jobs) == figures(european) == {"PAYEMS": PAYEMS}
     assert figures(prices)["CPIAUCSL"][0] == (date(2008, 1, 1), 200.125)
+
+
+@pytest.mark.parametrize("mark", ["..", ":", "?", "ND", "n.a.", "#N/A", "."])
+def test_marks_of_missing_figures_are_missing(mark: str) -> None:
+    lines = a_file(UNRATE).splitlines()
+    lines[10] = f"{UNRATE[9][0]},{mark}"
+    reading = read("\n".join(lines))
+    assert reading.rejections == ()
+    assert figures(reading)["UNRATE"] == [*UNRATE[:9], (UNRATE[9][0], None), *UNRATE[10:]]
+
+
+@pytest.mark.parametrize("mark", ["{} (p)", "{}p", "{}e", "{}(1)", "{}*", "({})", "-", "x", "{}¹"])
+def test_a_figure_with_a_footnote_is_rejected_and_the_others_are_read(mark: str) -> None:
+    lines = a_file(UNRATE).splitlines()
+    lines[60] = f"{UNRATE[59][0]},{mark.format(UNRATE[59][1])}"
+    reading = read("\n".join(lines))
+    assert figures(reading) == {"UNRATE": UNRATE[:-1]}
+    assert [each.line for each in reading.rejections] == [61]
+
+
+def test_rows_of_totals_and_a_header_in_the_middle_are_rejected_alone() -> None:
+    lines = a_file(UNRATE).splitlines()
+    reading = read("\n".join([*lines[:20], lines[0], *lines[20:], "Total,308.5", "Source: BLS"]))
+    assert figures(reading) == {"UNRATE": UNRATE}
+    assert [each.line for each in reading.rejections] == [21, 63, 64]
+
+
+def test_a_crisis_is_no_change_of_unit() -> None:
+    # Given initial claims that rise tenfold in a month, and go on to change much
+    claims = [(day, 210_000.0 + 3_000 * (n % 3)) for n, day in enumerate(MONTHS)]
+    claims[50:54] = [(day, figure) for (day, _), figure in zip(claims[50:54], (2.2e6, 4.4e6, 3.1e6, 9e5), strict=True)]
+    assert figures(read(a_file(claims, header="DATE,ICSA"))) == {"ICSA": claims}
 
 
 def test_daily_dates_are_read_day_first_when_one_of_them_can_only_be_read_so() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bellwether.datasets.domain.sales import KeptManifest
+from bellwether.datasets.domain.sales import KeptManifest, merge
 from bellwether.datasets.usecases import ingest_sales as usecase
 from bellwether.datasets.usecases.ingest_sales import SalesIngestion, ingest_sales, published, start_over
 from bellwether.models.domain.catalogue import HOUSING
@@ -144,6 +144,43 @@ def test_a_dataset_that_would_grow_too_large_keeps_what_it_has(world: World, mon
     result = world.drop({"b.csv": CANBERRA + UNIT}).ingest()
     assert result.quarantined[0].reason == "the dataset would have 2 sales; at most 1 are kept"
     assert world.manifest.rows == 1
+
+
+def test_a_file_that_makes_a_step_raise_is_set_aside_and_the_others_are_merged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given three drops, of which one makes merging raise an error that nobody expects
+    def merge_or_raise(layout: Any, present: Any, arrived: Any) -> Any:
+        if any("2602" in sale for sale in arrived):
+            raise RecursionError("too deep")
+        return merge(layout, present, arrived)
+
+    monkeypatch.setattr(usecase, "merge", merge_or_raise)
+    later = HOUSE.replace(b"2007", b"2008")
+    # When the inbox is ingested
+    result = world.drop({"a.csv": CANBERRA + HOUSE, "b.csv": CANBERRA + UNIT, "c.csv": CANBERRA + later}).ingest()
+    # Then the others are in the dataset, and the one is in quarantine with the error
+    assert [each.file for each in result.ingested] == ["a.csv", "c.csv"]
+    assert [(each.file, each.reason) for each in result.quarantined] == [
+        ("b.csv", "can't be read: RecursionError: too deep")
+    ]
+    assert (world.manifest.rows, world.store.keys(INBOX)) == (2, [])
+
+
+def test_sales_in_another_unit_than_the_dataset_are_set_aside(world: World) -> None:
+    # Given a dataset in euros and square metres
+    sold = b"".join(b"%d,2014-10-%d,%d,A,%d\n" % (n, 10 + n, 200_000 + 1_000 * n, 90 + n) for n in range(12))
+    world.drop({"homes.schema.json": SCHEMA, "homes.csv": HOMES + sold}).ingest()
+    # When files come with prices in thousands, and with square feet
+    thousands = b"".join(b"%d,2015-10-%d,%d,A,%d\n" % (n, 10 + n, 210 + n, 90 + n) for n in range(12))
+    feet = b"".join(b"%d,2015-11-%d,%d,A,%d\n" % (n, 10 + n, 210_000 + n, 970 + n) for n in range(12))
+    result = world.drop({"thousands.csv": HOMES + thousands, "feet.csv": HOMES + feet}).ingest()
+    # Then both are refused with both medians
+    assert [(each.file, each.reason) for each in result.quarantined] == [
+        ("feet.csv", "size is around 975.5, in the dataset around 95.5 square metres: another unit?"),
+        ("thousands.csv", "paid is around 215.5, in the dataset around 205500 EUR: another unit?"),
+    ]
+    assert world.manifest.rows == 12
 
 
 def test_another_layout_is_refused_and_kept_until_somebody_starts_over(world: World) -> None:

@@ -1,7 +1,7 @@
 """Reading and merging house sales: known layouts, hostile files, duplicates and corrections."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
 import pytest
@@ -180,6 +180,54 @@ def test_groups_of_thousands_are_told_by_what_a_price_can_be() -> None:
 def test_the_first_of_each_month_is_told_from_the_first_days_of_january() -> None:
     rows = [f"01/{month:02d}/2015,2607,525000,house,4" for month in range(1, 13)]
     assert [sale[0][:7] for sale in read(*rows).sales] == [f"2015-{month:02d}" for month in range(1, 13)]
+
+
+TWELVE = [f"2007-{month:02d}-07,{2600 + month},{500_000 + 1_000 * month},house,4" for month in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "reason"),
+    [
+        (lambda price: price / 1_000, "price", "most figures are like 501, not 1000 to 1e+08 AUD: another unit?"),
+        (lambda price: price / 400, "price", "prices are around 1266.25 AUD"),
+        (lambda price: price * 100, "price", "prices are around 5.065e+07 AUD"),
+        (lambda price: f"{price:.2E}", "price", "'5.01E+05' is rounded, as spreadsheets write numbers"),
+    ],
+)
+def test_prices_in_another_unit_refuse_the_file_and_not_only_some_rows(
+    change: Callable[[float], object], field: str, reason: str
+) -> None:
+    rows = [row.split(",") for row in TWELVE]
+    reading = read(*(",".join([row[0], row[1], str(change(float(row[2]))), *row[3:]]) for row in rows))
+    assert reading.sales == ()
+    ((line, observed, why),) = told(reading)
+    assert (line, observed) == (1, field)
+    assert reason in why
+
+
+def test_prices_under_the_header_of_another_column_refuse_the_file() -> None:
+    reading = read(*TWELVE, header="datesold,price,postcode,propertyType,bedrooms")
+    assert reading.sales == ()
+    assert "thousands, cents or another column?" in told(reading)[0][2]
+
+
+@pytest.mark.parametrize(
+    ("days", "reason"),
+    [
+        ([f"2007-{day}-06" for day in range(1, 29)], "writes year, day, month ('2007-13-06')"),
+        ([f"{year}-01-{month:02d}" for year in (2006, 2007) for month in range(1, 13)], "writes year, day, month"),
+    ],
+)
+def test_day_and_month_exchanged_refuse_the_file(days: Sequence[str], reason: str) -> None:
+    reading = read(*(f"{day},2607,525000,house,4" for day in days))
+    assert reading.sales == ()
+    assert reason in told(reading)[0][2]
+
+
+def test_numbers_of_places_that_pandas_wrote_with_a_fraction_are_the_same_places() -> None:
+    reading = read("2007-02-07,2607.0,525000.0,house,4.0", "2007-02-08,2602.0,290000.0,unit,2.0")
+    assert [sale[2] for sale in reading.sales] == ["2607", "2602"]
+    assert reading.assumptions == ("postcode: whole numbers are read without their fraction (.0)",)
 
 
 def test_a_sale_is_kept_in_one_form() -> None:

@@ -171,7 +171,7 @@ def test_an_unknown_series_may_reach_some_years_ahead_but_not_to_the_end_of_time
         (b"2020-01-01,3.5\n2020-02-01,3.5\n", Rejection(1, "header", "no header row: the first line is a data row")),
         (
             b"Series;Wert\n1;2\n",
-            Rejection(1, "header", "the first column is 'Series;Wert'; DATE or observation_date is expected"),
+            Rejection(1, "header", "the first column is 'Series'; DATE or observation_date is expected"),
         ),
         (b"DATE\n2020-01-01\n", Rejection(1, "header", "no series column beside the date")),
         (b"DATE,UNRATE\n", Rejection(None, "UNRATE", "no values")),

@@ -36,6 +36,7 @@ def test_counts_and_quarantine_reasons() -> None:
         InMemoryObjectStore(
             {
                 "fred-data/vintages/UNRATE/2020-01-01.csv": b"",
+                "fred-data/vintages/UNRATE/2020-01-01.assumptions.json": b"[]",
                 "housing-data/manifest.json": b'{"rows": 12}',
                 "q/X.csv": b"a",
                 "q/X.csv.reason.json": reason.model_dump_json().encode(),

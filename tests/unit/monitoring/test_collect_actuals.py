@@ -174,3 +174,45 @@ def test_an_unquoted_decimal_comma_is_refused_and_not_cut_off() -> None:
     reading = read_actuals(content, model="macro", file_name="a.csv", received_at=datetime(2026, 3, 2, tzinfo=UTC))
     assert [each.value for each in reading.actuals] == [4.2]
     assert [(each.line, each.reason) for each in reading.rejections] == [(2, "3 cells where the header has 2")]
+
+
+READ = {  # form: content, assumption
+    "ISO": ("join_key,value,observed_at\na,350000.5,2026-02-13\n", ""),
+    "US dates": ("join_key,value,observed_at\na,350000.5,2/13/2026\n", ""),
+    "British dates": ("join_key,value,observed_at\na,350000.5,13/02/2026\n", "observed_at: dates are read as D/M/YYYY"),
+    "grouped": ('join_key,value,observed_at\na,"350,000.5",2026-02-13\n', "value: thousands are read as grouped"),
+    "semicolons, decimal comma": (
+        "join_key;value;observed_at\na;350.000,5;13.02.2026\n",
+        "value: the comma is read as the decimal mark",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", READ)
+def test_days_and_numbers_are_read_by_evidence_and_the_assumption_is_told(form: str) -> None:
+    content, assumption = READ[form]
+    _, actuals, collected = drop(content)
+    known = actuals.read("housing", since=BEGINNING)["a"]
+    assert (known.value, known.observed_at) == (350_000.5, datetime(2026, 2, 13, tzinfo=UTC))
+    assert collected.rejections == 0
+    assert bool(assumption) == bool(collected.assumptions)
+    assert assumption in "; ".join(collected.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("content", "field", "reason"),
+    [
+        ("join_key,value,observed_at\na,1,01/02/2026\nb,2,02/01/2026\n", "observed_at", "as day/month/year"),
+        ('join_key,value\na,"1,234"\n', "value", "can be read as 1234 and as 1.234"),
+        ("join_key;value\na;1.234\n", "value", "can be read as 1.234 and as 1234"),
+        ("join_key,value\na,4.1%\nb,4.2%\n", "value", "has percent signs"),
+        ("join_key,value\na,3.50E+05\n", "value", "is rounded"),
+        ("join_key,value,observed_at\na,1,13/02/26\n", "observed_at", "leaves the century open"),
+        ('join_key,value\na,"1,5"\nb,1.5\n', "value", "written in two ways"),
+    ],
+)
+def test_days_and_numbers_that_can_be_read_in_two_ways_refuse_the_file(content: str, field: str, reason: str) -> None:
+    _, actuals, collected = drop(content)
+    assert actuals.read("housing", since=BEGINNING) == {}
+    assert [each.field for each in collected.quarantined] == [field]
+    assert reason in collected.quarantined[0].reason

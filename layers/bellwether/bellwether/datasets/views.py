@@ -25,7 +25,7 @@ class DatasetViews:
 
     def vintages(self) -> int:
         """How many vintages of FRED series are stored."""
-        return sum(1 for _ in self._objects.entries(VINTAGES))
+        return sum(entry.key.endswith(".csv") for entry in self._objects.entries(VINTAGES))
 
     def sales(self, manifest_key: str) -> int:
         """How many sales a published dataset has; 0 without one."""

@@ -100,6 +100,7 @@ def test_what_is_no_bar_at_all_costs_the_others_nothing() -> None:
         good.replace('"v": 0', '"v": 1e999999'),
         good.replace('"c": 0.45', '"c": null'),
         good.replace("2026-03-10T13:40:00Z", "yesterday"),
+        good.replace("2026-03-10T13:40:00Z", "0001-01-01T00:00:00+14:00"),
         '"a bar"',
         "null",
     ]

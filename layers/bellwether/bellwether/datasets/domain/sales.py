@@ -18,10 +18,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
+from statistics import median
 
 from pydantic import BaseModel, ConfigDict
 
-from bellwether.datasets.domain.sales_layouts import CATEGORY_CHARACTERS, SalesLayout, recognised
+from bellwether.datasets.domain.sales_layouts import CATEGORY_CHARACTERS, LAYOUTS, SalesLayout, recognised
 from bellwether.models.domain.capture import Actual
 from bellwether.models.domain.manifests import SalesColumn, SalesManifest
 from bellwether.models.domain.report_schema import Sha256
@@ -52,11 +53,16 @@ ID_CHARACTERS = 200
 FIRST_SALE_YEAR = 1800
 TELLING_DAYS = 6  # so many different days within one month of every year: the number of the month was read as the day
 PLAUSIBLE_SHARE = 0.95  # of a column's figures, in the unit that they are read in
+READABLE_SHARE = 0.5  # of a column's figures; fewer plausible ones are in another unit
+USUAL_PRICES = (10_000, 5_000_000)  # between them is the median price of a file of a known layout
+UNIT_FACTOR = 8  # by so much the medians of two files of the same market do not differ; square metres and feet do
+TELLING_SALES = 12
 
 Cells = tuple[str, ...]
 Key = tuple[str, ...]
 
 _TIME_OF_DAY = re.compile(r"[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?Z?$|(?<=\d{8})T\d{6}$", re.ASCII)
+_WHOLE_WITH_FRACTION = re.compile(r"(\d+)\.0+", re.ASCII)
 _ROUNDED_ID = re.compile(r"\d(\.\d+)?[eE]\+?\d+", re.ASCII)
 _SPACES = re.compile(r"\s+")
 
@@ -87,8 +93,6 @@ def read_sales(content: bytes, *, layouts: Sequence[SalesLayout], received_on: d
         lines = lines_of(content)
         number, header = first_cells(lines)
         delimiter = delimiter_of(lines[number - 1])
-        if delimiter != ",":
-            header = split_line(lines[number - 1], number, delimiter)
         layout, places = _placed(header, number, layouts)
         rows = _rows(lines, number, len(header), delimiter, findings)
         notations = _notations(rows, number, layout, places, delimiter, received_on)
@@ -118,7 +122,25 @@ def _placed(header: Sequence[str], line: int, layouts: Sequence[SalesLayout]) ->
 
 
 Row = tuple[int, list[str]]
-Notation = DateNotation | NumberNotation | None
+
+
+@dataclass(frozen=True, slots=True)
+class TextNotation:
+    """How a column writes ids or categories. `fraction`: all are whole numbers with a fraction ("98103.0"; pandas)."""
+
+    fraction: bool = False
+
+    @property
+    def assumed(self) -> str:
+        """What was decided by evidence; empty where nothing was."""
+        return "whole numbers are read without their fraction (.0)" if self.fraction else ""
+
+    def read(self, text: str) -> str:
+        """The cell as its notation means it."""
+        return text.partition(".")[0] if self.fraction else text
+
+
+Notation = DateNotation | NumberNotation | TextNotation
 
 
 def _rows(lines: Sequence[str], header_line: int, width: int, delimiter: str, findings: Findings) -> list[Row]:
@@ -160,15 +182,35 @@ def _notations(
                 days = (_without_time(cell) for cell in cells)
                 notations.append(decide_dates(days, plausible=lambda found: _plausible_days(found, received_on)))
             elif column.role in {"id", "category"}:
-                notations.append(None)
+                notations.append(_decide_text(cells))
             else:
-                notation = decide_numbers(cells, delimiter=delimiter, plausible=partial(_plausible_figures, column))
-                if notation.percent:
-                    raise AmbiguousError(f"has percent signs, but its unit is {column.unit or 'a number'}")
-                notations.append(notation)
+                notations.append(_decide_figures(list(cells), column, delimiter, known=layout in LAYOUTS))
         except AmbiguousError as error:
             raise UnreadableError(error.reason, line=header_line, field=column.name) from error
     return notations
+
+
+def _decide_text(cells: Iterable[str]) -> TextNotation:
+    present = [cell for cell in cells if cell.casefold() not in MISSING]
+    return TextNotation(bool(present) and all(_WHOLE_WITH_FRACTION.fullmatch(cell) for cell in present))
+
+
+def _decide_figures(cells: Sequence[str], column: SalesColumn, delimiter: str, *, known: bool) -> NumberNotation:
+    """How a column writes its numbers; raises AmbiguousError, also where they seem to be in another unit."""
+    notation = decide_numbers(cells, delimiter=delimiter, plausible=partial(_plausible_figures, column))
+    unit = column.unit or "a number"
+    if notation.percent:
+        raise AmbiguousError(f"has percent signs, but its unit is {unit}")
+    figures = [float(plain) for cell in cells if (plain := notation.plain(cell))]
+    low, high = _limits(column)
+    outside = [figure for figure in figures if not low <= figure <= high]
+    if len(figures) >= TELLING_SALES and len(outside) > (1 - READABLE_SHARE) * len(figures):
+        raise AmbiguousError(f"most figures are like {outside[0]:g}, not {low:g} to {high:g} {unit}: another unit?")
+    if known and column.role == "price" and len(figures) >= TELLING_SALES:
+        usual = median(figures)
+        if not USUAL_PRICES[0] <= usual <= USUAL_PRICES[1]:
+            raise AmbiguousError(f"prices are around {usual:g} {unit}; thousands, cents or another column?")
+    return notation
 
 
 def _plausible_days(days: Sequence[date], received_on: date) -> bool:
@@ -191,7 +233,7 @@ def _limits(column: SalesColumn) -> tuple[float, float]:
 
 def _assumptions(layout: SalesLayout, notations: Sequence[Notation]) -> Iterator[str]:
     for column, notation in zip(layout.columns, notations, strict=True):
-        if notation is not None and notation.assumed:
+        if notation.assumed:
             yield f"{column.name}: {notation.assumed}"
 
 
@@ -252,7 +294,7 @@ def _reader(column: SalesColumn, notation: Notation, received_on: date) -> Calla
     elif isinstance(notation, NumberNotation):
         read = partial(_read_figure, notation, column)
     else:
-        read = _read_id if column.role == "id" else _category_reader()
+        read = partial(_read_id, notation) if column.role == "id" else _category_reader(notation)
 
     def read_or_leave(text: str) -> str:
         if text.casefold() not in MISSING:
@@ -264,12 +306,12 @@ def _reader(column: SalesColumn, notation: Notation, received_on: date) -> Calla
     return read_or_leave
 
 
-def _read_id(text: str) -> str:
+def _read_id(notation: TextNotation, text: str) -> str:
     if _ROUNDED_ID.fullmatch(text):
         raise _RefusedError(f"{shown(text)} is a rounded number, as spreadsheets write them; the id itself is needed")
     if len(text) > ID_CHARACTERS:
         raise _RefusedError(f"{shown(text)} is longer than {ID_CHARACTERS} characters")
-    return text
+    return notation.read(text)
 
 
 def _read_date(notation: DateNotation, received_on: date, text: str) -> str:
@@ -303,11 +345,11 @@ def _read_figure(notation: NumberNotation, column: SalesColumn, text: str) -> st
     return repr(value).removesuffix(".0")
 
 
-def _category_reader() -> Callable[[str], str]:
+def _category_reader(notation: TextNotation) -> Callable[[str], str]:
     known: dict[str, str] = {}  # the same text of many rows is kept once
 
     def read(text: str) -> str:
-        level = _SPACES.sub(" ", text)
+        level = _SPACES.sub(" ", notation.read(text))
         if len(level) > CATEGORY_CHARACTERS:
             raise _RefusedError(f"{shown(text)} is longer than {CATEGORY_CHARACTERS} characters")
         return known.setdefault(level, level)
@@ -382,6 +424,22 @@ def merge(layout: SalesLayout, present: Iterable[Cells], arrived: Iterable[Cells
     everything = [*named.values(), *(unnamed | came).elements()]
     everything.sort(key=lambda sale: (sale[day], sale))
     return Merged(tuple(everything), tuple(added), tuple(corrected), tuple(corrections), repeated)
+
+
+def unit_problem(layout: SalesLayout, present: Sequence[Cells], arrived: Sequence[Cells]) -> str:
+    """Why sales cannot be in the units of those that are there: a median that differs by a factor; empty when they can.
+
+    Tested are the price and what every house has in square feet or metres.
+    """
+    if min(len(present), len(arrived)) < TELLING_SALES:
+        return ""
+    for place, column in enumerate(layout.columns):
+        if column.role != "price" and not (column.fill == "refuse" and column.unit.startswith("square")):
+            continue
+        before, after = (median(float(sale[place]) for sale in sales) for sales in (present, arrived))
+        if before and after and not 1 / UNIT_FACTOR <= after / before <= UNIT_FACTOR:
+            return f"{column.name} is around {after:g}, in the dataset around {before:g} {column.unit}: another unit?"
+    return ""
 
 
 def actuals_of(

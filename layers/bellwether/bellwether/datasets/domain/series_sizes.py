@@ -5,15 +5,20 @@ the smallest and three times the largest median of any two years in the FRED-MD 
 FRED's own files. Series of which neither has figures, or whose published unit changed, are not listed.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
+from itertools import pairwise
 from statistics import median
 
 from bellwether.datasets.domain.series import SeriesSpec
 
 TELLING_FIGURES = 12  # fewer are compared with earlier downloads only
 FRACTION_YEARS = 10  # no interest rate was below one percent for so long
+LARGEST_USUAL_STEP = 0.1  # of the logarithm; series that move more are not tested for a change of unit
+LARGEST_POWER = 9  # of ten that a change of unit can be
+USUAL_STEPS = 4  # a step is a power of ten when it differs from it by no more usual steps
 
 _SIZES = """
 UNRATE 0.97 29
@@ -168,6 +173,30 @@ def size_problem(spec: SeriesSpec, values: Sequence[float], days: Sequence[date]
     is_rate = spec.known and spec.unit == "percent" and spec.minimum > -50
     if is_rate and years > FRACTION_YEARS and max(map(abs, values)) < 1:
         return f"no figure of {years:.0f} years reaches 1 percent: fractions instead of percent?"
+    return ""
+
+
+def unit_change(spec: SeriesSpec, values: Sequence[float], days: Sequence[date]) -> str:
+    """Where the figures of one file go on in another unit, as with a lost decimal point; empty when they do not.
+
+    `values` belong to `days`, oldest first. A change of unit is a step by a power of ten between figures that otherwise
+    move little. A crisis is none: its next steps are large, too. Rates come close to zero and are not tested.
+    """
+    is_rate = spec.known and spec.unit == "percent"
+    if len(values) < TELLING_FIGURES or is_rate or min(values) <= 0:
+        return ""
+    steps = [math.log(late) - math.log(early) for early, late in pairwise(values)]
+    usual = median(map(abs, steps))
+    if not 0 < usual < LARGEST_USUAL_STEP:
+        return ""
+    for place, step in enumerate(steps[:-1]):
+        power = round(step / math.log(10))
+        if not 0 < abs(power) <= LARGEST_POWER or abs(step - power * math.log(10)) > USUAL_STEPS * usual:
+            continue
+        following = steps[place + 1]
+        if abs(following) <= USUAL_STEPS * usual or abs(following + step) <= USUAL_STEPS * usual:
+            day = days[place + 1].isoformat()
+            return f"figures change by a factor of {10.0**power:g} at {day}: another unit, or a lost decimal point?"
     return ""
 
 

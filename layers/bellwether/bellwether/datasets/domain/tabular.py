@@ -30,7 +30,7 @@ from bellwether.datasets.domain.series import (
     is_finer,
 )
 from bellwether.datasets.domain.series_catalogue import spec_of
-from bellwether.datasets.domain.series_sizes import size_problem
+from bellwether.datasets.domain.series_sizes import size_problem, unit_change
 from bellwether.shared.domain.delimited import (
     MISSING,
     Findings,
@@ -65,6 +65,7 @@ _LONG_SERIES = frozenset(
     {"series_id", "series", "seriesid", "id", "unique_id", "variable", "symbol", "indicator", "mnemonic", "code"}
 )
 _LONG_VALUES = frozenset({"value", "values", "obs_value", "observation_value", "y"})
+_MARKET_PRICES = frozenset({"open", "high", "low", "close", "adj_close", "last", "price", "volume"})
 _NOTE_ROWS = frozenset({"transform:", "transform", "factors"})
 _VINTAGE_COLUMN = re.compile(r"(.+)_(\d{4})(\d{2})(\d{2})", re.ASCII)
 _COPY_NUMBER = re.compile(r" ?\(\d+\)$")
@@ -273,6 +274,8 @@ def _columns(
         spec = spec_of(identifier)
         if not SERIES_PATTERN.fullmatch(identifier) or identifier.casefold() in _LONG_VALUES:
             findings.add(header.line, shown(name), "no series identifier (letters, digits, underscore)")
+        elif identifier.casefold() in _MARKET_PRICES:
+            findings.add(header.line, shown(name), "names a market price, which every price file has, and no series")
         elif (spec.series, known_on) in columns:
             findings.add(header.line, spec.series, "the column comes twice; the first one counts")
         else:
@@ -313,7 +316,11 @@ def _column_problem(column: _Column, observations: Sequence[Observation], days: 
     if column.conflicts > max(REPEATED_DATES, REPEATED_SHARE * len(days)):
         return f"{column.conflicts} times a date comes again with another value: several series in one column"
     values = [each.value for each in observations if each.value is not None]
-    return frequency_problem(column.spec, days) or size_problem(column.spec, values, days)
+    return (
+        frequency_problem(column.spec, days)
+        or size_problem(column.spec, values, days)
+        or unit_change(column.spec, values, days)
+    )
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from bellwether.datasets.domain.sales import (
     merge,
     read_kept,
     read_sales,
+    unit_problem,
 )
 from bellwether.datasets.domain.sales_layouts import LAYOUTS, SCHEMA_SUFFIX, SalesLayout, parse_schema
 from bellwether.datasets.usecases.quarantine import QuarantinedPart, set_aside, set_aside_unread
@@ -216,7 +217,10 @@ def _schema_beside(store: ObjectStore, key: str) -> PackFile | None:
     name = key.rsplit("/", 1)[-1]
     if entry.size_bytes > MAX_SCHEMA_BYTES:
         return PackFile(name, b"", f"{entry.size_bytes} bytes; at most {MAX_SCHEMA_BYTES} are read")
-    return PackFile(name, store.get(key).content)
+    try:
+        return PackFile(name, store.get(key).content)
+    except NotFoundError:  # somebody else has just ingested its file
+        return None
 
 
 def _sorted_out(
@@ -259,6 +263,19 @@ def _merge_into_dataset(
 
 
 def _merge_part(drop: _Drop, part: PackFile, schema: PackFile | None, spec: ValuationSpec) -> None:
+    """Merge what a part holds; whatever it makes a reader raise, the other parts and drops go on.
+
+    Raises InvalidInputError when the dataset itself can't be read.
+    """
+    try:
+        _merge(drop, part, schema, spec)
+    except InvalidInputError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        drop.reject(part, [Rejection(None, "file", f"can't be read: {type(error).__name__}: {error}")])
+
+
+def _merge(drop: _Drop, part: PackFile, schema: PackFile | None, spec: ValuationSpec) -> None:
     sha256 = hashlib.sha256(part.content).hexdigest()
     if known := next((each for each in drop.files if each.sha256 == sha256), None):
         layout = drop.layout.name if drop.layout else ""
@@ -278,20 +295,22 @@ def _merge_part(drop: _Drop, part: PackFile, schema: PackFile | None, spec: Valu
         drop.reject(part, [Rejection(None, "header", reason)])
         return
     before = drop.sales if drop.layout is not None else drop.present.sales(reading.layout)
+    if problem := unit_problem(reading.layout, before, reading.sales):
+        drop.reject(part, [Rejection(None, "file", problem)])
+        return
     merged = merge(reading.layout, before, reading.sales)
     if len(merged.sales) > MAX_SALES:
         reason = f"the dataset would have {len(merged.sales)} sales; at most {MAX_SALES} are kept"
         drop.reject(part, [Rejection(None, "file", reason)])
         return
+    fresh = (*merged.added, *merged.corrected)
+    actuals = list(actuals_of(reading.layout, fresh, model=spec.name, received_at=drop.received_at, source=part.name))
     drop.layout, drop.sales = reading.layout, merged.sales
     drop.files.append(
         SourceFile(file=part.name, sha256=sha256, rows=len(reading.sales), assumptions=reading.assumptions)
     )
     drop.corrections.extend(_noted(each, part.name) for each in merged.corrections[:CORRECTIONS_SHOWN])
-    fresh = (*merged.added, *merged.corrected)
-    drop.actuals.extend(
-        actuals_of(reading.layout, fresh, model=spec.name, received_at=drop.received_at, source=part.name)
-    )
+    drop.actuals.extend(actuals)
     drop.ingested.append(
         IngestedSales(
             file=part.name,

@@ -34,7 +34,10 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Collected(BaseModel):
-    """What came in; `rejections` counts all rows and files that were set aside."""
+    """What came in; `rejections` counts all rows and files that were set aside.
+
+    `assumptions` say what was decided where a file can be read in more than one way.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,6 +45,7 @@ class Collected(BaseModel):
     actuals: int = 0
     rejections: int = 0
     quarantined: tuple[QuarantinedPart, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
     def __add__(self, other: "Collected") -> "Collected":
         return Collected(
@@ -49,6 +53,7 @@ class Collected(BaseModel):
             actuals=self.actuals + other.actuals,
             rejections=self.rejections + other.rejections,
             quarantined=self.quarantined + other.quarantined,
+            assumptions=self.assumptions + other.assumptions,
         )
 
 
@@ -92,7 +97,8 @@ def collect_file(key: str, *, objects: ObjectStore, actuals: ActualsStore) -> Co
     with suppress(ConflictError):  # replaced meanwhile: the new content has an event of its own
         objects.delete(key, only_if_etag=drop.etag)
     rejections = len(reading.rejections) + reading.left_out
-    return Collected(files=1, actuals=kept, rejections=rejections, quarantined=quarantined)
+    assumptions = tuple(f"{file}: {note}" for note in reading.assumptions)
+    return Collected(files=1, actuals=kept, rejections=rejections, quarantined=quarantined, assumptions=assumptions)
 
 
 def _read(content: bytes, file: str, received_at: datetime) -> ActualsReading:

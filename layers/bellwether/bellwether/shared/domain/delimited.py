@@ -13,7 +13,9 @@ from datetime import date
 MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_REJECTIONS = 1_000
 MAX_LINE_CHARACTERS = 100_000
-MISSING = frozenset({"", ".", "nan", "na", "n/a", "#n/a", "#na", "null", "none", "nd"})
+MISSING = frozenset(
+    {"", ".", "..", "...", ":", "?", "nan", "na", "n/a", "n.a.", "(na)", "#n/a", "#na", "null", "none", "nd"}
+)
 FIRST_YEAR = 1600
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
@@ -81,12 +83,12 @@ def lines_of(content: bytes) -> list[str]:
 
 def first_cells(lines: Sequence[str]) -> tuple[int, list[str]]:
     """Number and cells of the first line that is not blank; raises UnreadableError where there is none to be had."""
-    number, line = next(((i, line) for i, line in enumerate(lines, start=1) if line.strip(", \t")), (1, ""))
+    number, line = next(((i, line) for i, line in enumerate(lines, start=1) if line.strip(", \t;")), (1, ""))
     if not line:
         raise UnreadableError("nothing but commas")
     if line.lstrip().startswith("<"):
         raise UnreadableError("a web page or XML; CSV is expected", line=number)
-    cells = split_line(line, number)
+    cells = split_line(line, number, delimiter_of(line))
     while cells and not cells[-1]:
         cells.pop()
     return number, cells

@@ -6,9 +6,9 @@ caller's knowledge decides (how often a series has values, what its usual size i
 column is refused.
 
 Accepted dates: YYYY-MM-DD and YYYY/MM/DD with or without a time at midnight, YYYYMMDD, YYYY-MM, YYYYMmm, YYYYQq,
-M/D/YYYY, D/M/YYYY (also with dots and dashes), D-Mon-YYYY, Mon YYYY. Two-digit years are refused: they leave the
-century open. Accepted numbers: decimal point or decimal comma, thousands grouped by the other mark, by spaces or by
-apostrophes.
+M/D/YYYY, D/M/YYYY (also with dots and dashes), D-Mon-YYYY, Mon D, YYYY, Mon YYYY, YYYY Mon. Two-digit years are
+refused: they leave the century open. Accepted numbers: decimal point or decimal comma, thousands grouped by the other
+mark, by spaces or by apostrophes. Numbers as spreadsheets round them (1.60E+06) are refused.
 """
 
 import re
@@ -20,7 +20,9 @@ from enum import StrEnum
 
 from bellwether.shared.domain.delimited import MISSING, day_of, shown
 
+TELLING_DAYS = 6  # so many different days in one month of several years: the month was written as the day
 TOLERATED_SHARE = 0.01  # of cells that contradict the others: such rows are rejected, the column is read
+_LAST_MONTH = 12
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH_NAME = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _MIDNIGHT = r"(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[ ]?\+00:?00)?)?"
@@ -31,7 +33,9 @@ _YEAR_FIRST = (
     re.compile(r"(?P<y>\d{4})(?:[-/]|-?[Mm])(?P<m>\d{2})", re.ASCII),
     re.compile(r"(?P<y>\d{4})[ -]?[Qq](?P<q>[1-4])", re.ASCII),
     re.compile(rf"(?P<d>\d{{1,2}})[- ](?P<name>{_MONTH_NAME})[- ](?P<y>\d{{4}})", re.ASCII | re.IGNORECASE),
+    re.compile(rf"(?P<name>{_MONTH_NAME}) (?P<d>\d{{1,2}}),? (?P<y>\d{{4}})", re.ASCII | re.IGNORECASE),
     re.compile(rf"(?P<name>{_MONTH_NAME})[- ](?P<y>\d{{4}})", re.ASCII | re.IGNORECASE),
+    re.compile(rf"(?P<y>\d{{4}})[- ](?P<name>{_MONTH_NAME})", re.ASCII | re.IGNORECASE),
 )
 _SHORT_YEAR = re.compile(
     rf"\d{{1,2}}([/.-])\d{{1,2}}\1\d{{2}}|(\d{{1,2}}[- ])?{_MONTH_NAME}[- ]'?\d{{2}}", re.ASCII | re.IGNORECASE
@@ -89,8 +93,24 @@ def decide_dates(cells: Iterable[str], *, plausible: Callable[[Sequence[date]], 
     if sum(distinct[cell] for cell in short) > max(named, weight):
         raise AmbiguousError(f"{shown(short[0])} has a year of two digits, which leaves the century open")
     if weight <= named:
+        _refuse_exchanged(distinct)
         return DateNotation(DateOrder.NAMED)
     return _decide_order(numeric, plausible)
+
+
+def _refuse_exchanged(cells: Iterable[str]) -> None:
+    """Refuse dates written as year, day, month."""
+    written = [match for cell in cells if (match := _YEAR_FIRST[0].fullmatch(cell))]
+    exchanged = [match for match in written if int(match["m"]) > _LAST_MONTH >= int(match["d"])]
+    months, days = ({int(match[part]) for match in written} for part in ("m", "d"))
+    years = {match["y"] for match in written}
+    in_one_month = len(months) == 1 and len(years) > 1 and len(days) >= TELLING_DAYS and max(days) <= _LAST_MONTH
+    if len(exchanged) > max(1, TOLERATED_SHARE * len(written)) or in_one_month:
+        example = (exchanged or written)[0].string
+        raise AmbiguousError(
+            f"by its dates, the file writes year, day, month ({shown(example)}), others year, month, day; "
+            "write dates as YYYY-MM-DD"
+        )
 
 
 def _decide_order(cells: Sequence[str], plausible: Callable[[Sequence[date]], bool]) -> DateNotation:
@@ -150,6 +170,7 @@ def _named_day(text: str) -> date | None:
 
 _EXPONENT = r"(?:[eE][+-]?\d{1,4})?"
 _PLAIN = re.compile(rf"[+-]?(?:\d+(?:\.\d*)?|\.\d+){_EXPONENT}", re.ASCII)
+_ROUNDED = re.compile(r"[+-]?\d[.,]\d\dE[+-]\d\d", re.ASCII)
 _SPACE = r"[ \u00a0\u202f'\u2019]"
 
 
@@ -185,7 +206,7 @@ class NumberNotation:
 
         A cell without a percent sign is no number where the others have one, and the other way round.
         """
-        if self.percent != text.endswith("%"):
+        if self.percent != text.endswith("%") or _ROUNDED.fullmatch(text):
             return None
         return _plain(text.removesuffix("%").rstrip() if self.percent else text, self.mark)
 
@@ -204,6 +225,9 @@ def decide_numbers(
     numbers = sum(any(_plain(cell, mark) is not None for mark in DecimalMark) for cell in bare)
     if signed and len(signed) < (1 - TOLERATED_SHARE) * numbers:
         raise AmbiguousError(f"some cells have a percent sign ({shown(signed[0])}), others have none")
+    rounded = [cell for cell in bare if _ROUNDED.fullmatch(cell)]
+    if len(rounded) > TOLERATED_SHARE * numbers:
+        raise AmbiguousError(f"{shown(rounded[0])} is rounded, as spreadsheets write numbers; all digits are needed")
     mark, assumed = _decide_mark(bare, delimiter, plausible)
     notes = [assumed] if assumed else []
     if signed:
@@ -251,7 +275,7 @@ def _decide_open(
         readings = {mark: [float(plain) for cell in cells if (plain := _plain(cell, mark))] for mark in DecimalMark}
         sensible = [mark for mark, figures in readings.items() if plausible(figures)]
         if len(sensible) == 1:
-            return sensible[0], _mark_assumed(sensible[0], open_cells[0], open_cells[0])
+            return sensible[0], _open_assumed(sensible[0], open_cells[0], delimiter)
         if not sensible:
             return DecimalMark.POINT, ""
     if delimiter == "," and not with_comma:
@@ -268,6 +292,15 @@ def _mark_assumed(mark: DecimalMark, example: str, grouped: str) -> str:
     if mark is DecimalMark.COMMA:
         return f"the comma is read as the decimal mark ({example})"
     return f"thousands are read as grouped ({grouped})" if grouped else ""
+
+
+def _open_assumed(mark: DecimalMark, example: str, delimiter: str) -> str:
+    """What was assumed of cells with a mark that separates thousands or the fraction."""
+    if mark.value not in example:
+        return f"thousands are read as grouped ({example})"
+    if mark is DecimalMark.COMMA:
+        return _mark_assumed(mark, example, "")
+    return "" if delimiter == "," else f"the point is read as the decimal mark ({example})"
 
 
 def _plain(text: str, mark: DecimalMark) -> str | None:

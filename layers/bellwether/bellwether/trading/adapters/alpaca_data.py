@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.shared.adapters.http import Answer, HttpClient, Limits
 from bellwether.shared.domain.errors import InvalidInputError, UpstreamError
@@ -117,10 +117,17 @@ def _rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies beyond the calendar") from error
+
+
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    t: AwareDatetime
+    t: Annotated[AwareDatetime, AfterValidator(_in_utc)]
     o: Decimal
     h: Decimal
     l: Decimal  # noqa: E741 - the API's own name
@@ -128,7 +135,7 @@ class _Row(BaseModel):
     v: Annotated[Decimal, Field(ge=0, le=MAX_VOLUME)]
 
     def bar(self, ticker: str) -> Bar:
-        return Bar(ticker, self.t.astimezone(UTC), self.o, self.h, self.l, self.c, int(self.v))
+        return Bar(ticker, self.t, self.o, self.h, self.l, self.c, int(self.v))
 
 
 class _Page(BaseModel):
