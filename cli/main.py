@@ -8,7 +8,21 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from bellwether.shared.domain.errors import BellwetherError
-from cli import batches, bundles, cloud, dispatch, experiment, feeds, gaps, local_template, models, monitor, weights
+from cli import (
+    batches,
+    bundles,
+    cloud,
+    dispatch,
+    experiment,
+    feeds,
+    gaps,
+    local_template,
+    models,
+    monitor,
+    news,
+    tickers,
+    weights,
+)
 from cli.backtest.command import backtest_command
 from cli.demo.command import demo
 from cli.problems import CommandError
@@ -51,6 +65,7 @@ for command in (
     *(cloud.up, cloud.down, cloud.reset, cloud.status, cloud.logs),
     *(models.ingest, models.train, models.models, models.approve, models.reject, models.rollback, models.predict),
     monitor.monitor,
+    news.news,
     *(dispatch.halt, dispatch.resume, dispatch.dispatch, dispatch.positions),
     local_template.local_template,
 ):
@@ -65,6 +80,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(experiment.experiment_app, name="experiment")
 app.add_typer(feeds.feeds_app, name="feeds")
 app.add_typer(gaps.gaps_app, name="gaps")
+app.add_typer(tickers.tickers_app, name="tickers")
 
 
 if __name__ == "__main__":

@@ -433,6 +433,7 @@ NEWS = (
     Case("trading/store_bars/neither", error="InvalidInputError"),
     Case("trading/make_recommendations/schedule", {"made": 0}),
     Case("trading/make_recommendations/by_hand", {"made": 0}),
+    Case("trading/make_recommendations/show", {"companies": [], "stories": []}),
 )
 
 # --- monitor: what was asked of the model in service, and what came true ----------------------------------------------

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from bellwether.shared.domain.errors import TransientUpstreamError, UpstreamError
 from bellwether.trading.domain.bars import Bar, BarRequest, Coverage
+from bellwether.trading.domain.news_report import ToldStory
 from bellwether.trading.domain.price_gaps import SuspectedSplit, suspected_splits
 from bellwether.trading.domain.signals import Signal, SignalRule, Situation
 from bellwether.trading.ports.telemetry import BarAnswer, Refused, StoredBars
@@ -92,12 +93,16 @@ class ReplayedMarket:
 class InMemorySignals:
     """SignalStore over given situations."""
 
-    def __init__(self, situations: Sequence[Situation]) -> None:
+    def __init__(self, situations: Sequence[Situation], told: Sequence[ToldStory] = ()) -> None:
         self.added: dict[UUID, Signal] = {}
+        self._told = tuple(told)
         self._situations = tuple(situations)
 
     def situations(self, now: datetime, rule: SignalRule) -> Iterator[Situation]:
         yield from self._situations
+
+    def stories(self, *, ticker: str | None, limit: int) -> tuple[ToldStory, ...]:
+        return tuple(each for each in self._told if ticker is None or ticker in each.tones)[:limit]
 
     def add(self, signals: Sequence[Signal], cooldown: timedelta) -> tuple[UUID, ...]:
         new: list[UUID] = []

@@ -111,6 +111,12 @@ class NewsViews:
         return row[0] if row else None
 
 
+def packaged_companies() -> Mapping[str, str]:
+    """Name of each company of the packaged list, by symbol."""
+    listings = parse_listings(packaged_listings())
+    return {each.symbol: next(iter((*each.aliases, *each.guarded)), each.symbol) for each in listings}
+
+
 def packaged_finder() -> TickerFinder:
     """Finds the companies of the packaged list in headlines."""
     return TickerFinder(parse_listings(packaged_listings()))

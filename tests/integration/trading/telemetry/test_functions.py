@@ -114,6 +114,8 @@ def test_from_an_empty_table_to_a_recommendation(migrated: DatabaseLogin, api: M
     assert (again["requests"], again["market_open"], again["bars_missing"]) == ([], True, 0)
     # When a story comes, then the rule recommends its ticker, once
     classify(migrated, "T7")
+    shown = call(signals_app, {"show": True, "ticker": "T7"})
+    assert [(each["ticker"], each["outcome"]) for each in shown["companies"]] == [("T7", "BUY")]
     first, second = (call(signals_app, sample_event("make_recommendations/schedule")) for _ in range(2))
     assert (first["considered"], first["made"], first["rule_version"]) == (1, 1, INTRADAY.version)
     assert (second["made"], second["skipped"]) == (0, {"cooldown": 1})
@@ -148,9 +150,17 @@ def test_sample_events_are_fetched_and_stored() -> None:
         call(store_app, sample_event("store_bars/neither"))
 
 
-def test_bad_tickers_are_refused_by_field() -> None:
-    with pytest.raises(InvalidInputError, match=r"tickers\.0"):
-        call(list_app, {"tickers": ["not a ticker"]})
+def test_a_bad_ticker_costs_no_other_and_is_reported(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = call(list_app, {"tickers": ["not a ticker", TICKERS[0], "acme"]})
+    assert {ticker for each in plan["requests"] for ticker in each["tickers"]} == {TICKERS[0]}
+    named = [each.__dict__["problem"].partition(":")[0] for each in caplog.records if "problem" in each.__dict__]
+    assert named == ["item 1 ('not a ticker')", "item 3 ('acme')"]
+    assert '"TickerListProblems":[2.0]' in capsys.readouterr().out
+
+
+def test_a_ticker_list_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="tickers"):
         call(list_app, {})
 

@@ -11,6 +11,7 @@ from bellwether.shared.adapters.postgres import Database
 from bellwether.shared.domain.database import DatabaseLogin
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.adapters.postgres_telemetry import PostgresBars, PostgresSignals
+from bellwether.trading.domain.news_report import news_report
 from bellwether.trading.domain.signals import INTRADAY, Signal, Situation, apply_rule, sentiment_at
 from tests.fakes.bar_store_suite import BarStoreSuite
 from tests.unit.trading.builders import FIVE_MINUTES, NOON, bar, bars_until, situation, story
@@ -154,6 +155,48 @@ def test_a_retold_story_is_as_old_as_its_first_telling(database: Database, publi
     # Then the retelling carries the first telling, and so has no weight in a window of 24 hours
     assert again.first_told_at == NOON - timedelta(hours=30)
     assert sentiment_at([again], NOON, INTRADAY) is None
+
+
+def test_the_news_report_has_every_story_with_its_tones(database: Database) -> None:
+    # Given a story of two companies, a retelling of an old one, one of unknown age, and one that waits for its label
+    own = '{"positive": 0.0, "neutral": 0.25, "negative": 0.75}'
+    tell(database, "s1", ["ACME", "BETA"], sentiment=0.5, tones=f'{{"BETA": {{"label": "negative", "scores": {own}}}}}')
+    tell(database, "first", [], published=NOON - timedelta(hours=30), known=NOON - timedelta(hours=30), story_uid="s")
+    tell(database, "again", ["ACME"], published=NOON - timedelta(hours=2), story_uid="s")
+    tell(database, "undated", ["ACME"], published=None)
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO inbound_events_raw (event_uid, feed_id, entry_id, title, summary, content_sha256, story_uid)"
+            " VALUES (%(uid)s, 'wire', 'waits', 'title', '', repeat('0', 64), %(uid)s)",
+            {"uid": b"waits".hex().rjust(32, "0")},
+        )
+    # When the news is reported
+    signals = PostgresSignals(database)
+    found = news_report(
+        signals.stories(ticker=None, limit=10),
+        tuple(signals.situations(NOON, INTRADAY)),
+        INTRADAY,
+        now=NOON,
+        market_open=True,
+    )
+    # Then each story says what it weighs for which company, or why nothing
+    by_uid = {bytes.fromhex(each.event_uid.lstrip("0")).decode(): each for each in found.stories}
+    assert {uid: each.no_weight for uid, each in by_uid.items()} == {
+        "s1": None,
+        "first": "no_company",
+        "again": None,
+        "undated": "age_unknown",
+        "waits": "not_classified",
+    }
+    assert [(each.ticker, each.tone, each.weight) for each in by_uid["s1"].companies] == [
+        ("ACME", 0.5, 0.8909),
+        ("BETA", -0.75, 0.8909),
+    ]
+    assert [each.no_weight for each in by_uid["again"].companies] == ["told_before"]
+    assert [each.ticker for each in found.companies] == ["ACME", "BETA"]
+    # And one company has its own stories only
+    assert len(signals.stories(ticker="BETA", limit=10)) == 1
+    assert len(signals.stories(ticker=None, limit=2)) == 2
 
 
 def test_stories_out_of_the_window_or_not_yet_known_are_left_out(database: Database) -> None:

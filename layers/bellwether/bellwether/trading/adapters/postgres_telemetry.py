@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow, class_row
 
 from bellwether.shared.adapters.postgres import Database
 from bellwether.trading.domain.bars import Bar, BarRequest, Coverage, Timeframe
+from bellwether.trading.domain.news_report import ToldStory
 from bellwether.trading.domain.price_gaps import (
     SMALLEST_JUMP,
     PriceGap,
@@ -276,6 +277,22 @@ LEFT JOIN LATERAL (
 """
 
 
+_TOLD = """
+SELECT raw.event_uid, raw.story_uid, raw.feed_id, raw.url, raw.title, raw.first_seen_at, raw.dated_at, told.label,
+    raw.set_aside_at IS NOT NULL AS set_aside, (
+        SELECT coalesce(jsonb_object_agg(
+            ticker, coalesce((own.scores ->> 'positive')::float8, 0) - coalesce((own.scores ->> 'negative')::float8, 0)
+        ), '{}')
+        FROM unnest(told.tickers) AS named (ticker) CROSS JOIN LATERAL ( -- as in the situations
+            SELECT coalesce(told.tones #> ARRAY[named.ticker, 'scores'], told.scores) AS scores
+        ) AS own
+    ) AS tones
+FROM inbound_events_raw AS raw LEFT JOIN inbound_events_classified AS told USING (event_uid)
+WHERE %(ticker)s::text IS NULL OR told.tickers @> ARRAY[%(ticker)s::text]
+ORDER BY coalesce(raw.dated_at, raw.first_seen_at) DESC, raw.event_uid DESC LIMIT %(limit)s
+"""
+
+
 class PostgresSignals:
     """SignalStore over one database; needs the rights of the application's role only."""
 
@@ -287,6 +304,12 @@ class PostgresSignals:
         with self._database.transaction() as connection:
             rows = connection.execute(SITUATIONS, situation_parameters(now, rule), binary=True).fetchall()
         return (_situation(now, *row) for row in rows)
+
+    def stories(self, *, ticker: str | None, limit: int) -> tuple[ToldStory, ...]:
+        """The newest stories, of one company where it is named, newest first."""
+        with self._database.transaction() as connection, connection.cursor(row_factory=class_row(ToldStory)) as cursor:
+            rows = cursor.execute(_TOLD, {"ticker": ticker, "limit": limit}).fetchall()
+        return tuple(rows)
 
     def add(self, signals: Sequence[Signal], cooldown: timedelta) -> tuple[UUID, ...]:
         """Insert as PENDING; ids of those that were new and whose ticker had none within the cooldown."""

@@ -222,6 +222,11 @@ def sentiment_at(stories: Iterable[Story], now: datetime, rule: SignalRule) -> f
     return _decayed(counted, rule) if counted else None
 
 
+def story_weights(stories: Iterable[Story], now: datetime, rule: SignalRule) -> Mapping[str, float]:
+    """Weight of each story that counts, by `event_uid`, largest first."""
+    return {each.story.event_uid: each.weight for each in _weighted(stories, now, rule)}
+
+
 def with_first_tellings(stories: Iterable[Story]) -> tuple[Story, ...]:
     """Stories, ordered by the time at which they were known, each with the first telling known until then.
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from bellwether.trading.domain.bars import Bar, BarRequest, Coverage
+from bellwether.trading.domain.news_report import ToldStory
 from bellwether.trading.domain.price_gaps import PriceGap, SuspectedSplit
 from bellwether.trading.domain.signals import Signal, SignalRule, Situation
 
@@ -66,6 +67,9 @@ class SignalStore(Protocol):
 
     def situations(self, now: datetime, rule: SignalRule) -> Iterator[Situation]:
         """Yield one for each ticker with a classified story in the window, with `market_open` true."""
+
+    def stories(self, *, ticker: str | None, limit: int) -> Sequence[ToldStory]:
+        """Return the newest stories, of one company where it is named, newest first."""
 
     def add(self, signals: Sequence[Signal], cooldown: timedelta) -> tuple[UUID, ...]:
         """Insert as PENDING; return the ids of new ones whose ticker had none within the cooldown."""

@@ -11,10 +11,8 @@ from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.ports.clock import Clock
 from bellwether.shared.ports.objects import ObjectStore
 from bellwether.trading.domain.bars import (
-    MAX_TICKERS,
     BarRequest,
     TelemetryPolicy,
-    Ticker,
     bar_starts,
     missing_ranges,
     plan_requests,
@@ -23,8 +21,7 @@ from bellwether.trading.domain.market_calendar import MarketHours
 from bellwether.trading.ports.telemetry import BarStore
 
 GAPS_SHOWN = 50
-Tickers = Annotated[tuple[Ticker, ...], Field(max_length=MAX_TICKERS)]
-_TICKERS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Tickers)
+_ITEMS: TypeAdapter[list[Any]] = TypeAdapter(list[Any])
 
 
 class TickerFile(BaseModel):
@@ -36,11 +33,14 @@ class TickerFile(BaseModel):
 
 
 class TickerList(BaseModel):
-    """Tickers to fetch, inline or by the key of their list; read on each run, so a change needs no deployment."""
+    """Tickers to fetch, inline or by the key of their list; read on each run, so a change needs no deployment.
+
+    The items are as configured; `select_tickers` says which can be used.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    tickers: Tickers
+    tickers: list[Any]
     file: TickerFile | None = None
 
     @model_validator(mode="before")
@@ -48,14 +48,14 @@ class TickerList(BaseModel):
     def _accept_file(cls, given: Any) -> Any:
         """The value of the parameter arrives as `tickers`, a list or a file."""
         if isinstance(given, dict) and isinstance(given.get("tickers"), dict):
-            return {"tickers": (), "file": given["tickers"]}
+            return {"tickers": [], "file": given["tickers"]}
         return given
 
 
-def read_tickers(file: TickerFile, *, objects: ObjectStore) -> tuple[str, ...]:
-    """Read the list. Raises NotFoundError if it is missing, InvalidInputError if it is invalid."""
+def read_tickers(file: TickerFile, *, objects: ObjectStore) -> list[Any]:
+    """Read the list. Raises NotFoundError if it is missing, InvalidInputError if it is no JSON array."""
     try:
-        return _TICKERS.validate_json(objects.get(file.s3_key).content)
+        return _ITEMS.validate_json(objects.get(file.s3_key).content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
