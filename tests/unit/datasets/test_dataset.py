@@ -1,4 +1,4 @@
-"""The merged data: folding, revisions, point in time, what is guarded."""
+"""The merged data: merging, revisions, point in time, what is guarded."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwether.datasets.domain.dataset import MergedManifest, build_dataset, figure, guard, read_columns
-from bellwether.datasets.domain.folding import Column, Fold, Merged, merge_series
+from bellwether.datasets.domain.merged_series import Column, Merged, SeriesMerge, merge_series
 from bellwether.datasets.domain.monthly import month_text
 from bellwether.datasets.domain.series_descriptions import SeriesDescription
 from bellwether.datasets.domain.vintages import Vintage, in_order
@@ -32,7 +32,7 @@ def previous(*merged: Merged) -> dict[str, Column]:
     return {each.series: each.column for each in merged if each.column}
 
 
-# --- folding --------------------------------------------------------------------------------------------------------
+# --- merging --------------------------------------------------------------------------------------------------------
 
 
 def test_the_later_vintage_wins_and_the_earlier_fills_what_it_does_not_speak_of() -> None:
@@ -96,7 +96,7 @@ def test_an_unknown_series_is_kept_but_left_out_of_training_with_the_way_to_use_
 
 def test_a_description_makes_an_unknown_series_an_input_of_training() -> None:
     # Given a description of a series that the catalogue does not know
-    fold = Fold("NEWWAGE")
+    fold = SeriesMerge("NEWWAGE")
     fold.add(a_vintage(monthly([1.0, 2.0, 3.0]), series="NEWWAGE"))
     described = SeriesDescription.model_validate({"tcode": 6, "unit": "USD an hour", "publication_lag_months": 0})
     # When it is merged with the description
@@ -109,7 +109,7 @@ def test_a_description_makes_an_unknown_series_an_input_of_training() -> None:
 
 
 def test_dates_win_over_a_described_frequency_and_that_is_said() -> None:
-    fold = Fold("NEWTHING")
+    fold = SeriesMerge("NEWTHING")
     fold.add(a_vintage(monthly([1.0] * 12), series="NEWTHING"))
     merged = fold.merged(SeriesDescription.model_validate({"tcode": 1, "frequency": "quarterly"}))
     assert merged.column is not None
@@ -121,7 +121,7 @@ def test_dates_win_over_a_described_frequency_and_that_is_said() -> None:
 
 def test_a_described_quarterly_series_without_a_lag_counts_as_late() -> None:
     quarters: dict[date, float | None] = dict.fromkeys(month_starts("2010-01", 48)[::3], 1.0)
-    fold = Fold("NEWQUARTER")
+    fold = SeriesMerge("NEWQUARTER")
     fold.add(a_vintage(quarters, series="NEWQUARTER"))
     merged = fold.merged(SeriesDescription.model_validate({"tcode": 5}))
     assert merged.column is not None
@@ -179,7 +179,7 @@ def test_as_of_the_end_of_time_is_the_plain_merge(history: list[tuple[int, str, 
 
 
 @given(HISTORY)
-def test_folding_a_vintage_twice_changes_nothing(history: list[tuple[int, str, list[float | None]]]) -> None:
+def test_merging_a_vintage_twice_changes_nothing(history: list[tuple[int, str, list[float | None]]]) -> None:
     vintages = in_order(a_vintage(monthly(v, first), JUNE + timedelta(days=d)) for d, first, v in history)
     twice = [vintage for vintage in vintages for _ in range(2)]
     assert merged_months(*vintages) == merged_months(*twice)
@@ -188,12 +188,12 @@ def test_folding_a_vintage_twice_changes_nothing(history: list[tuple[int, str, l
 @given(HISTORY, st.integers(0, 6))
 def test_a_fold_goes_on_where_it_was_left(history: list[tuple[int, str, list[float | None]]], pause: int) -> None:
     vintages = in_order(a_vintage(monthly(v, first), JUNE + timedelta(days=d)) for d, first, v in history)
-    whole, part = Fold("UNRATE"), Fold("UNRATE")
+    whole, part = SeriesMerge("UNRATE"), SeriesMerge("UNRATE")
     for vintage in vintages:
         whole.add(vintage)
     for vintage in vintages[:pause]:
         part.add(vintage)
-    part = Fold.resume("UNRATE", part.state())
+    part = SeriesMerge.resume("UNRATE", part.state())
     for vintage in vintages[pause:]:
         part.add(vintage)
     assert (part.merged(), part.state()) == (whole.merged(), whole.state())

@@ -8,7 +8,7 @@ from statistics import median, quantiles
 import pytest
 
 from bellwether.datasets.domain.dataset import build_dataset
-from bellwether.datasets.domain.folding import merge_series
+from bellwether.datasets.domain.merged_series import merge_series
 from bellwether.datasets.domain.monthly import month_text
 from bellwether.datasets.domain.series_catalogue import spec_of
 from bellwether.datasets.domain.tabular import read_table

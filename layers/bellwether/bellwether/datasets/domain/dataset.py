@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from bellwether.datasets.domain.folding import Column, Finding, Merged
+from bellwether.datasets.domain.merged_series import Column, Finding, Merged
 from bellwether.datasets.domain.monthly import month_end, month_text, parse_month
 from bellwether.models.domain.manifests import DatasetManifest
 from bellwether.shared.domain.errors import InvalidInputError

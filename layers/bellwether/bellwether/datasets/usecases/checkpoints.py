@@ -1,4 +1,4 @@
-"""Checkpoints: folds half way, kept so that years of daily vintages need not be read each day.
+"""Checkpoints: merges in progress, stored so that years of daily vintages need not be read each day.
 
 A checkpoint is named after the vintages it stands for and after its own content: when an older vintage comes late, no
 checkpoint after it fits any more; one that was damaged is passed over. All of them may be deleted at any time.
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from bellwether.datasets.domain.dataset import RECIPE
-from bellwether.datasets.domain.folding import Fold
 from bellwether.datasets.domain.fred_layout import CHECKPOINTS
+from bellwether.datasets.domain.merged_series import SeriesMerge
 from bellwether.datasets.domain.series_catalogue import catalogue_sha256
 from bellwether.datasets.domain.vintages import VintageName
 from bellwether.datasets.usecases.stored_vintages import load_in_order
@@ -21,19 +21,19 @@ EVERY = 16  # vintages from one checkpoint to the next
 _DIGITS = 32
 
 
-def fold_vintages(store: ObjectStore, series: str, names: Sequence[VintageName]) -> Fold:
-    """Fold these vintages (ascending), from the last checkpoint that fits; leave one where it pays.
+def merge_vintages(store: ObjectStore, series: str, names: Sequence[VintageName]) -> SeriesMerge:
+    """Merge these vintages (ascending), from the last checkpoint that fits; store one after each `EVERY` vintages.
 
     Raises NotFoundError or InvalidInputError when a vintage can't be read.
     """
-    fold, done = _resume(store, series, names)
+    merge, done = _resume(store, series, names)
     left = done
     for index, vintage in enumerate(load_in_order(store, series, names[done:]), start=done + 1):
-        fold.add(vintage)
+        merge.add(vintage)
         if index - left >= EVERY and _is_boundary(names, index):
-            _leave(store, fold, names[:index])
+            _leave(store, merge, names[:index])
             left = index
-    return fold
+    return merge
 
 
 def _is_boundary(names: Sequence[VintageName], index: int) -> bool:
@@ -41,33 +41,33 @@ def _is_boundary(names: Sequence[VintageName], index: int) -> bool:
     return index < len(names) and names[index].known_at > names[index - 1].known_at
 
 
-def _resume(store: ObjectStore, series: str, names: Sequence[VintageName]) -> tuple[Fold, int]:
+def _resume(store: ObjectStore, series: str, names: Sequence[VintageName]) -> tuple[SeriesMerge, int]:
     if len(names) <= EVERY:
-        return Fold(series), 0
+        return SeriesMerge(series), 0
     found = {_label(entry.key): entry.key for entry in store.entries(f"{CHECKPOINTS}{series}/")}
     for done, digest in reversed(list(enumerate(_digests(names), start=1))):
         key = found.get(digest)
-        fold = _read(store, series, key) if key else None
-        if fold:
-            return fold, done
-    return Fold(series), 0
+        merge = _read(store, series, key) if key else None
+        if merge:
+            return merge, done
+    return SeriesMerge(series), 0
 
 
-def _read(store: ObjectStore, series: str, key: str) -> Fold | None:
+def _read(store: ObjectStore, series: str, key: str) -> SeriesMerge | None:
     try:
         content = store.get(key).content
         if _key(series, _label(key), content) != key:
             return None
-        return Fold.resume(series, content)
+        return SeriesMerge.resume(series, content)
     except (NotFoundError, ValueError):
         return None
 
 
-def _leave(store: ObjectStore, fold: Fold, names: Sequence[VintageName]) -> None:
+def _leave(store: ObjectStore, merge: SeriesMerge, names: Sequence[VintageName]) -> None:
     *_, digest = _digests(names)
-    content = fold.state()
+    content = merge.state()
     with suppress(ConflictError):
-        store.put(_key(fold.series, digest, content), content, content_type="application/json", only_if_absent=True)
+        store.put(_key(merge.series, digest, content), content, content_type="application/json", only_if_absent=True)
 
 
 def _digests(names: Sequence[VintageName]) -> Iterator[str]:

@@ -11,8 +11,8 @@ from datetime import date, datetime
 from pydantic import BaseModel, ConfigDict
 
 from bellwether.datasets.domain.drop_layout import original_key
-from bellwether.datasets.domain.folding import frequency_in
 from bellwether.datasets.domain.fred_layout import INBOX, ORIGINALS, QUARANTINE, stated_day, vintage_key
+from bellwether.datasets.domain.merged_series import frequency_in
 from bellwether.datasets.domain.packs import MAX_PACK_BYTES, PackFile, is_folder, unpack
 from bellwether.datasets.domain.rebasing import base_change, uncovered
 from bellwether.datasets.domain.series_catalogue import spec_of

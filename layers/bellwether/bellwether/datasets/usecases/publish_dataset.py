@@ -1,4 +1,4 @@
-"""Publish the merged macro data: fold the kept vintages, and replace the files only when nobody else did meanwhile."""
+"""Publish the merged macro data: merge the kept vintages, and replace the files only when nobody else did meanwhile."""
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from bellwether.datasets.domain.dataset import RECIPE, Dataset, MergedManifest, build_dataset, guard, read_columns
-from bellwether.datasets.domain.folding import Column, Finding, Merged
 from bellwether.datasets.domain.fred_layout import MERGED_CSV, MERGED_MANIFEST, as_of_keys
+from bellwether.datasets.domain.merged_series import Column, Finding, Merged
 from bellwether.datasets.domain.series_catalogue import catalogue_sha256
 from bellwether.datasets.domain.series_descriptions import Descriptions, SeriesDescription
 from bellwether.datasets.domain.vintages import VintageName
-from bellwether.datasets.usecases.checkpoints import fold_vintages
+from bellwether.datasets.usecases.checkpoints import merge_vintages
 from bellwether.datasets.usecases.stored_descriptions import load_descriptions
 from bellwether.datasets.usecases.stored_vintages import (
     VintageNames,
@@ -132,7 +132,7 @@ def _merge_one(
 ) -> Merged:
     """One series whose vintages can't be read is a finding, as is what was assumed of its files; the others go on."""
     try:
-        merged = fold_vintages(store, series, names).merged(description)
+        merged = merge_vintages(store, series, names).merged(description)
         notes = tuple(Finding(series=series, reason=f"assumed: {each}") for each in assumptions)
         return replace(merged, findings=(*merged.findings, *notes))
     except (InvalidInputError, NotFoundError) as error:

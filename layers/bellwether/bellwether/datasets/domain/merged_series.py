@@ -1,4 +1,4 @@
-"""Folding: a series' vintages, oldest to newest, into what is known of it now.
+"""Merge the vintages of a series, oldest to newest, into what is known of it now.
 
 A later figure replaces an earlier one, a figure that a later vintage calls missing is withdrawn, a date that it has no
 row for keeps what it had. When a later vintage shows the same history on another base (an index rebased, other chained
@@ -42,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Merged:
-    """What the vintages of one series come to; no column when no month is complete."""
+    """The merged vintages of one series; no column when no month is complete."""
 
     series: str
     column: Column | None
@@ -51,7 +51,7 @@ class Merged:
 
 @dataclass(frozen=True)
 class _State:
-    """A fold half way. `folds` has the frequency that was seen last at its end."""
+    """A merge in progress, as checkpoints store it. `folds`: figures by frequency, the one seen last at the end."""
 
     latest: str
     latest_sha256: str
@@ -62,61 +62,61 @@ class _State:
 _STATE = TypeAdapter(_State)
 
 
-class Fold:
-    """One series while its vintages are folded in, oldest first."""
+class SeriesMerge:
+    """One series while its vintages are merged, oldest first."""
 
     def __init__(self, series: str) -> None:
         self.series = series
         self._spec = spec_of(series)
-        self._folds: dict[Frequency, Figures] = {}
+        self._figures: dict[Frequency, Figures] = {}
         self._findings: list[Finding] = []
         self._latest = ("", "")
 
     @classmethod
-    def resume(cls, series: str, state: bytes) -> "Fold":
-        """Go on where `state` was taken; raises ValueError for anything else."""
+    def resume(cls, series: str, state: bytes) -> "SeriesMerge":
+        """Continue from a `state`; raises ValueError when it is none."""
         found = _STATE.validate_json(state)
-        fold = cls(series)
-        fold._folds, fold._findings = dict(found.folds), list(found.findings)
-        fold._latest = found.latest, found.latest_sha256
-        return fold
+        merge = cls(series)
+        merge._figures, merge._findings = dict(found.folds), list(found.findings)
+        merge._latest = found.latest, found.latest_sha256
+        return merge
 
     def state(self) -> bytes:
         """All that `resume` needs; the same vintages give the same bytes."""
-        return _STATE.dump_json(_State(*self._latest, folds=self._folds, findings=tuple(self._findings)))
+        return _STATE.dump_json(_State(*self._latest, folds=self._figures, findings=tuple(self._findings)))
 
     def add(self, vintage: Vintage) -> None:
-        """Fold in the next vintage."""
+        """Merge the next vintage."""
         frequency = frequency_in(self._spec, vintage)
-        fold = self._folds.pop(frequency, {})
-        if change := base_change(fold, vintage.values):
-            lost = uncovered(fold, vintage.values)
+        figures = self._figures.pop(frequency, {})
+        if change := base_change(figures, vintage.values):
+            lost = uncovered(figures, vintage.values)
             covered = sum(value is not None for value in vintage.values.values())
             left_out = f"{lost} figures of the old base" if covered >= lost else f"its {covered} figures"
             reason = f"rebased in {vintage.name} {change}: {left_out} left out"
             self._findings.append(Finding(series=self.series, reason=reason))
             if covered < lost:
-                self._folds[frequency] = fold
+                self._figures[frequency] = figures
                 return
-            fold = {}
-        fold.update(vintage.values)
-        self._folds[frequency] = fold
+            figures = {}
+        figures.update(vintage.values)
+        self._figures[frequency] = figures
         self._latest = str(vintage.name), vintage.sha256
 
     def merged(self, description: SeriesDescription | None = None) -> Merged:
-        """What was folded in so far, by month. A series without a transformation is left out of training."""
+        """What was merged so far, by month. A series without a transformation is left out of training."""
         spec = description.apply(self._spec) if description and not self._spec.known else self._spec
         months: dict[int, float] = {}
-        for frequency, figures in self._folds.items():
+        for frequency, figures in self._figures.items():
             months.update(to_months(figures, frequency, spec.aggregation))
         findings = list(self._findings)
         if not months:
-            reason = "no complete month" if self._folds else "no vintage was known then"
+            reason = "no complete month" if self._figures else "no vintage was known then"
             return Merged(self.series, None, (*findings, Finding(series=self.series, reason=reason)))
         left_out = "" if spec.known else _unknown_reason(self.series, [months[month] for month in sorted(months)])
         if left_out:
             findings.append(Finding(series=self.series, reason=left_out))
-        frequency = next(reversed(self._folds))
+        frequency = next(reversed(self._figures))
         if description and description.frequency not in (None, frequency):
             reason = f"described as {description.frequency}, but its dates are {frequency}; the dates decide"
             findings.append(Finding(series=self.series, reason=reason))
@@ -127,12 +127,12 @@ class Fold:
 
 
 def merge_series(series: str, vintages: Iterable[Vintage], *, as_of: datetime | None = None) -> Merged:
-    """Fold a series' vintages, which come oldest first; with `as_of`, only those that were known then."""
-    fold = Fold(series)
+    """Merge a series' vintages, which come oldest first; with `as_of`, only those that were known then."""
+    merge = SeriesMerge(series)
     for vintage in vintages:
         if as_of is None or vintage.known_at <= as_of:
-            fold.add(vintage)
-    return fold.merged()
+            merge.add(vintage)
+    return merge.merged()
 
 
 def frequency_in(spec: SeriesSpec, vintage: Vintage) -> Frequency:
