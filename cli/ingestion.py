@@ -133,5 +133,8 @@ def findings_table(findings: list[dict[str, Any]]) -> Table:
 
 
 def dataset_remarks(dataset: dict[str, Any] | None) -> str:
-    """What a person should know of the merged data, such as a column that was held back; one line a series."""
-    return "\n".join(f"{each['series']}: {each['reason']}" for each in (dataset or {}).get("findings", ()))
+    """What a person should know of the merged data, such as a column that was held back; one line a remark."""
+    by_reason: dict[str, list[str]] = {}
+    for each in (dataset or {}).get("findings", ()):
+        by_reason.setdefault(each["reason"], []).append(each["series"])
+    return "\n".join(f"{', '.join(dict.fromkeys(series))}: {reason}" for reason, series in by_reason.items())

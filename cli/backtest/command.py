@@ -197,6 +197,8 @@ def _print(console: Console, report: BacktestReport, source: Source, findings: F
     )
     if source.remark:
         console.print(f"Data: {source.remark}.")
+    for assumption in findings.assumptions:
+        console.print(f"Assumed: {assumption}", style="dim")
     if findings.rows:
         console.print(f"{len(findings.rows)} rows are unusable; first: {findings.rows[0]}", style="yellow")
 

@@ -1,4 +1,7 @@
-"""Read bars and stories from CSV files in common formats, compressed (`.gz`) or not."""
+"""Read bars and stories from CSV files in common formats, compressed (`.gz`) or not.
+
+How a file separates cells and writes days and numbers is decided from the whole file (notations.py), or it is refused.
+"""
 
 import csv
 import io
@@ -13,10 +16,12 @@ from pathlib import Path
 
 from bellwether.news.domain.stories import STORY_DAYS
 from bellwether.shared.domain.compression import gunzip
+from bellwether.shared.domain.delimited import delimiter_of
 from bellwether.shared.domain.errors import InvalidInputError
+from bellwether.shared.domain.notations import AmbiguousError, decide_numbers
 from bellwether.trading.domain.bars import Bar, Timeframe, checked
 from bellwether.trading.domain.signals import Story
-from cli.backtest.times import NO_ZONE, Moment, Times
+from cli.backtest.times import NO_ZONE, Moment, Times, decide_days
 from cli.problems import CommandError
 
 TIMES = ("timestamp", "ts", "datetime", "date", "time")
@@ -25,7 +30,9 @@ PUBLISHED = ("published_parsed", "published_at", "published", "date", "time", "t
 KNOWN = ("known_at", "first_seen_utc", "first_seen_at")
 TITLES = ("title", "headline", "text")
 PRICES = ("open", "high", "low", "close")
+FIGURES = (*PRICES, "adj close", "volume")
 BAR_COLUMNS = (TIMES, *((name,) for name in PRICES))
+REPEATED_SHARE = 0.1  # of bars with the time of another: more are bars of hours under a bare date
 UNPACKED_LIMIT_BYTES = 4 * 1024**3
 _TICKER_IN_NAME = re.compile(r"(?<![A-Z0-9])[A-Z]{1,6}(?:_[A-Z]{3})?(?![A-Z0-9])")
 Scorer = Callable[[Sequence[tuple[str, Sequence[str]]]], Sequence[Mapping[str, float]]]
@@ -34,13 +41,19 @@ Scorer = Callable[[Sequence[tuple[str, Sequence[str]]]], Sequence[Mapping[str, f
 
 @dataclass
 class Findings:
-    """Unusable rows: file, line and reason."""
+    """Unusable rows: file, line and reason. `assumptions`: what was decided where a file can be read in two ways."""
 
     rows: list[str] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
 
     def add(self, path: Path, line: int, reason: str) -> None:
         """Add a row."""
         self.rows.append(f"{path.name}:{line}: {reason}")
+
+    def assume(self, path: Path, note: str) -> None:
+        """Add an assumption, if there is one."""
+        if note:
+            self.assumptions.append(f"{path.name}: {note}")
 
 
 @dataclass(frozen=True)
@@ -53,10 +66,11 @@ class BarFiles:
 
 def read_bars(paths: Sequence[Path], findings: Findings, times: Times = NO_ZONE) -> BarFiles:
     """Read bars; where there is a column `adj close`, prices are adjusted by it. Raises CommandError."""
-    rows = [(path, line, row) for path in paths for line, row in _rows(path, *BAR_COLUMNS)]
+    rows = [(path, line, row) for path in paths for line, row in _bar_rows(path, findings)]
     starts = list(_with_starts(rows, times, findings))
     timeframe = _timeframe([start.start for *_, start in starts])
     found: dict[tuple[str, datetime], Bar] = {}
+    repeated = 0
     for path, line, row, start in starts:
         try:
             bar = _bar(_first(row, TICKERS) or _ticker_of(path), start, row, timeframe)
@@ -66,13 +80,53 @@ def read_bars(paths: Sequence[Path], findings: Findings, times: Times = NO_ZONE)
         except (ArithmeticError, ValueError):
             findings.add(path, line, "no number")
             continue
+        if found.get((bar.ticker, bar.start), bar) != bar:
+            repeated += 1
+            findings.add(path, line, f"{bar.ticker} {bar.start.isoformat()} comes again; these figures stand")
         found[bar.ticker, bar.start] = bar
+    if repeated > max(1, REPEATED_SHARE * len(starts)):
+        raise CommandError(
+            f"{repeated} of {len(starts)} bars have the time of another, but other figures: {findings.rows[-1]}. "
+            f"Is the time of day in another column? It is read from the first of {', '.join(TIMES)}."
+        )
     by_ticker: dict[str, list[Bar]] = {}
     for _, bar in sorted(found.items()):
         by_ticker.setdefault(bar.ticker, []).append(bar)
     if not by_ticker:
         raise CommandError(f"No bars in {', '.join(path.name for path in paths)}.")
     return BarFiles(timeframe, by_ticker)
+
+
+def _bar_rows(path: Path, findings: Findings) -> Sequence[tuple[int, Mapping[str, str]]]:
+    """Rows of a file of bars, with times in ISO format and plain numbers where cells are written so."""
+    delimiter, found = _table(path, *BAR_COLUMNS)
+    rows = list(_with_iso_times(path, list(found), (TIMES,), findings))
+    try:
+        notation = decide_numbers(
+            (row[name] for _, row in rows for name in FIGURES if row.get(name)), delimiter=delimiter
+        )
+    except AmbiguousError as error:
+        raise CommandError(f"{path.name}: {error.reason}") from error
+    findings.assume(path, notation.assumed)
+    return [
+        (line, row | {name: notation.plain(row[name]) or row[name] for name in FIGURES if row.get(name)})
+        for line, row in rows
+    ]
+
+
+def _with_iso_times(
+    path: Path, rows: Sequence[tuple[int, dict[str, str]]], columns: Sequence[Sequence[str]], findings: Findings
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows with the times of these columns in ISO format."""
+    names = {name for choices in columns for name in choices}
+    cells = [row[name] for _, row in rows for name in names if row.get(name)]
+    try:
+        notation, iso = decide_days(cells, today=datetime.now(UTC).date())
+    except AmbiguousError as error:
+        raise CommandError(f"{path.name}: {error.reason}") from error
+    findings.assume(path, notation.assumed)
+    for line, row in rows:
+        yield line, row | {name: iso(row[name]) for name in names if row.get(name)}
 
 
 def _with_starts(
@@ -137,7 +191,8 @@ def read_stories(
     A story with a bare date is published and known at the end of that day. Without a column `sentiment` (or `positive`
     and `negative`) the titles are scored, for each company on its own.
     """
-    rows = list(_rows(path, PUBLISHED, (*TICKERS, "tickers"), (*TITLES, "sentiment", "positive")))
+    _, found_rows = _table(path, PUBLISHED, (*TICKERS, "tickers"), (*TITLES, "sentiment", "positive"))
+    rows = list(_with_iso_times(path, list(found_rows), (PUBLISHED, KNOWN), findings))
     if not rows:
         raise CommandError(f"No stories in {path.name}.")
     scored = _sentiments([row for _, row in rows], scorer)
@@ -196,8 +251,8 @@ def _sentiments(rows: Sequence[Mapping[str, str]], scorer: Scorer) -> Iterable[M
 # --- CSV ------------------------------------------------------------------------------------------------------------
 
 
-def _rows(path: Path, *needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows with their line numbers; column names in lower case. Of each of `needed`, one column must be there."""
+def _table(path: Path, *needed: Sequence[str]) -> tuple[str, Iterator[tuple[int, dict[str, str]]]]:
+    """Delimiter, and rows with lines, column names in lower case. Of each of `needed`, one column must be there."""
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
@@ -205,7 +260,14 @@ def _rows(path: Path, *needed: Sequence[str]) -> Iterator[tuple[int, dict[str, s
         text = content.decode("utf-8-sig")
     except (OSError, InvalidInputError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} cannot be read: {error}") from error
-    reader = csv.reader(io.StringIO(text))
+    delimiter = delimiter_of(text.partition("\n")[0])
+    return delimiter, _rows(path, text, delimiter, needed)
+
+
+def _rows(
+    path: Path, text: str, delimiter: str, needed: Sequence[Sequence[str]]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
     try:
         names = [name.strip().lower() for name in next(reader, [])]
         if names:

@@ -45,7 +45,7 @@ def demo(
     console.print(f"Demonstration finished in {report['seconds']:.0f} s")
     console.print(f"Charts and pages: {pictures}. Report: {_shown(out / 'report.json')}")
     console.print("The embedded cloud keeps running; 'make down' stops it.")
-    if report["model"]["version"] is None and not os.environ.get(PACK_VARIABLE):
+    if report["model"]["deployment"] is None and not os.environ.get(PACK_VARIABLE):
         raise CommandError("The quality gate refused the candidate trained on the sample packs; it should have passed")
 
 

@@ -28,9 +28,10 @@ WAIT_SECONDS = 900
 
 @dataclass(frozen=True)
 class Candidate:
-    """What training left behind: the registered version (None: the gate refused it), its evaluation, the backtest."""
+    """What training left behind: the registered version, whether its gate accepted it, its evaluation, the backtest."""
 
-    version: int | None
+    version: int
+    accepted: bool
     evaluation: EvaluationReport
     backtest: list[BacktestPoint]
 
@@ -43,7 +44,7 @@ def run_macro(target: Target, packs: list[Path], trials: int, out: Path) -> dict
     started = time.monotonic()
     ingested = [_ingest_pack(target, pack) for pack in packs]
     candidate = _train(target, trials)
-    outcome = None if candidate.version is None else _approve(target, candidate.version)
+    outcome = _approve(target, candidate.version) if candidate.accepted else None
     serves = target.models.current(MODEL) is not None
     prediction = predictions.predict(target, MODEL, DatasetViews(target.objects).latest_figures()) if serves else None
     draw_backtest(
@@ -77,14 +78,16 @@ def _train(target: Target, trials: int) -> Candidate:
         output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
     if output.get("outcome") == training.ALREADY_RUNNING:
         raise CommandError(training.outcome_text(output))
-    version: int | None = output.get("version") if output.get("outcome") == training.REGISTERED else None
-    if version is None:
-        console.print("[yellow]✗[/yellow] The quality gate refused the candidate: nothing is deployed")
+    version, accepted = int(output["version"]), output["outcome"] == training.REGISTERED
+    if not accepted:
+        console.print(
+            f"[yellow]✗[/yellow] Trained; the quality gate refused version {version} (Rejected): it is not deployed"
+        )
     else:
         done(f"Trained; passed the quality gate; registered as version {version} (PendingManualApproval)")
     console.print(training.outcome_text(output), style="dim")
     evaluation, backtest = _job_output(target, output["job_name"])
-    return Candidate(version=version, evaluation=evaluation, backtest=backtest)
+    return Candidate(version=version, accepted=accepted, evaluation=evaluation, backtest=backtest)
 
 
 def _job_output(target: Target, job_name: str) -> tuple[EvaluationReport, list[BacktestPoint]]:
@@ -152,7 +155,7 @@ def _report(
             "name": MODEL,
             "group": spec.package_group,
             "version": candidate.version,
-            "status": "Refused" if candidate.version is None else "Approved",
+            "status": "Approved" if candidate.accepted else "Rejected",
             "deployment": outcome,
         },
         "endpoint": None if prediction is None else _endpoint(target, spec.endpoint_name),
@@ -208,6 +211,6 @@ def _facts_table(report: dict[str, Any]) -> Table:
 
 
 def _model_line(model: dict[str, Any]) -> str:
-    if model["version"] is None:
-        return f"refused by the quality gate, not registered in {model['group']}"
+    if model["deployment"] is None:
+        return f"{model['group']} version {model['version']}, refused by the quality gate"
     return f"{model['group']} version {model['version']}, {model['status']}, {model['deployment']}"

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from cli import deployments, ingestion, predictions, registry
+from cli.main import app
 from cli.problems import CommandError
 from cli.target import Target
 from localcloud.control import Cloud
@@ -134,6 +136,45 @@ def test_refused_candidate_is_recorded_and_told(flow: Flow, cloud: Cloud) -> Non
     assert registry.numbered_version(flow.target, "macro", output["version"]).status == "Rejected"
     assert "refused" in {verdict for _, verdict in decisions(cloud, "accept_candidate")}
     assert any("backtest" in mail for mail in flow.mails())
+
+
+def test_a_refused_candidate_serves_when_a_person_overrides_the_gate_with_a_reason(
+    flow: Flow, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a candidate that its gate refused, registered as Rejected with its evidence
+    output = flow.train(backtest_months="24")
+    number = output["version"]
+    version = registry.numbered_version(flow.target, MODEL, number)
+    assert (output["outcome"], version.status) == ("refused", "Rejected")
+    assert "refused_reason_1" in version.metadata
+    assert number != flow.serving()
+    # When a person approves it without a reason, then nothing is deployed
+    monkeypatch.setattr("cli.models.current_target", lambda: flow.target)
+    arguments = ["approve", MODEL, "--version", str(number), "--yes"]
+    refused = CliRunner().invoke(app, arguments)
+    assert refused.exit_code == 1
+    assert "was refused by its gate" in " ".join(refused.output.split())
+    assert number != flow.serving()
+    # When it is approved with a reason
+    approved = CliRunner().invoke(app, [*arguments, "--despite-gate", "the backtest is short on purpose"])
+    assert approved.exit_code == 0, approved.output
+    # Then it serves and answers
+    assert flow.serving() == number
+    assert predictions.predict(flow.target, MODEL, {"UNRATE": "4.9"})["prediction"] > 0
+    # And the ledger has a decision with the person and the reason
+    endpoints = cloud.endpoints()
+    assert endpoints is not None
+    with psycopg.connect(endpoints.postgres.dsn) as connection:
+        row = connection.execute(
+            "SELECT actor, gates FROM decisions WHERE kind = 'deploy_model' AND verdict = 'accepted' "
+            "ORDER BY made_at DESC LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    actor, gates = row
+    assert flow.target.caller in actor
+    (override,) = [each for each in gates if each["name"] == "quality_gate"]
+    assert override["observed"] == "refused"
+    assert override["reason"] == "approved despite the gate: the backtest is short on purpose"
 
 
 def test_tampered_bundle_never_reaches_the_endpoint(flow: Flow) -> None:

@@ -36,10 +36,19 @@ def test_figures_keep_their_text() -> None:
 
 
 def test_remarks_name_the_series() -> None:
-    # Given merged data with a column that was held back, and none at all
-    dataset = {"findings": [{"series": "CPIAUCSL", "reason": "vanished; the column before is kept"}]}
-    # Then each remark is a line
-    assert ingestion.dataset_remarks(dataset) == "CPIAUCSL: vanished; the column before is kept"
+    # Given merged data with a column that was held back, an assumption about two series, and none at all
+    dataset = {
+        "findings": [
+            {"series": "CPIAUCSL", "reason": "assumed: named after the file"},
+            {"series": "CPIAUCSL", "reason": "vanished; the column before is kept"},
+            {"series": "UNRATE", "reason": "assumed: named after the file"},
+        ]
+    }
+    # Then each remark is a line with the series that it is about
+    assert ingestion.dataset_remarks(dataset).splitlines() == [
+        "CPIAUCSL, UNRATE: assumed: named after the file",
+        "CPIAUCSL: vanished; the column before is kept",
+    ]
     assert ingestion.dataset_remarks(None) == ""
 
 

@@ -72,7 +72,7 @@ def _manifest(trained: Trained, metrics: Mapping[str, Any]) -> Mapping[str, Any]
     return {
         "schema_version": 1,
         "model": job.model,
-        "target": schema.price.name,
+        "target": trained.job.target,
         "unit": schema.price.unit,
         "inputs": [_input(column) for column in columns if column.role in {ID, CATEGORY, *NUMERIC}],
         "columns": [asdict(column) for column in columns],

@@ -143,6 +143,97 @@ def test_files_without_bars_are_refused(tmp_path: Path, name: str, text: str, re
         read_bars([put(tmp_path, name, text)], Findings())
 
 
+DAYS = [datetime(2026, 2, 2, tzinfo=UTC) + timedelta(days=day) for day in range(40)]
+DAYS = [day for day in DAYS if day.weekday() < 5]
+
+
+def a_price_file(day: str, price: str = "{:.2f}", delimiter: str = ",", days: Sequence[datetime] = DAYS) -> str:
+    """Daily bars of 1234.5 USD and more, written in this way."""
+    lines = ["Date,Open,High,Low,Close,Volume"]
+    for place, at in enumerate(days):
+        cells = (price.format(1234.5 + place + extra) for extra in (0, 2, -2, 1))
+        lines.append(",".join([at.strftime(day), *(cell.replace(",", "\0") for cell in cells), "1000"]))
+    quoted = ('"' + line.replace(",", '","') + '"' for line in lines)
+    return "\n".join(quoted).replace(",", delimiter).replace("\0", ",") + "\n"
+
+
+PRICE_FILES: dict[str, tuple[str, str]] = {  # form: content, assumption
+    "ISO": (a_price_file("%Y-%m-%d"), ""),
+    "US days": (a_price_file("%m/%d/%Y"), ""),
+    "British days": (a_price_file("%d/%m/%Y"), "dates are read as D/M/YYYY: other dates"),
+    "German days and numbers": (
+        a_price_file("%d.%m.%Y", delimiter=";").replace(".5", ",5").replace(".50", ",50"),
+        "dates are read as D/M/YYYY",
+    ),
+    "groups of thousands": (a_price_file("%Y-%m-%d", "{:,.2f}"), "thousands are read as grouped"),
+    "named months": (a_price_file("%b %d %Y"), ""),
+    "tabs": (a_price_file("%Y-%m-%d", delimiter="\t"), ""),
+    "only days that could be months, told by weekends": (
+        a_price_file("%d/%m/%Y", days=[day for day in DAYS if day.day <= 12]),
+        "dates are read as D/M/YYYY: only so",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", PRICE_FILES)
+def test_days_and_prices_are_read_by_evidence_and_the_assumption_is_told(tmp_path: Path, form: str) -> None:
+    text, assumption = PRICE_FILES[form]
+    files = read_bars([put(tmp_path, "SPY.csv", text)], findings := Findings())
+    days = [day for day in DAYS if day.day <= 12] if "only" in form else DAYS
+    bars = [(bar.start, bar.close) for bar in files.bars["SPY"]]
+    assert bars == [(day, Decimal("1235.5") + place) for place, day in enumerate(days)]
+    assert findings.rows == []
+    assert bool(assumption) == bool(findings.assumptions)
+    assert assumption in "; ".join(findings.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (a_price_file("%d/%m/%y"), "leaves the century open"),
+        (a_price_file("%Y-%d-%m"), "writes year, day, month"),
+        (a_price_file("%m/%d/%Y", days=DAYS[1:2]), "can be read as month/day/year and as day/month/year"),
+        ("date;open;high;low;close\n2026-03-02;98.500;98.600;98.400;98.500\n", "can be read as 98.500 and as 98500"),
+        (a_price_file("%m/%d/%Y", days=DAYS[:20]) + a_price_file("%d/%m/%Y", days=DAYS[20:]), "written in two ways"),
+    ],
+)
+def test_price_files_that_can_be_read_in_two_ways_are_refused(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(CommandError, match=reason):
+        read_bars([put(tmp_path, "SPY.csv", text)], Findings())
+
+
+def test_times_of_twelve_hours_are_read(tmp_path: Path) -> None:
+    clocks = ("11:55 AM", "12:00 PM", "12:05 PM")
+    rows = "".join(f"03/{day}/2026 {clock},1,1,1,1\n" for day in (12, 13) for clock in clocks)
+    path = put(tmp_path, "SPY.csv", f"time,open,high,low,close\n{rows}")
+    bars = read_bars([path], Findings(), Times(zone_of("UTC"))).bars["SPY"]
+    assert [f"{bar.start:%d %H:%M}" for bar in bars][:3] == ["12 11:55", "12 12:00", "12 12:05"]
+
+
+def test_bars_of_hours_whose_time_is_in_another_column_are_refused(tmp_path: Path) -> None:
+    rows = "".join(
+        f"2026-03-{day:02},{hour:02}:00,{hour},{hour},{hour},{hour}\n" for day in (2, 3) for hour in (4, 8, 12)
+    )
+    path = put(tmp_path, "EURUSD.csv", f"timestamp,time,open,high,low,close\n{rows}")
+    with pytest.raises(CommandError, match="4 of 6 bars have the time of another"):
+        read_bars([path], Findings())
+
+
+def test_seconds_since_1970_are_no_date(tmp_path: Path) -> None:
+    text = "timestamp,open,high,low,close\n2026-03-02,1,1,1,1\n1512010412000,1,1,1,1\n1772409600,1,1,1,1\n"
+    files = read_bars([put(tmp_path, "SPY.csv", text)], findings := Findings())
+    assert len(files.bars["SPY"]) == 1
+    assert [row.split(":")[1] for row in findings.rows] == ["3", "4"]
+
+
+def test_a_bar_that_comes_again_with_other_figures_is_told(tmp_path: Path) -> None:
+    text = "date,open,high,low,close\n2026-03-02,1,1,1,1\n2026-03-02,2,2,2,2\n2026-03-02,2,2,2,2\n"
+    files = read_bars([put(tmp_path, "SPY.csv", text)], findings := Findings())
+    assert files.bars["SPY"][0].close == 2
+    assert len(findings.rows) == 1
+    assert "comes again" in findings.rows[0]
+
+
 NAIVE = "timestamp,open,high,low,close\n2026-03-02 09:30:00,1,1,1,1\n2026-03-02 09:35:00,1,1,1,1\n"
 
 

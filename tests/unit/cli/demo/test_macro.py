@@ -27,7 +27,7 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(macro, "_job_output", lambda *_: (report, []))
     monkeypatch.setattr(macro, "draw_backtest", lambda *_, **__: None)
     monkeypatch.setattr(training, "start", lambda *_: "arn")
-    output = {"outcome": "refused", "job_name": "macro-1", "message": "The macro candidate is refused."}
+    output = {"outcome": "refused", "job_name": "macro-1", "version": 2, "message": "The macro candidate is refused."}
     monkeypatch.setattr("cli.executions.follow", lambda *_, **__: output)
     monkeypatch.setattr(macro, "_endpoint", lambda *_: {"name": "E", "status": "InService", "config": "macro-v1"})
 
@@ -44,8 +44,8 @@ def test_a_refused_candidate_ends_in_a_report(
     monkeypatch.setattr(Target, "models", SimpleNamespace(current=lambda _: None))
     # When the demo runs, then it tells errors and reasons, and that nothing was deployed
     report = run(tmp_path)
-    assert report["model"]["version"] is None
-    assert report["model"]["status"] == "Refused"
+    assert report["model"]["version"] == 2
+    assert report["model"]["status"] == "Rejected"
     assert report["prediction"] is report["endpoint"] is None
     said = capsys.readouterr().out
     assert "The macro candidate is refused." in said
@@ -62,6 +62,6 @@ def test_what_served_before_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(predictions, "predict", lambda *_: answer)
     # When the demo runs, then it is that version that predicts
     report = run(tmp_path)
-    assert report["model"]["status"] == "Refused"
+    assert report["model"]["status"] == "Rejected"
     assert report["prediction"] == answer
     assert report["endpoint"]["config"] == "macro-v1"

@@ -269,7 +269,7 @@ def _columns(
         name = written
         if alone and label is None and name.casefold() in _LONG_VALUES:
             name = _COPY_NUMBER.sub("", PurePosixPath(file_name.replace("!", "/")).stem)
-            notes.append(f"the series is named after the file: {shown(name)}")
+            notes.append("the series is named after the file")
         identifier, known_on = _identified(name)
         spec = spec_of(identifier)
         if not SERIES_PATTERN.fullmatch(identifier) or identifier.casefold() in _LONG_VALUES:
