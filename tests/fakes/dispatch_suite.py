@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bellwether.shared.domain.errors import NotFoundError, TransientUpstreamError, UpstreamError
-from bellwether.trading.domain.executions import Execution, ExecutionStatus
+from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError, UpstreamError
+from bellwether.trading.domain.executions import BrokerOrder, Execution, ExecutionStatus, SettlementAction
 from bellwether.trading.domain.orders import DRY_RUN, ClaimedOrder, Recommendation
 from bellwether.trading.domain.risk_gates import DispatchPolicy
 from bellwether.trading.domain.signals import Side
@@ -292,6 +292,43 @@ class DispatchSuite:
         stores.add(a_recommendation(10, made_at=clock.now(), expires_at=clock.now() + timedelta(minutes=5)))
         assert claim(stores, clock, EASY).count == 1
 
+    def test_a_bad_order_or_report_costs_no_other_and_is_named(
+        self, stores: DispatchStores, clock: ManualClock, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given three orders; the broker's answer about the first breaks the adapter
+        stores.add(*(a_recommendation(n, quantity=Decimal(1)) for n in range(1, 4)))
+        claimed = claim(stores, clock, EASY)
+        first, second, third = (each.client_order_id for each in claimed.orders)
+        find = broker.find
+
+        def broken(client_order_id: str) -> BrokerOrder | None:
+            if client_order_id == first:
+                raise KeyError("filled_qty")
+            return find(client_order_id)
+
+        monkeypatch.setattr(broker, "find", broken)
+        reports = execute(claimed, broker, clock)
+        # Then its fate is unclear with the reason, and the others are filled
+        assert {each.client_order_id: each.status for each in reports} == {
+            first: ExecutionStatus.UNCLEAR,
+            second: ExecutionStatus.FILLED,
+            third: ExecutionStatus.FILLED,
+        }
+        # And when the database refuses one report, then it is named, and the others are settled
+        settle = stores.executions.settle
+
+        def refusing(execution: Execution) -> SettlementAction:
+            if execution.client_order_id == second:
+                raise InvalidInputError("violates a check constraint")
+            return settle(execution)
+
+        monkeypatch.setattr(stores.executions, "settle", refusing)
+        settled = settle_executions(reports, store=stores.executions)
+        assert (settled.settled, settled.unclear) == (1, 1)
+        assert [(each.client_order_id, each.reason) for each in settled.refused] == [
+            (second, "violates a check constraint")
+        ]
+
     # --- who does not come back
 
     def test_a_dispatcher_that_died_before_sending_is_followed_by_another(
@@ -402,6 +439,7 @@ class DispatchSuite:
             "known": 0,
             "unknown": 1,
             "ends": {"FILLED": 1},
+            "refused": (),
         }
 
     # --- brokers in failure

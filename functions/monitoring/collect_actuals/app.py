@@ -43,6 +43,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         metrics.add_metric("ActualsCollected", MetricUnit.Count, collected.actuals)
     if collected.rejections:
         metrics.add_metric("RowsQuarantined", MetricUnit.Count, collected.rejections)
+    for failure in collected.failed:
+        logger.error("file not collected", extra={"failure": failure})
     for part in collected.quarantined:
         logger.warning("set aside", extra=part.model_dump())
     logger.info("actuals collected", extra={"files": collected.files, "actuals": collected.actuals})

@@ -25,16 +25,20 @@ class Settings(DataBucketSettings, EnvironmentSettings):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with what was found about each model that has an experiment or a version on probation."""
     settings = load(Settings)
+    captures = S3CaptureLog(settings.data_bucket)
+    actuals = S3Actuals(settings.data_bucket)
     judge = ExperimentJudge(
         current_versions=SsmCurrentVersions(settings.environment),
         experiments=SsmExperiments(settings.environment),
         versions=SageMakerRegisteredVersions(),
-        captures=S3CaptureLog(settings.data_bucket),
-        actuals=S3Actuals(settings.data_bucket),
+        captures=captures,
+        actuals=actuals,
         processes=StepFunctionsProcesses(settings.judge_state_machine_arn),
         clock=SystemClock(),
     )
     rulings = judge.judge(parse(JudgementRequest, event))
+    for fault in (*captures.unreadable, *actuals.unreadable):
+        logger.warning("entry left out", extra={"fault": fault})
     for ruling in rulings:
         logger.info("judged", extra=ruling.model_dump(mode="json", include={"model", "kind", "step", "reason"}))
     return {"rulings": [ruling.model_dump(mode="json") for ruling in rulings]}

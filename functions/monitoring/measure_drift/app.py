@@ -26,11 +26,13 @@ class Settings(DataBucketSettings, EnvironmentSettings):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with the decision, where the report lies, and what people should be told."""
     settings = load(Settings)
+    captures = S3CaptureLog(settings.data_bucket)
+    actuals = S3Actuals(settings.data_bucket)
     monitor = Monitor(
         bucket=settings.data_bucket,
         objects=S3ObjectStore(settings.data_bucket),
-        captures=S3CaptureLog(settings.data_bucket),
-        actuals=S3Actuals(settings.data_bucket),
+        captures=captures,
+        actuals=actuals,
         current_versions=SsmCurrentVersions(settings.environment),
         versions=SageMakerRegisteredVersions(),
         archives=S3Archives(settings.data_bucket),
@@ -38,6 +40,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         clock=SystemClock(),
     )
     look, report = monitor.look(parse(MonitorRequest, event))
+    for fault in (*captures.unreadable, *actuals.unreadable):
+        logger.warning("entry left out", extra={"model": look.model, "fault": fault})
     if report is not None:
         _measure(report)
     logger.info("model looked at", extra=look.model_dump(include={"model", "measured", "found", "trigger"}))

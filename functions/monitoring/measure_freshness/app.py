@@ -27,9 +27,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with the ages, in days, by model."""
     parse(Occasion, event)
     found = measure_freshness(objects=S3ObjectStore(load(Settings).data_bucket), clock=SystemClock())
-    for each in found:
+    for each in found.datasets:
         _measure(each)
-    return {"datasets": [asdict(each) for each in found]}
+    if found.problems:  # the others are measured; the failed run raises the alarm
+        raise found.problems[0]
+    return {"datasets": [asdict(each) for each in found.datasets]}
 
 
 def _measure(found: DatasetFreshness) -> None:

@@ -52,6 +52,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     result = make_recommendations(store=store, clock=SystemClock(), hours=settings.market_hours, rule=INTRADAY)
     if result.made:  # a metric is paid for by the hour in which it is told
         metrics.add_metric("RecommendationsMade", MetricUnit.Count, result.made)
-    logger.info("rule applied", extra=result.model_dump(mode="json", exclude={"recommendation_ids"}))
-    shown = result.model_copy(update={"recommendation_ids": result.recommendation_ids[:IDS_SHOWN]})
+    if result.failed:
+        metrics.add_metric("TickersFailed", MetricUnit.Count, len(result.failed))
+    for each in result.failed[:IDS_SHOWN]:
+        logger.warning("ticker failed", extra=each.model_dump())
+    logger.info("rule applied", extra=result.model_dump(mode="json", exclude={"recommendation_ids", "failed"}))
+    shown = result.model_copy(
+        update={"recommendation_ids": result.recommendation_ids[:IDS_SHOWN], "failed": result.failed[:IDS_SHOWN]}
+    )
     return shown.model_dump(mode="json")

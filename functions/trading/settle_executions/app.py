@@ -30,5 +30,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return the number of reports by effect; a repeated report counts as known."""
     store = PostgresExecutions(application_database(load(Settings)))
     settled = settle_executions(parse(Request, event).executions, store=store)
-    logger.info("executions settled", extra=settled.model_dump())
+    for each in settled.refused:
+        logger.error("report refused", extra=each.model_dump())
+    logger.info("executions settled", extra=settled.model_dump(exclude={"refused"}))
     return settled.model_dump(mode="json")

@@ -13,7 +13,7 @@ from bellwether.trading.usecases.fetch_bars import Delivery
 from bellwether.trading.usecases.store_bars import store_bars
 
 SOURCE = "alpaca"
-SPLITS_SHOWN = 50
+SPLITS_SHOWN = REFUSED_SHOWN = 50
 
 
 class Settings(DataBucketSettings, DatabaseSettings):
@@ -36,5 +36,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         metrics.add_metric("SplitsSuspected", MetricUnit.Count, len(result.splits))
     for split in result.splits[:SPLITS_SHOWN]:
         logger.warning("suspected split", extra=split.model_dump(mode="json"))
+    for refused in result.refused[:REFUSED_SHOWN]:
+        logger.warning("bar refused", extra={"ticker": refused.ticker, "reason": refused.reason})
     logger.info("bars stored", extra={"stored": result.stored, "revised": result.revised, "late": result.late})
-    return result.model_copy(update={"splits": result.splits[:SPLITS_SHOWN]}).model_dump(mode="json")
+    shown = {"splits": result.splits[:SPLITS_SHOWN], "refused": result.refused[:REFUSED_SHOWN]}
+    return result.model_copy(update=shown).model_dump(mode="json")

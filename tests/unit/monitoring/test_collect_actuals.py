@@ -6,7 +6,8 @@ import pytest
 
 from bellwether.monitoring.domain.actual_files import read_actuals
 from bellwether.monitoring.usecases.collect_actuals import Collected, collect_actuals, collect_file
-from bellwether.shared.domain.errors import NotFoundError
+from bellwether.shared.domain.errors import NotFoundError, UpstreamError
+from bellwether.shared.ports.objects import ObjectContent
 from tests.builders import DATASET
 from tests.fakes.captures import InMemoryActualsStore
 from tests.fakes.lifecycle import NOON, StoppedClock
@@ -52,6 +53,24 @@ def test_a_revised_figure_corrects_the_earlier_one() -> None:
 def test_without_a_dataset_there_is_nothing_to_collect() -> None:
     assert collect(InMemoryObjectStore(), InMemoryActualsStore()) == Collected()
     assert collect(InMemoryObjectStore({DATA_KEY: DATASET}), InMemoryActualsStore(), "housing") == Collected()
+
+
+class LockedStore(InMemoryObjectStore):
+    """A store that refuses to hand out one object."""
+
+    def get(self, key: str) -> ObjectContent:
+        if key.endswith("locked.csv"):
+            raise UpstreamError("AccessDenied")
+        return super().get(key)
+
+
+def test_a_file_that_can_not_be_fetched_costs_no_other_and_is_named() -> None:
+    good = b"join_key,value\na,1\n"
+    objects = LockedStore({f"actuals/inbox/housing/{name}.csv": good for name in ("a", "locked", "z")})
+    collected = collect(objects, InMemoryActualsStore(), "housing")
+    assert (collected.files, collected.actuals) == (2, 2)
+    assert collected.failed == ("actuals/inbox/housing/locked.csv: AccessDenied",)
+    assert objects.keys("actuals/inbox/") == ["actuals/inbox/housing/locked.csv"]
 
 
 def test_a_month_without_a_figure_is_none() -> None:

@@ -8,7 +8,7 @@ import pytest
 from bellwether.models.domain.catalogue import HOUSING, MACRO
 from bellwether.models.domain.manifests import DatasetManifest, SalesManifest
 from bellwether.monitoring.domain.dataset_freshness import dataset_freshness
-from bellwether.monitoring.usecases.measure_freshness import measure_freshness
+from bellwether.monitoring.usecases.measure_freshness import Freshness, measure_freshness
 from tests.builders import dataset_manifest
 from tests.fakes.lifecycle import StoppedClock
 from tests.fakes.objects import InMemoryObjectStore
@@ -83,7 +83,22 @@ def test_sales_age_together(last_day: str, stale: tuple[str, ...]) -> None:
 
 def test_only_what_was_ingested_is_measured() -> None:
     clock = StoppedClock(datetime(2020, 1, 10, tzinfo=UTC))
-    assert measure_freshness(objects=InMemoryObjectStore({}), clock=clock) == ()
+    assert measure_freshness(objects=InMemoryObjectStore({}), clock=clock) == Freshness((), ())
     objects = InMemoryObjectStore({"fred-data/train/manifest.json": json.dumps(dataset_manifest()).encode()})
-    (found,) = measure_freshness(objects=objects, clock=clock)
+    (found,) = measure_freshness(objects=objects, clock=clock).datasets
     assert (found.model, found.dataset, found.age_days) == ("macro", "fred", 10)
+
+
+def test_a_manifest_that_can_not_be_read_is_named_and_costs_no_other() -> None:
+    clock = StoppedClock(datetime(2020, 1, 10, tzinfo=UTC))
+    objects = InMemoryObjectStore(
+        {
+            "fred-data/train/manifest.json": json.dumps(dataset_manifest()).encode(),
+            HOUSING.dataset.manifest_key: b"{",
+        }
+    )
+    found = measure_freshness(objects=objects, clock=clock)
+    assert [each.model for each in found.datasets] == ["macro"]
+    (problem,) = found.problems
+    assert problem.field is not None
+    assert problem.field.startswith(HOUSING.dataset.manifest_key)

@@ -9,9 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from bellwether.shared.domain.errors import InvalidInputError, TransientUpstreamError, UpstreamError
-from bellwether.trading.domain.bars import MAX_TICKERS, Bar, TelemetryPolicy, bar_starts
+from bellwether.trading.domain.bars import MAX_TICKERS, Bar, BarRequest, TelemetryPolicy, bar_starts
 from bellwether.trading.domain.market_calendar import MarketHours, session_on
 from bellwether.trading.domain.ticker_list import TickerSelection, select_tickers
+from bellwether.trading.ports.telemetry import BarAnswer
 from bellwether.trading.usecases import fetch_bars as fetching
 from bellwether.trading.usecases.fetch_bars import BarOrder, Delivery, fetch_bars
 from bellwether.trading.usecases.list_bar_gaps import BarPlan, TickerFile, TickerList, list_bar_gaps, read_tickers
@@ -134,7 +135,7 @@ def test_a_bar_from_the_future_is_refused_and_the_others_are_kept() -> None:
     delivery = world.fetch(plan)
     # Then bars that have not begun are refused with the reason, and the earlier ones are passed on
     assert delivery.fetched is not None
-    assert max(each.start for each in delivery.fetched.bars) <= world.clock.time
+    assert max(each.start for each in delivery.fetched.bars if isinstance(each, Bar)) <= world.clock.time
     assert len(delivery.refused) == 10  # 15:05 to 15:50, the last bar that was asked for
     assert "starts in the future" in delivery.refused[0].reason
 
@@ -176,6 +177,43 @@ def test_a_refused_request_leaves_the_others_alone() -> None:
         world.fetch(world.plan("ACME", "BETA", "GAMMA"))
 
 
+class FailingFor(ReplayedMarket):
+    """A source that fails transiently for one ticker, each time."""
+
+    def bars(self, request: BarRequest) -> BarAnswer:
+        if "ACME" in request.tickers:
+            raise TransientUpstreamError("HTTP 500")
+        return super().bars(request)
+
+
+def test_a_request_that_always_fails_does_not_starve_the_others() -> None:
+    # Given a source that answers 500 to the first of two requests, in each run
+    world = World(FailingFor(market("ACME", "BETA", "GAMMA")))
+    for _ in range(2):
+        delivery = world.fetch(world.plan("ACME", "BETA", "GAMMA"))
+        assert (delivery.postponed, delivery.trouble) == (1, "HTTP 500")
+        world.keep(delivery)
+        world.clock.time += FIVE_MINUTES
+    # Then the second is answered each time
+    assert {ticker for ticker, _ in world.store.kept} == {"GAMMA"}
+
+
+def test_a_bad_bar_costs_no_other_and_is_named() -> None:
+    # Given a delivery in which a bar has an impossible price, one no price at all, and one no time zone
+    world = World(ReplayedMarket(market("ACME")))
+    given = json.loads(world.fetch(world.plan("ACME")).model_dump_json())
+    bars = given["fetched"]["bars"]
+    bars[0]["high"] = "1"
+    del bars[1]["close"]
+    bars[2]["start"] = "2026-03-10T13:40:00"
+    # When it is stored
+    result = world.keep(Delivery.model_validate(given))
+    # Then the others are stored, and each bad one is named
+    assert result.stored == len(bars) - 3
+    assert [each.ticker for each in result.refused] == ["ACME"] * 3
+    assert "is not the highest" in result.refused[0].reason
+
+
 def test_a_source_that_gives_nothing_is_an_error() -> None:
     world = World(ReplayedMarket((), fails_after=0))
     with pytest.raises(TransientUpstreamError):
@@ -206,8 +244,9 @@ def test_a_split_is_told() -> None:
 def test_bars_that_can_not_be_true_are_not_stored() -> None:
     impossible = replace(bar(OPENS), high=Decimal(1))
     delivery = Delivery.model_validate({"fetched": {"bars": [impossible]}})
-    with pytest.raises(InvalidInputError, match="highest"):
-        World(ReplayedMarket(())).keep(delivery)
+    result = World(ReplayedMarket(())).keep(delivery)
+    assert result.stored == 0
+    assert "highest" in result.refused[0].reason
 
 
 @pytest.mark.parametrize("delivery", [Delivery(), Delivery(results_key="models/macro/x.json")])

@@ -107,7 +107,7 @@ def test_from_an_empty_table_to_a_recommendation(migrated: DatabaseLogin, api: M
     assert len(plan["requests"]) == 5
     assert delivery["fetched"] is None
     assert {each["ticker"] for each in delivery["refused"]} == {"XXXX"}
-    assert stored == {"stored": 20 * (78 + 30), "revised": 0, "late": 0, "splits": []}
+    assert stored == {"stored": 20 * (78 + 30), "revised": 0, "late": 0, "splits": [], "refused": []}
     assert api.requests[0][2]["apca-api-secret-key"] == "very-secret"
     # And a second run at the same time has nothing to do
     again = call(list_app, {"tickers": list(TICKERS)})

@@ -14,13 +14,16 @@ from bellwether.shared.domain.errors import InvalidInputError
 CONTENT_TYPE = "application/gzip"
 UNPACKED_LIMIT_BYTES = 512 * 1024 * 1024
 KEY_BYTES = 16
+UNREADABLE_NAMED = 50
 
 
 class _Partitions:
-    """Entries of one kind, by model and day."""
+    """Entries of one kind, by model and day. A line or object that can't be read is left out and named in `unreadable`
+    with its place, the first `UNREADABLE_NAMED` of them."""
 
     def __init__(self, bucket: str) -> None:
         self._objects = S3ObjectStore(bucket)
+        self.unreadable: list[str] = []
 
     def _write(self, by_partition: Mapping[str, list[str]]) -> None:
         for partition, lines in sorted(by_partition.items()):
@@ -28,11 +31,26 @@ class _Partitions:
             name = hashlib.sha256(content).hexdigest()[:16]
             self._objects.put(f"{partition}{name}.jsonl.gz", gzip.compress(content, mtime=0), content_type=CONTENT_TYPE)
 
-    def _lines(self, prefix: str, first: str = "") -> Iterator[tuple[str, str]]:
-        """Each line with its place, object by object, of those from the key `first` on."""
+    def _read[E: (CaptureRecord, Actual)](self, kind: type[E], prefix: str, first: str = "") -> Iterator[E]:
+        """Each entry, object by object, of those from the key `first` on."""
         for entry in self._objects.entries(prefix):
-            if entry.key >= first and not entry.key.endswith("/"):  # a folder made in the console
-                yield from _unpacked(self._objects.get(entry.key).content, entry.key)
+            if entry.key < first or entry.key.endswith("/"):  # a folder made in the console
+                continue
+            content = self._objects.get(entry.key).content
+            try:
+                lines = list(_unpacked(content, entry.key))
+            except InvalidInputError as error:
+                self._leave_out(error)
+                continue
+            for line, place in lines:
+                try:
+                    yield read_line(kind, line, place)
+                except InvalidInputError as error:
+                    self._leave_out(error)
+
+    def _leave_out(self, error: InvalidInputError) -> None:
+        if len(self.unreadable) < UNREADABLE_NAMED:
+            self.unreadable.append(str(error))
 
 
 class S3CaptureLog(_Partitions):
@@ -46,8 +64,7 @@ class S3CaptureLog(_Partitions):
         day = _day(since)
         while day <= _day(until):
             seen: set[bytes] = set()
-            for line, place in self._lines(_partition("captures", model, day)):
-                record = read_line(CaptureRecord, line, place)
+            for record in self._read(CaptureRecord, _partition("captures", model, day)):
                 if since <= record.received_at < until and (digest := _digest(record)) not in seen:
                     seen.add(digest)
                     yield record
@@ -78,8 +95,7 @@ class S3Actuals(_Partitions):
         """The newest actual of each join key among those observed from `since` on."""
         newest: dict[str, Actual] = {}
         first = _partition("actuals", model, _day(since))
-        for line, place in self._lines(f"actuals/model={model}/", first):
-            actual = read_line(Actual, line, place)
+        for actual in self._read(Actual, f"actuals/model={model}/", first):
             known = newest.get(actual.join_key)
             if actual.observed_at >= since and (known is None or _age(actual) > _age(known)):
                 newest[actual.join_key] = actual

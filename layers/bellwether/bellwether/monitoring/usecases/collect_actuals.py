@@ -25,7 +25,7 @@ from bellwether.monitoring.domain.actual_files import (
     read_actuals,
 )
 from bellwether.shared.domain.delimited import MAX_FILE_BYTES, Rejection, read_number
-from bellwether.shared.domain.errors import ConflictError, NotFoundError
+from bellwether.shared.domain.errors import BellwetherError, ConflictError, NotFoundError, TransientUpstreamError
 from bellwether.shared.ports.clock import Clock
 from bellwether.shared.ports.objects import ObjectStore, StoredObject
 
@@ -36,7 +36,8 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 class Collected(BaseModel):
     """What came in; `rejections` counts all rows and files that were set aside.
 
-    `assumptions` say what was decided where a file can be read in more than one way.
+    `assumptions` say what was decided where a file can be read in more than one way. `failed` names files that could
+    not be fetched or stored; they stay in the inbox, and the others are read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +47,7 @@ class Collected(BaseModel):
     rejections: int = 0
     quarantined: tuple[QuarantinedPart, ...] = ()
     assumptions: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     def __add__(self, other: "Collected") -> "Collected":
         return Collected(
@@ -54,6 +56,7 @@ class Collected(BaseModel):
             rejections=self.rejections + other.rejections,
             quarantined=self.quarantined + other.quarantined,
             assumptions=self.assumptions + other.assumptions,
+            failed=self.failed + other.failed,
         )
 
 
@@ -62,7 +65,12 @@ def collect_actuals(model: str, *, objects: ObjectStore, actuals: ActualsStore, 
     spec = model_spec(model)
     total = Collected()
     for entry in objects.entries(f"{INBOX}{spec.name}/"):
-        total += collect_file(entry.key, objects=objects, actuals=actuals)
+        try:
+            total += collect_file(entry.key, objects=objects, actuals=actuals)
+        except TransientUpstreamError:
+            raise
+        except BellwetherError as error:
+            total += Collected(failed=(f"{entry.key}: {error}"[:500],))
     if isinstance(spec, ForecastSpec):
         total += _collect_series(spec, objects, actuals, clock.now())
     return total

@@ -47,7 +47,7 @@ def _executions(
             execution = _execute(order, broker, clock)
             if execution is not None:
                 yield execution
-        except BellwetherError as error:
+        except Exception as error:  # noqa: BLE001 - whatever one order meets, the others are sent
             yield execution_not_at_broker(
                 order, ExecutionStatus.UNCLEAR, f"{type(error).__name__}: {error}", clock.now()
             )

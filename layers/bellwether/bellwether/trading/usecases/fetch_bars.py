@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,8 @@ from bellwether.trading.ports.telemetry import MarketData, Refused
 INLINE_BYTES = 100 * 1024  # passed on through Step Functions; more goes through S3
 RESERVE_SECONDS = 25.0  # for the last request with its retries, and for passing on the bars
 PREFIX = "news/bars/"
+MOST_FAILURES = 2
+"""Transient failures in a row after which the source counts as away."""
 
 
 class BarOrder(BaseModel):
@@ -27,12 +29,16 @@ class BarOrder(BaseModel):
     requests: tuple[BarRequest, ...] = ()
 
 
+PackedBar = Annotated[Bar | dict[str, Any], Field(union_mode="left_to_right")]
+"""A bar, or the raw object of one that does not validate: it must not stop the others."""
+
+
 class FetchedBars(BaseModel):
     """Bars, and the requests that they complete."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    bars: tuple[Bar, ...] = ()
+    bars: tuple[PackedBar, ...] = ()
     answered: tuple[BarRequest, ...] = ()
 
 
@@ -52,28 +58,32 @@ class Delivery(BaseModel):
 def fetch_bars(
     order: BarOrder, *, source: MarketData, objects: ObjectStore, clock: Clock, seconds_left: Callable[[], float]
 ) -> Delivery:
-    """Fetch one request after the other. A refused request is skipped; a transient failure ends the run.
+    """Fetch one request after the other. A refused request is skipped, as is one that fails transiently; after
+    `MOST_FAILURES` transient failures in a row the run ends.
 
     If nothing was fetched, the error of the source is raised.
     """
     bars: list[Bar] = []
     answered: list[BarRequest] = []
     refused: list[Refused] = []
-    refusal: UpstreamError | None = None
+    failure: TransientUpstreamError | UpstreamError | None = None
     trouble: str | None = None
+    in_a_row = 0
     for request in order.requests:
         if answered and seconds_left() < RESERVE_SECONDS:
             break
         try:
             answer = source.bars(request)
         except TransientUpstreamError as error:
-            if not answered:
-                raise
-            trouble = str(error)
-            break
-        except UpstreamError as error:
-            refusal, trouble = error, str(error)
+            failure, trouble = error, str(error)
+            in_a_row += 1
+            if in_a_row == MOST_FAILURES:
+                break
             continue
+        except UpstreamError as error:
+            failure, trouble = error, str(error)
+            continue
+        in_a_row = 0
         now = clock.now()
         bars += (bar for bar in answer.bars if not is_future(bar.start, now))
         refused += answer.refused
@@ -83,8 +93,8 @@ def fetch_bars(
             if is_future(bar.start, now)
         )
         answered.append(request)
-    if refusal is not None and not answered:
-        raise refusal
+    if failure is not None and not answered:
+        raise failure
     delivery = Delivery(
         bars=len(bars), postponed=len(order.requests) - len(answered), refused=tuple(refused), trouble=trouble
     )

@@ -1,6 +1,6 @@
 """Store fetched bars, each once, and report suspected splits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -9,8 +9,8 @@ from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.ports.objects import ObjectStore
 from bellwether.trading.domain.bars import Bar, Timeframe, checked
 from bellwether.trading.domain.price_gaps import ratio_text
-from bellwether.trading.ports.telemetry import BarStore
-from bellwether.trading.usecases.fetch_bars import PREFIX, Delivery, FetchedBars
+from bellwether.trading.ports.telemetry import BarStore, Refused
+from bellwether.trading.usecases.fetch_bars import PREFIX, Delivery, FetchedBars, PackedBar
 
 
 class Split(BaseModel):
@@ -26,7 +26,10 @@ class Split(BaseModel):
 
 
 class StoreResult(BaseModel):
-    """Number of new and corrected bars, and of new bars that are older than a stored one."""
+    """Number of new and corrected bars, and of new bars that are older than a stored one.
+
+    `refused`: bars that can't be stored; the others are.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,6 +37,7 @@ class StoreResult(BaseModel):
     revised: int
     late: int
     splits: tuple[Split, ...]
+    refused: tuple[Refused, ...] = ()
 
 
 def store_bars(
@@ -44,9 +48,10 @@ def store_bars(
     source: str,
     timeframe: Timeframe = Timeframe.FIVE_MINUTES,
 ) -> StoreResult:
-    """Store the bars of a delivery. Raises InvalidInputError for invalid bars, which fetching never passes on."""
+    """Store the bars of a delivery without the invalid ones. Raises InvalidInputError for no delivery."""
     fetched = _open(delivery, objects)
-    bars = tuple(_unique(checked(bar, timeframe) for bar in fetched.bars))
+    good, refused = _checked(fetched.bars, timeframe)
+    bars = tuple(_unique(good))
     written = store.store(bars, fetched.answered, source)
     return StoreResult(
         stored=written.stored,
@@ -62,7 +67,22 @@ def store_bars(
             )
             for each in written.splits
         ),
+        refused=tuple(refused),
     )
+
+
+def _checked(bars: Sequence[PackedBar], timeframe: Timeframe) -> tuple[list[Bar], list[Refused]]:
+    good: list[Bar] = []
+    refused: list[Refused] = []
+    for bar in bars:
+        if not isinstance(bar, Bar):
+            refused.append(Refused(str(bar.get("ticker"))[:20], "no bar: fields are missing or of another type"))
+            continue
+        try:
+            good.append(checked(bar, timeframe))
+        except InvalidInputError as error:
+            refused.append(Refused(bar.ticker[:20], str(error)))
+    return good, refused
 
 
 def _open(delivery: Delivery, objects: ObjectStore) -> FetchedBars:
