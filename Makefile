@@ -100,6 +100,10 @@ bench-news: dev ## feeds to rows, signals, sentiment and tickers, each beside a 
 	$(BIN)/python -m bench.dispatch
 	$(BIN)/python -m bench.sentiment
 
+.PHONY: bench-feeds
+bench-feeds: dev ## 200 feeds in one stack: time of a run, rows, and cost a month
+	$(BIN)/python -m bench.feeds
+
 .PHONY: bench-cold
 bench-cold: cloud dev build ## what each function loads before its first event, beside a Powertools hello world
 	$(BIN)/python -m bench.cold_start
