@@ -28,8 +28,9 @@ from localcloud.postgres import Connection, Postgres, new_password
 from stacks.local_invoke import STAND_INS
 from tests import builders
 from tests.containers import docker
+from tests.fakes.http_server import Answer, Request, http_server
 from tests.fakes.moto_gaps import update_endpoint
-from tests.integration.datasets.fred_server import Answer, Query, api_answer, fred_server
+from tests.integration.datasets.fred_answers import api_answer
 from tests.places import ROOT
 
 CREDENTIALS = {
@@ -183,18 +184,18 @@ def _postgres() -> Iterator[Connection]:
 @contextmanager
 def _fred(address: str) -> Iterator[int]:
     """FRED with the newest sample pack, and with two vintages of one figure."""
-    with fred_server(_fred_answer) as fred:
+    with http_server(_fred_answer) as fred:
         port = int(fred.url.rsplit(":", 1)[-1])
         with _serving(_Relay(address, ports.LOOPBACK, port)) as relayed:
             yield relayed
 
 
-def _fred_answer(path: str, query: Query) -> Answer:
-    if path.startswith("/fred"):
+def _fred_answer(request: Request) -> Answer:
+    if request.path.startswith("/fred"):
         return api_answer(
             [("2020-01-10", "2020-02-06", "2019-12-01", "3.5"), ("2020-02-07", "9999-12-31", "2019-12-01", "3.6")]
         )
-    file = SAMPLES / NEWEST_PACK / f"{query['id']}.csv"
+    file = SAMPLES / NEWEST_PACK / f"{request.query['id']}.csv"
     return Answer(body=file.read_bytes()) if file.exists() else Answer(status=404)
 
 

@@ -13,8 +13,9 @@ from bellwether.models.domain.manifests import DatasetManifest
 from bellwether.shared.domain.errors import InvalidInputError, NotFoundError, TransientUpstreamError
 from bellwether.shared.observability import metrics
 from functions.datasets.ingest_series import app
+from tests.fakes.http_server import Answer, Request, http_server
 from tests.fakes.lambda_context import InvocationContext
-from tests.integration.datasets.fred_server import Answer, Query, api_answer, fred_server
+from tests.integration.datasets.fred_answers import api_answer
 from tests.places import ROOT, sample_event
 
 SAMPLES = ROOT / "samples" / "fred"
@@ -175,16 +176,16 @@ def test_broken_files_and_rows_are_told_and_the_rest_is_published(
 # --- FRED -----------------------------------------------------------------------------------------------------------
 
 
-def by_series(_: str, query: Query) -> Answer:
+def by_series(request: Request) -> Answer:
     figures = {"UNRATE": b"5.7", "PAYEMS": b"140000"}
-    series = query["id"]
+    series = request.query["id"]
     if series not in figures:
         return Answer(status=404)
     return Answer(body=b"observation_date,%s\n2015-01-01,%s\n" % (series.encode(), figures[series]))
 
 
 def test_series_are_fetched_from_fred(settings: pytest.MonkeyPatch, bucket: str) -> None:
-    with fred_server(by_series) as server:
+    with http_server(by_series) as server:
         settings.setenv("FRED_CSV_URL", f"{server.url}/graph/fredgraph.csv")
         result = invoke(sample_event("ingest_series/manual_fred_csv"))
     assert [each["series"] for each in result["ingested"]] == ["UNRATE", "PAYEMS"]
@@ -197,7 +198,7 @@ def test_the_schedule_fetches_the_configured_series_and_one_that_fails_is_told(
     settings.setenv("FRED_SOURCE", "fred_csv")
     settings.setenv("SERIES", "UNRATE, GONE")
     drop(bucket, "HOUST.csv", b"DATE,HOUST\n2015-01-01,1085\n")
-    with fred_server(by_series) as server:
+    with http_server(by_series) as server:
         settings.setenv("FRED_CSV_URL", server.url)
         result = invoke(sample_event("ingest_series/schedule"))
     assert [each["series"] for each in result["ingested"]] == ["HOUST", "UNRATE"]
@@ -211,11 +212,11 @@ def test_vintages_are_fetched_with_the_key_from_the_secret(settings: pytest.Monk
         ("2020-01-10", "2020-02-06", "2019-12-01", "3.5"),
         ("2020-02-07", "9999-12-31", "2019-12-01", "3.6"),
     ]
-    with fred_server(lambda *_: api_answer(rows)) as server:
+    with http_server(lambda _: api_answer(rows)) as server:
         settings.setenv("FRED_API_URL", server.url)
         result = invoke(sample_event("ingest_series/manual_fred_api_vintages"))
     assert [each["vintage"][:8] for each in result["ingested"]] == ["20200110", "20200207"]
-    assert server.requests[0][1]["api_key"] == "k" * 32
+    assert server.requests[0].query["api_key"] == "k" * 32
 
 
 @pytest.mark.parametrize("secret", [None, {"other": "x"}, {"api_key": ""}])
@@ -229,14 +230,14 @@ def test_without_a_key_it_says_so(settings: pytest.MonkeyPatch, bucket: str, sec
 
 def test_when_fred_is_away_the_event_may_be_tried_again(settings: pytest.MonkeyPatch) -> None:
     settings.setattr("bellwether.datasets.adapters.fred.ATTEMPTS", 1)
-    with fred_server(lambda *_: Answer(status=503)) as server:
+    with http_server(lambda _: Answer(status=503)) as server:
         settings.setenv("FRED_CSV_URL", server.url)
         with pytest.raises(TransientUpstreamError):
             invoke(sample_event("ingest_series/manual_fred_csv"))
 
 
 def test_when_no_series_exists_trying_again_is_no_use(settings: pytest.MonkeyPatch) -> None:
-    with fred_server(lambda *_: Answer(status=404)) as server:
+    with http_server(lambda _: Answer(status=404)) as server:
         settings.setenv("FRED_CSV_URL", server.url)
         with pytest.raises(NotFoundError):
             invoke(sample_event("ingest_series/manual_fred_csv"))

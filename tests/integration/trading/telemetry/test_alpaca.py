@@ -12,7 +12,8 @@ from bellwether.trading.adapters.alpaca_data import AlpacaMarketData
 from bellwether.trading.adapters.alpaca_key import AlpacaKey
 from bellwether.trading.domain.bars import Bar, BarRequest, bar_starts
 from bellwether.trading.domain.market_calendar import session_on
-from tests.integration.trading.telemetry.market_server import Answer, market, market_server
+from tests.fakes.http_server import Answer, http_server
+from tests.integration.trading.telemetry.market_answers import market
 from tests.unit.trading.builders import FIVE_MINUTES, NOON, OPENS, bar
 
 KEY = AlpacaKey(key_id="key-id", secret_key="very-secret")
@@ -41,7 +42,7 @@ def session_bars(*tickers: str) -> list[Bar]:
 def test_bars_of_many_symbols_come_in_pages() -> None:
     # Given two sessions' worth of bars, seven on a page
     bars = session_bars("ACME", "BRK.B")
-    with market_server(market(bars, page=7)) as server:
+    with http_server(market(bars, page=7)) as server:
         answer = AlpacaMarketData(server.url, KEY).bars(request("ACME", "BRK.B"))
     # Then all of the request's are there, exactly, and none that starts at its end
     assert list(answer.bars) == [each for each in bars if each.start < NOON]
@@ -64,15 +65,15 @@ def test_bars_of_many_symbols_come_in_pages() -> None:
 
 
 def test_no_bars_are_no_error() -> None:
-    with market_server(market(())) as server:
+    with http_server(market(())) as server:
         assert AlpacaMarketData(server.url, None).bars(request()).bars == ()
-    assert "apca-api-key-id" not in server.requests[0][2]
+    assert "apca-api-key-id" not in server.requests[0].headers
 
 
 def test_an_unknown_symbol_costs_the_others_nothing() -> None:
     # Given eight symbols, two of which the API does not know
     tickers = [f"T{count}" for count in range(8)]
-    with market_server(market(session_bars(*tickers), unknown=("T2", "T7"))) as server:
+    with http_server(market(session_bars(*tickers), unknown=("T2", "T7"))) as server:
         answer = AlpacaMarketData(server.url, KEY).bars(request(*tickers))
     # Then those are named, and the others have their bars
     assert [each.ticker for each in answer.refused] == ["T2", "T7"]
@@ -85,7 +86,7 @@ def test_bars_that_can_not_be_true_are_told_and_left_out() -> None:
     good = row | {"t": "2026-03-10T13:40:00Z", "h": 1.5}
     stranger = row | {"t": "2026-03-10T13:41:00Z", "h": 1.5}
     body = {"bars": {"ACME": [row, good, stranger], "OTHER": [good]}, "next_page_token": None}
-    with market_server(lambda _: Answer(body=json.dumps(body).encode())) as server:
+    with http_server(lambda _: Answer(body=json.dumps(body).encode())) as server:
         answer = AlpacaMarketData(server.url, KEY).bars(request())
     assert [each.start for each in answer.bars] == [OPENS + 2 * FIVE_MINUTES]
     assert ["highest" in answer.refused[0].reason, "multiple" in answer.refused[1].reason] == [True, True]
@@ -105,7 +106,7 @@ def test_what_is_no_bar_at_all_costs_the_others_nothing() -> None:
         "null",
     ]
     body = f'{{"bars": {{"ACME": [{", ".join([*odd, good])}], "BETA": null}}, "next_page_token": null}}'
-    with market_server(lambda _: Answer(body=body.encode())) as server:
+    with http_server(lambda _: Answer(body=body.encode())) as server:
         answer = AlpacaMarketData(server.url, KEY).bars(request("ACME", "BETA"))
     assert [each.start for each in answer.bars] == [OPENS + 2 * FIVE_MINUTES]
     assert [each.ticker for each in answer.refused] == ["ACME"] * len(odd)
@@ -114,11 +115,11 @@ def test_what_is_no_bar_at_all_costs_the_others_nothing() -> None:
 def test_it_does_not_outlast_the_function() -> None:
     # Given a source that is busy, or gives an endless answer byte by byte, and little time
     left = iter([30.0, 30.0, 30.0, 4.0, 4.0])
-    with market_server(lambda _: Answer(503)) as server, pytest.raises(TransientUpstreamError):
+    with http_server(lambda _: Answer(503)) as server, pytest.raises(TransientUpstreamError):
         AlpacaMarketData(server.url, KEY, pause=Pauses(), seconds_left=lambda: next(left)).bars(request())
     assert len(server.requests) <= 2
     # And with none left, nothing is asked
-    with market_server(lambda _: NOTHING) as server, pytest.raises(TransientUpstreamError, match="no time left"):
+    with http_server(lambda _: NOTHING) as server, pytest.raises(TransientUpstreamError, match="no time left"):
         AlpacaMarketData(server.url, KEY, seconds_left=lambda: 1.0).bars(request())
     assert server.requests == []
 
@@ -134,7 +135,7 @@ def test_a_throttled_request_waits_as_long_as_it_is_told() -> None:
         ]
     )
     pauses = Pauses()
-    with market_server(lambda _: next(answers)) as server:
+    with http_server(lambda _: next(answers)) as server:
         AlpacaMarketData(server.url, KEY, pause=pauses, now=lambda: now).bars(request())
     assert pauses[0] == 3
     assert pauses[1] == pytest.approx(11.1)
@@ -145,7 +146,7 @@ def test_a_used_up_allowance_is_waited_for_before_the_next_request() -> None:
     now = 1_700_000_000.0
     spent = Answer(body=NOTHING.body, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(now) + 9)})
     pauses = Pauses()
-    with market_server(lambda _: spent) as server:
+    with http_server(lambda _: spent) as server:
         source = AlpacaMarketData(server.url, KEY, pause=pauses, now=lambda: now)
         source.bars(request())
         source.bars(request())
@@ -159,7 +160,7 @@ def test_a_used_up_allowance_is_waited_for_before_the_next_request() -> None:
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "3600"}])
 def test_it_gives_up_for_now(headers: dict[str, str]) -> None:
     with (
-        market_server(lambda _: Answer(429, headers=headers)) as server,
+        http_server(lambda _: Answer(429, headers=headers)) as server,
         pytest.raises(TransientUpstreamError, match="429"),
     ):
         AlpacaMarketData(server.url, KEY, pause=Pauses()).bars(request())
@@ -167,7 +168,7 @@ def test_it_gives_up_for_now(headers: dict[str, str]) -> None:
 
 
 def test_nobody_there_is_transient_and_the_key_is_never_told() -> None:
-    with market_server(lambda _: NOTHING) as server:
+    with http_server(lambda _: NOTHING) as server:
         url = server.url
     with pytest.raises(TransientUpstreamError) as nobody:
         AlpacaMarketData(url, KEY, pause=Pauses()).bars(request())
@@ -187,7 +188,7 @@ def test_nobody_there_is_transient_and_the_key_is_never_told() -> None:
     ],
 )
 def test_a_refusal_is_not_repeated(answer: Answer, told: str) -> None:
-    with market_server(lambda _: answer) as server, pytest.raises(UpstreamError, match=told):
+    with http_server(lambda _: answer) as server, pytest.raises(UpstreamError, match=told):
         AlpacaMarketData(server.url, KEY, pause=Pauses()).bars(request())
     assert len(server.requests) <= 2
 
@@ -195,11 +196,11 @@ def test_a_refusal_is_not_repeated(answer: Answer, told: str) -> None:
 def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alpaca_data, "MAX_ANSWER_BYTES", 1000)
     bomb = Answer(body=gzip.compress(b"0" * 1_000_000), headers={"Content-Encoding": "gzip"})
-    with market_server(lambda _: bomb) as server, pytest.raises(UpstreamError, match="larger"):
+    with http_server(lambda _: bomb) as server, pytest.raises(UpstreamError, match="larger"):
         AlpacaMarketData(server.url, KEY, pause=Pauses()).bars(request())
 
 
 def test_the_windows_end_is_inside_for_the_api_and_outside_for_us() -> None:
-    with market_server(market([bar(NOON), bar(NOON - FIVE_MINUTES)])) as server:
+    with http_server(market([bar(NOON), bar(NOON - FIVE_MINUTES)])) as server:
         answer = AlpacaMarketData(server.url, KEY).bars(request())
     assert [each.start for each in answer.bars] == [NOON - timedelta(minutes=5)]

@@ -20,8 +20,9 @@ from functions.trading.fetch_bars import app as fetch_app
 from functions.trading.list_bar_gaps import app as list_app
 from functions.trading.make_recommendations import app as signals_app
 from functions.trading.store_bars import app as store_app
+from tests.fakes.http_server import Answer, HttpServer, http_server
 from tests.fakes.lambda_context import InvocationContext
-from tests.integration.trading.telemetry.market_server import Answer, MarketServer, market, market_server
+from tests.integration.trading.telemetry.market_answers import market
 from tests.places import sample_event
 from tests.unit.trading.builders import FIVE_MINUTES, NOON, OPENS, bar
 
@@ -50,14 +51,14 @@ class Noon:
 
 
 @pytest.fixture
-def api() -> Iterator[MarketServer]:
-    with market_server(market(rising(), unknown=("XXXX",))) as server:
+def api() -> Iterator[HttpServer]:
+    with http_server(market(rising(), unknown=("XXXX",))) as server:
         yield server
 
 
 @pytest.fixture(autouse=True)
 def world(
-    environment: dict[str, str], migrated: DatabaseLogin, api: MarketServer, monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str], migrated: DatabaseLogin, api: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The functions' environment, with the secrets and the bucket that it names."""
     secrets = boto3.client("secretsmanager")
@@ -97,7 +98,7 @@ def classify(login: DatabaseLogin, ticker: str) -> None:
         )
 
 
-def test_from_an_empty_table_to_a_recommendation(migrated: DatabaseLogin, api: MarketServer) -> None:
+def test_from_an_empty_table_to_a_recommendation(migrated: DatabaseLogin, api: HttpServer) -> None:
     # Given twenty new tickers and one that the API does not know
     plan = call(list_app, {"tickers": [*TICKERS, "XXXX"]})
     # When one run of the state machine does its steps
@@ -108,7 +109,7 @@ def test_from_an_empty_table_to_a_recommendation(migrated: DatabaseLogin, api: M
     assert delivery["fetched"] is None
     assert {each["ticker"] for each in delivery["refused"]} == {"XXXX"}
     assert stored == {"stored": 20 * (78 + 30), "revised": 0, "late": 0, "splits": [], "refused": []}
-    assert api.requests[0][2]["apca-api-secret-key"] == "very-secret"
+    assert api.requests[0].headers["apca-api-secret-key"] == "very-secret"
     # And a second run at the same time has nothing to do
     again = call(list_app, {"tickers": list(TICKERS)})
     assert (again["requests"], again["market_open"], again["bars_missing"]) == ([], True, 0)
@@ -174,7 +175,7 @@ def test_a_secret_without_a_key_is_told_without_its_text(monkeypatch: pytest.Mon
 
 
 def test_a_refused_key_fails_for_a_person_to_see(monkeypatch: pytest.MonkeyPatch) -> None:
-    with market_server(lambda _: Answer(401, b'{"message": "unauthorized."}')) as server:
+    with http_server(lambda _: Answer(401, b'{"message": "unauthorized."}')) as server:
         monkeypatch.setenv("MARKET_DATA_URL", server.url)
         with pytest.raises(UpstreamError, match="401"):
             call(fetch_app, sample_event("fetch_bars/two_tickers"))
