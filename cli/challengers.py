@@ -104,7 +104,7 @@ def approve_for_experiment(target: Target, version: VersionView) -> None:
     )
 
 
-def look(target: Target, model: str) -> list[dict[str, Any]]:
+def judge(target: Target, model: str) -> list[dict[str, Any]]:
     """How a model's experiment and probation stand, judged now; nothing is recorded or started."""
     answer = target.invoke(target.output(FUNCTION), {"models": [model_spec(model).name], "act": False})
     return list(answer["rulings"])
@@ -117,7 +117,7 @@ def experiment_of(rulings: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def running(target: Target, model: str) -> dict[str, Any]:
     """The ruling on the experiment that is under way; CommandError when there is none."""
-    found = experiment_of(look(target, model))
+    found = experiment_of(judge(target, model))
     if found is None:
         raise CommandError(f"No experiment with {model} is running; 'bellwether experiment start {model}' starts one")
     return found

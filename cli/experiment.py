@@ -54,7 +54,7 @@ def show(
 ) -> None:
     """Show the state of a model's experiment, or of its version on probation."""
     target = current_target()
-    rulings = challengers.look(target, model)
+    rulings = challengers.judge(target, model)
     if as_json:
         typer.echo(json.dumps(rulings, indent=2))
     elif not rulings:
@@ -85,7 +85,7 @@ def stop(
 ) -> None:
     """Stop the experiment and remove the challenger; the champion stays in service."""
     target = current_target()
-    ruling = challengers.experiment_of(challengers.look(target, model))
+    ruling = challengers.experiment_of(challengers.judge(target, model))
     _follow(target, challengers.stop(target, model, ruling, reason), f"Stopping the challenger of {model}")
 
 

@@ -1,4 +1,4 @@
-"""`bellwether monitor`: look at models now, say what was found, and bring the pages here."""
+"""`bellwether monitor`: measure drift and accuracy now, print the result and download the pages."""
 
 import json
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ STYLES = {
 
 
 @dataclass(frozen=True)
-class Looked:
-    """One model's look: what the machine said of it, its report and its page here; both None where nothing serves."""
+class Monitored:
+    """Result of one model: output of the state machine, report, and local page; both None if no version is deployed."""
 
     outcome: dict[str, Any]
     report: MonitorReport | None
@@ -56,44 +56,44 @@ def monitor(
     arn = executions.start(target, target.output("MonitorModelsStateMachineArn"), payload)
     with spinner("Monitoring") as on_state:
         output = executions.follow(target, arn, timeout_seconds=WAIT_SECONDS, on_state=on_state)
-    looked = [fetch(target, outcome) for outcome in output["looks"]]
+    monitored = [fetch(target, outcome) for outcome in output["results"]]
     if as_json:
-        typer.echo(json.dumps([each.as_json() for each in looked], indent=2))
+        typer.echo(json.dumps([each.as_json() for each in monitored], indent=2))
     else:
-        for each in looked:
+        for each in monitored:
             _show(each)
-    for each in looked:
+    for each in monitored:
         if open_page and each.page is not None:
             typer.launch(str(each.page.resolve()))
 
 
-def fetch(target: Target, outcome: dict[str, Any], *, folder: Path = PAGES) -> Looked:
-    """Bring report and page of a look here; the page lies at `<folder>/<model>.html`."""
+def fetch(target: Target, outcome: dict[str, Any], *, folder: Path = PAGES) -> Monitored:
+    """Download report and page of a run; the page is written to `<folder>/<model>.html`."""
     if not outcome["measured"]:
-        return Looked(outcome, None, None)
+        return Monitored(outcome, None, None)
     monitoring = MonitoringViews(target.objects)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{outcome['model']}.html"
     path.write_bytes(monitoring.page(outcome["page_key"]))
-    return Looked(outcome, monitoring.report(outcome["report_key"]), path)
+    return Monitored(outcome, monitoring.report(outcome["report_key"]), path)
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _show(looked: Looked) -> None:
-    if looked.report is None:
-        console.print(f"{looked.outcome['model']}: {looked.outcome['message']}")
+def _show(monitored: Monitored) -> None:
+    if monitored.report is None:
+        console.print(f"{monitored.outcome['model']}: {monitored.outcome['message']}")
         return
-    report = looked.report
+    report = monitored.report
     console.print(columns_table(report))
     if report.accuracy:
         console.print(accuracy_table(report))
     for each in report.remarks:
         console.print(each, style="dim")
-    if looked.outcome["trigger"]:
-        console.print(f"Retraining requested (trigger {looked.outcome['trigger']}).")
-    console.print(f"Page: {looked.page}", soft_wrap=True)
+    if monitored.outcome["trigger"]:
+        console.print(f"Retraining requested (trigger {monitored.outcome['trigger']}).")
+    console.print(f"Page: {monitored.page}", soft_wrap=True)
 
 
 def columns_table(report: MonitorReport) -> Table:

@@ -66,7 +66,7 @@ class Begun:
 
 
 def begin_housing(target: Target) -> Begun:
-    """Bring sales in and start two trainings, which run while something else is looked at."""
+    """Bring sales in and start two trainings, which run while something else is monitored at."""
     ingest(target, FIRST_YEARS, start_over=True)
     hasty = training.start(target, MODEL, HASTY)
     with console.status(f"Preparing the training on sales of {FIRST_YEARS[0]} to {FIRST_YEARS[-1]}"):
@@ -90,13 +90,13 @@ def run_housing(target: Target, begun: Begun, out: Path) -> dict[str, Any]:
     deploy(target, second)
     loses = compete(target, first, houses, decider=Decider.AUTO)
     ingest(target, (ASKED_YEAR,))
-    look = drift(target, houses, out)
-    third = train_for(target, look)
+    result = drift(target, houses, out)
+    third = train_for(target, result)
     deploy(target, third)
     report = {
         "versions": [first, second, third],
         "contests": [wins.as_json(), loses.as_json()],
-        "drift": {key: look[key] for key in ("found", "trigger", "message")},
+        "drift": {key: result[key] for key in ("found", "trigger", "message")},
         "seconds": round(time.monotonic() - started, 1),
     }
     console.print(_table(report))
@@ -157,7 +157,7 @@ def bring_truths_in(target: Target, houses: list[Row]) -> None:
 
 
 def drift(target: Target, houses: list[Row], out: Path) -> dict[str, Any]:
-    """Ask about houses as nobody has seen them, and let the monitor look; returns what it found."""
+    """Request predictions for larger houses and run the monitor; returns its result."""
 
     def grown(name: str, value: float) -> float:
         return round(value * LARGER) if name.endswith("_sqft") else value
@@ -168,20 +168,20 @@ def drift(target: Target, houses: list[Row], out: Path) -> dict[str, Any]:
         ask(target, houses, grown)
         _await(lambda: recorded(MODEL) >= before + len(houses), "Predictions were not recorded")
     arn = executions.start(target, target.output("MonitorModelsStateMachineArn"), {"models": [MODEL]})
-    (look,) = _follow(target, arn, "Monitoring")["looks"]
-    looked = monitor.fetch(target, look, folder=out)
-    if looked.report is None or not look["found"]:
-        raise CommandError(f"Monitoring found no drift, although the inputs were changed: {look['message']}")
-    drifted = [each.name for each in looked.report.drift.columns if each.state.value == "drifted"]
-    done(f"Monitor: {len(drifted)} of {len(looked.report.drift.columns)} columns drifted: {', '.join(drifted)}")
-    return dict(look) | {"execution": arn.rsplit(":", 1)[-1]}
+    (result,) = _follow(target, arn, "Monitoring")["results"]
+    monitored = monitor.fetch(target, result, folder=out)
+    if monitored.report is None or not result["found"]:
+        raise CommandError(f"Monitoring found no drift, although the inputs were changed: {result['message']}")
+    drifted = [each.name for each in monitored.report.drift.columns if each.state.value == "drifted"]
+    done(f"Monitor: {len(drifted)} of {len(monitored.report.drift.columns)} columns drifted: {', '.join(drifted)}")
+    return dict(result) | {"execution": arn.rsplit(":", 1)[-1]}
 
 
-def train_for(target: Target, look: Mapping[str, Any]) -> int:
-    """Wait for the training that the monitor has asked for; returns the version that waits for approval."""
+def train_for(target: Target, result: Mapping[str, Any]) -> int:
+    """Wait for the training that the monitor has requested; returns the version that waits for approval."""
     machine = target.output("TrainModelStateMachineArn").replace(":stateMachine:", ":execution:")
-    arn = f"{machine}:{MODEL}-{look['trigger']}-{look['execution']}"[: len(machine) + 81]
-    return _registered(_follow(target, arn, f"Retraining {MODEL} (trigger {look['trigger']})"))
+    arn = f"{machine}:{MODEL}-{result['trigger']}-{result['execution']}"[: len(machine) + 81]
+    return _registered(_follow(target, arn, f"Retraining {MODEL} (trigger {result['trigger']})"))
 
 
 # --- what steps stand on ---------------------------------------------------------------------------------------------

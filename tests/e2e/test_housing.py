@@ -53,10 +53,10 @@ def test_drift_is_answered_by_a_training_that_a_person_approves(
 def test_a_look_at_every_model_leaves_none_out(told: dict[str, Any], target: Target) -> None:
     # Given a model that serves and others that may not; When all are looked at
     arn = executions.start(target, target.output("MonitorModelsStateMachineArn"), {})
-    looks = {each["model"]: each for each in executions.follow(target, arn, timeout_seconds=WAIT_SECONDS)["looks"]}
+    results = {each["model"]: each for each in executions.follow(target, arn, timeout_seconds=WAIT_SECONDS)["results"]}
     # Then each has its answer
-    assert set(looks) == set(CATALOGUE)
-    assert looks[HOUSING.name]["measured"]
+    assert set(results) == set(CATALOGUE)
+    assert results[HOUSING.name]["measured"]
 
 
 def test_what_does_not_fit_the_bundle_s_schema_is_named(told: dict[str, Any], target: Target) -> None:

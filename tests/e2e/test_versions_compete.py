@@ -133,7 +133,7 @@ def test_a_challenger_that_does_not_load_leaves_nothing_behind(flow: Flow, cloud
         start(flow, number)
     # Then there is neither an endpoint nor an experiment, and the champion serves
     assert CHALLENGER not in endpoints(flow)
-    assert challengers.experiment_of(challengers.look(flow.target, MODEL)) is None
+    assert challengers.experiment_of(challengers.judge(flow.target, MODEL)) is None
     assert flow.served_model() == serving
 
 
@@ -146,7 +146,7 @@ def test_a_winner_is_promoted_once_it_is_approved(flow: Flow, cloud: Cloud) -> N
     start(flow, number)
     outcome(flow, champion=1.0, challenger=0.4)
     ruling = judge(flow)
-    assert ruling["step"] == "ask"
+    assert ruling["step"] == "request_decision"
     flow.await_execution(ruling["execution_arn"])
     assert any(f"bellwether approve {MODEL} --version {number}" in mail for mail in flow.mails())
     # When it is approved for the experiment, and the judge looks again
@@ -163,7 +163,7 @@ def test_a_winner_is_promoted_once_it_is_approved(flow: Flow, cloud: Cloud) -> N
     # Then it serves, its experiment is over and its endpoint gone, all on record
     assert promoted["outcome"] == "deployed"
     assert flow.serving() == number
-    assert challengers.experiment_of(challengers.look(flow.target, MODEL)) is None
+    assert challengers.experiment_of(challengers.judge(flow.target, MODEL)) is None
     assert CHALLENGER not in endpoints(flow)
     assert decisions(cloud, "judge_experiment")[-1][1] == "accepted"
     assert decisions(cloud, "conclude_experiment")
@@ -188,7 +188,7 @@ def test_a_guard_stops_a_failing_challenger_whoever_decides(flow: Flow) -> None:
 
 def judge_has_nothing(flow: Flow) -> bool:
     """Whether no experiment is left to be judged."""
-    return challengers.experiment_of(challengers.look(flow.target, MODEL)) is None
+    return challengers.experiment_of(challengers.judge(flow.target, MODEL)) is None
 
 
 # --- the way back ----------------------------------------------------------------------------------------------------

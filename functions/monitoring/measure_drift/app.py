@@ -24,7 +24,7 @@ class Settings(DataBucketSettings, EnvironmentSettings):
 
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Answer with the decision, where the report lies, and what people should be told."""
+    """Return the decision, the key of the report, and the text of the notification."""
     settings = load(Settings)
     captures = S3CaptureLog(settings.data_bucket)
     actuals = S3Actuals(settings.data_bucket)
@@ -39,13 +39,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         pages=JinjaMonitorPages(),
         clock=SystemClock(),
     )
-    look, report = monitor.look(parse(MonitorRequest, event))
+    result, report = monitor.run(parse(MonitorRequest, event))
     for fault in (*captures.unreadable, *actuals.unreadable):
-        logger.warning("entry left out", extra={"model": look.model, "fault": fault})
+        logger.warning("entry left out", extra={"model": result.model, "fault": fault})
     if report is not None:
         _measure(report)
-    logger.info("model looked at", extra=look.model_dump(include={"model", "measured", "found", "trigger"}))
-    return look.model_dump(mode="json")
+    logger.info("model monitored", extra=result.model_dump(include={"model", "measured", "found", "trigger"}))
+    return result.model_dump(mode="json")
 
 
 def _measure(report: MonitorReport) -> None:

@@ -77,12 +77,12 @@ def spread(rows: int) -> list[float]:
 
 def test_a_model_in_service_is_looked_at(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     asked(deployed(aws), spread(200))
-    look = invoke("measure_drift", sample_event("measure_drift/deployed"))
-    assert (look["measured"], look["found"], look["trigger"]) == (True, False, None)
-    assert look["decision"]["verdict"] == "accepted"
-    report = json.loads(aws.get(look["report_key"]))
+    result = invoke("measure_drift", sample_event("measure_drift/deployed"))
+    assert (result["measured"], result["found"], result["trigger"]) == (True, False, None)
+    assert result["decision"]["verdict"] == "accepted"
+    report = json.loads(aws.get(result["report_key"]))
     assert [each["state"] for each in report["drift"]["columns"]] == ["stable", "stable"]
-    assert aws.get(look["page_key"]).startswith(b"<!doctype html>")
+    assert aws.get(result["page_key"]).startswith(b"<!doctype html>")
     # And what was measured is told by model, what was not is not
     (told,) = metrics_in(capsys.readouterr().out)
     assert (told["model"], told["PredictionsMonitored"], told["DriftedFeatures"]) == ("macro", [200.0], [0.0])
@@ -91,16 +91,16 @@ def test_a_model_in_service_is_looked_at(aws: Aws, capsys: pytest.CaptureFixture
 
 def test_drift_is_found_counted_and_asks_for_a_training(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     asked(deployed(aws), [each + 2 for each in spread(200)])
-    look = invoke("measure_drift", sample_event("measure_drift/deployed"))
-    assert (look["found"], look["trigger"]) == (True, "drift")
+    result = invoke("measure_drift", sample_event("measure_drift/deployed"))
+    assert (result["found"], result["trigger"]) == (True, "drift")
     everybody, own = metrics_in(capsys.readouterr().out)
     assert (everybody["ModelFindings"], "model" in everybody) == ([2.0], False)
     assert (own["model"], own["DriftedFeatures"]) == ("macro", [2.0])
 
 
 def test_a_model_that_does_not_serve_is_no_failure(aws: Aws) -> None:
-    look = invoke("measure_drift", sample_event("measure_drift/never_deployed"))
-    assert (look["measured"], look["decision"], look["page_key"]) == (False, None, "")
+    result = invoke("measure_drift", sample_event("measure_drift/never_deployed"))
+    assert (result["measured"], result["decision"], result["page_key"]) == (False, None, "")
     with pytest.raises(NotFoundError):
         invoke("measure_drift", sample_event("measure_drift/unknown_model"))
 
@@ -111,8 +111,8 @@ def test_truths_come_from_the_dataset_and_meet_their_predictions(aws: Aws) -> No
     assert invoke("collect_actuals", sample_event("collect_actuals/forecasts"))["actuals"] == 2
     assert invoke("collect_actuals", sample_event("collect_actuals/forecasts"))["actuals"] == 0
     asked(deployed(aws), spread(60))
-    look = invoke("measure_drift", sample_event("measure_drift/deployed"))
-    (accuracy,) = json.loads(aws.get(look["report_key"]))["accuracy"]
+    result = invoke("measure_drift", sample_event("measure_drift/deployed"))
+    (accuracy,) = json.loads(aws.get(result["report_key"]))["accuracy"]
     assert (accuracy["kind"], accuracy["actuals"], accuracy["state"]) == ("h1", 1, "not_enough_data")
     with pytest.raises(NotFoundError):
         invoke("collect_actuals", sample_event("collect_actuals/unknown_model"))

@@ -14,4 +14,4 @@ def test_only_open_incidents_are_listed(database: Database) -> None:
                 (key, closed),
             )
         (incident,) = OperationsViews(connection).incidents()
-    assert (incident.incident_key, incident.told) == ("bars:late", None)
+    assert (incident.incident_key, incident.notified_stage) == ("bars:late", None)

@@ -154,12 +154,12 @@ def test_an_experiment_is_shown_with_its_limits_and_gates() -> None:
     assert "shadow, 100% of the entities" in text
     assert "151 requests, 1 failed, p95 100 ms" in text
     assert "next step" in text
-    assert "ask: version 3 is better" in text
+    assert "request decision: version 3 is better" in text
     assert "version 2 on probation" in shown(probation)
 
 
 def test_a_model_without_an_experiment_says_how_to_start_one(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(challengers, "look", lambda *_: [])
+    monkeypatch.setattr(challengers, "judge", lambda *_: [])
     with pytest.raises(CommandError, match="bellwether experiment start housing"):
         challengers.running(target, "housing")
 

@@ -1,4 +1,4 @@
-"""`bellwether monitor`: the look's report on the terminal, its page on disk."""
+"""`bellwether monitor`: the report on the terminal, the page on disk."""
 
 import io
 import json
@@ -78,7 +78,7 @@ class _Cloud:
         return {"executionArn": f"{MACHINE}:run"}
 
     def describe_execution(self, **_: Any) -> dict[str, Any]:
-        output = json.dumps({"looks": [OUTCOME, UNMEASURED]})
+        output = json.dumps({"results": [OUTCOME, UNMEASURED]})
         return {"status": "SUCCEEDED", "output": output, "executionArn": f"{MACHINE}:run"}
 
     def get_paginator(self, _: str) -> Any:
@@ -105,7 +105,7 @@ def shown(table: Table) -> str:
     return written
 
 
-def test_every_model_is_looked_at_and_its_page_lies_here(cloud: _Cloud, tmp_path: Path) -> None:
+def test_every_model_is_monitored_at_and_its_page_lies_here(cloud: _Cloud, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["monitor", "--json"])
     assert result.exit_code == 0, result.output
     first, second = json.loads(result.stdout)
@@ -115,7 +115,7 @@ def test_every_model_is_looked_at_and_its_page_lies_here(cloud: _Cloud, tmp_path
     assert json.loads(cloud.started[0]["input"]) == {}
 
 
-def test_one_model_is_looked_at_by_name(cloud: _Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_model_is_monitored_at_by_name(cloud: _Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("typer.launch", opened.append)
     result = CliRunner().invoke(app, ["monitor", "macro", "--open"])

@@ -175,9 +175,9 @@ def test_without_anything_it_goes_on() -> None:
     ("decider", "approval", "step"),
     [
         (Decider.AUTO, "Approved", Step.PROMOTE),
-        (Decider.PERSON, "Approved", Step.ASK),
-        (Decider.AUTO, "PendingManualApproval", Step.ASK),
-        (Decider.PERSON, "PendingManualApproval", Step.ASK),
+        (Decider.PERSON, "Approved", Step.REQUEST_DECISION),
+        (Decider.AUTO, "PendingManualApproval", Step.REQUEST_DECISION),
+        (Decider.PERSON, "PendingManualApproval", Step.REQUEST_DECISION),
     ],
 )
 def test_a_winner_is_promoted_by_whoever_decides_and_never_past_approval(
@@ -190,7 +190,7 @@ def test_a_winner_is_promoted_by_whoever_decides_and_never_past_approval(
 
 @pytest.mark.parametrize(
     ("decider", "days", "step"),
-    [(Decider.AUTO, 1, Step.STOP), (Decider.PERSON, 1, Step.ASK), (Decider.PERSON, 15, Step.STOP)],
+    [(Decider.AUTO, 1, Step.STOP), (Decider.PERSON, 1, Step.REQUEST_DECISION), (Decider.PERSON, 15, Step.STOP)],
 )
 def test_a_loser_is_stopped_by_whoever_decides_or_by_the_end(decider: Decider, days: int, step: Step) -> None:
     found = standing(*shadowed(150, champion=4, challenger=10), decider=decider, now=NOON + timedelta(days=days))
@@ -205,7 +205,7 @@ def test_without_a_verdict_the_end_stops_it() -> None:
 
 def test_a_winner_waits_for_its_person_beyond_the_end() -> None:
     found = standing(*shadowed(150, champion=10, challenger=4), now=experiment().ends_at)
-    assert found.step is Step.ASK
+    assert found.step is Step.REQUEST_DECISION
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_guard_stops_even_a_winner_whoever_decides(fault: dict[str, Any], says
 def test_the_champion_s_own_trouble_stops_nobody() -> None:
     records, actuals = shadowed(150, champion=10, challenger=4)
     found = standing([*records, *(record(1000 + n, status=Status.FAILED) for n in range(30))], actuals)
-    assert found.step is Step.ASK
+    assert found.step is Step.REQUEST_DECISION
 
 
 @pytest.mark.parametrize("champion", [None, current(4)])
@@ -248,7 +248,7 @@ def test_what_belongs_to_somebody_else_does_not_count() -> None:
 
 def test_the_evidence_is_plain_json_and_complete() -> None:
     evidence = standing(*shadowed(150, champion=10, challenger=4)).as_json()
-    assert (evidence["finding"], evidence["pairs"], evidence["step"]) == ("better", 150, "ask")
+    assert (evidence["finding"], evidence["pairs"], evidence["step"]) == ("better", 150, "request_decision")
     assert 0 < evidence["interval"]["lower"] < evidence["improvement"]
     assert evidence["experiment"]["experiment_id"] == "housing-v3-0badcafe"
 

@@ -38,7 +38,7 @@ class Bench:
         self._captures = InMemoryCaptureStore(evidence[0])
         self._actuals = InMemoryActualsStore(evidence[1])
 
-    def look(self, now: datetime = LATER + timedelta(hours=1), **order: Any) -> Any:
+    def judge(self, now: datetime = LATER + timedelta(hours=1), **order: Any) -> Any:
         judge = ExperimentJudge(
             current_versions=self._promotions,
             experiments=self.experiments,
@@ -61,22 +61,22 @@ LOSER = shadowed(150, champion=4, challenger=10)
 
 def test_while_nobody_is_tried_nothing_is_said() -> None:
     bench = Bench(champion=current())
-    assert bench.look() == ()
+    assert bench.judge() == ()
     assert bench.started == []
 
 
 def test_an_undecided_experiment_is_recorded_once_a_day_without_a_mail() -> None:
     bench = Bench(experiment(), champion=current())
-    arns = [bench.look(NOON + timedelta(minutes=5 * n))[0].execution_arn for n in range(1, 5)]
+    arns = [bench.judge(NOON + timedelta(minutes=5 * n))[0].execution_arn for n in range(1, 5)]
     assert [arn is not None for arn in arns] == [True, False, False, False]
-    bench.look(NOON + timedelta(days=1))
+    bench.judge(NOON + timedelta(days=1))
     assert len(bench.started) == 2
     assert all((each["step"], each["deployment"], each["mail"]) == ("go_on", None, None) for each in bench.started)
 
 
 def test_a_winner_that_decides_by_itself_is_deployed_with_its_experiment_named() -> None:
     bench = Bench(experiment(decider=Decider.AUTO), champion=current(), evidence=WINNER)
-    (ruling,) = bench.look()
+    (ruling,) = bench.judge()
     assert ruling.step is Step.PROMOTE
     (started,) = bench.started
     order = started["deployment"]["input"]
@@ -91,14 +91,14 @@ def test_a_winner_that_decides_by_itself_is_deployed_with_its_experiment_named()
 def test_a_winner_older_than_the_champion_comes_by_the_way_back() -> None:
     older = experiment(decider=Decider.AUTO, champion_version=5)
     bench = Bench(older, champion=current(5), evidence=WINNER)
-    bench.look()
+    bench.judge()
     assert bench.started[0]["deployment"]["input"]["action"] == "rollback"
 
 
 def test_a_person_gets_the_command_once_a_day() -> None:
     bench = Bench(experiment(), champion=current(), evidence=WINNER)
     for minutes in (0, 5, 10, 24 * 60):
-        bench.look(LATER + timedelta(hours=1, minutes=minutes))
+        bench.judge(LATER + timedelta(hours=1, minutes=minutes))
     assert len(bench.started) == 2
     assert all(each["deployment"] is None for each in bench.started)
     assert "bellwether experiment promote housing" in bench.started[0]["mail"]["message"]
@@ -108,7 +108,7 @@ def test_a_winner_that_nobody_approved_asks_for_approval_even_when_it_may_decide
     bench = Bench(
         experiment(decider=Decider.AUTO), champion=current(), evidence=WINNER, approval="PendingManualApproval"
     )
-    bench.look()
+    bench.judge()
     (started,) = bench.started
     assert started["deployment"] is None
     assert "bellwether approve housing --version 3" in started["mail"]["message"]
@@ -121,7 +121,7 @@ def test_a_challenger_that_a_person_rejects_is_stopped(decider: Decider) -> None
     split = experiment(mode=Mode.SPLIT, share=0.5, decider=decider)
     bench = Bench(split, champion=current(), evidence=WINNER, approval="Rejected")
     # When a person has rejected it; Then it goes, whoever decides about winners
-    (ruling,) = bench.look()
+    (ruling,) = bench.judge()
     assert (ruling.step, ruling.reason) == (Step.STOP, "version 3 was rejected")
     assert bench.started[0]["deployment"]["input"]["action"] == "stop_challenge"
 
@@ -132,18 +132,18 @@ def test_a_challenger_whose_version_was_deleted_is_still_guarded() -> None:
     bench = Bench(experiment(), champion=current(), evidence=(records, []))
     bench.registry.versions.clear()
     # When it is judged; Then the guard speaks
-    (ruling,) = bench.look()
+    (ruling,) = bench.judge()
     assert ruling.step is Step.STOP
     assert "60 of 60 requests failed" in ruling.reason
 
 
 def test_a_loser_is_stopped_or_its_person_is_asked_to() -> None:
     bench = Bench(experiment(decider=Decider.AUTO), champion=current(), evidence=LOSER)
-    bench.look()
+    bench.judge()
     order = bench.started[0]["deployment"]["input"]
     assert (order["action"], order["experiment_id"]) == ("stop_challenge", experiment().experiment_id)
     asked = Bench(experiment(), champion=current(), evidence=LOSER)
-    asked.look()
+    asked.judge()
     assert "promote" not in asked.started[0]["mail"]["message"]
     assert "bellwether experiment stop housing" in asked.started[0]["mail"]["message"]
 
@@ -152,9 +152,9 @@ def test_a_stop_that_did_not_happen_is_asked_for_again_within_the_hour() -> None
     failing = [record(n, Variant.CHALLENGER, status=Status.FAILED) for n in range(30)]
     bench = Bench(experiment(), champion=current(), evidence=(failing, ()))
     for minutes in range(0, 60, 5):
-        bench.look(NOON.replace(hour=13) + timedelta(minutes=minutes))
+        bench.judge(NOON.replace(hour=13) + timedelta(minutes=minutes))
     assert len(bench.started) == 1
-    bench.look(NOON.replace(hour=14))
+    bench.judge(NOON.replace(hour=14))
     assert [each["step"] for each in bench.started] == ["stop", "stop"]
     names = {each["deployment"]["name"] for each in bench.started}
     assert len(names) == 2
@@ -162,7 +162,7 @@ def test_a_stop_that_did_not_happen_is_asked_for_again_within_the_hour() -> None
 
 def test_a_look_by_hand_tells_all_and_starts_nothing() -> None:
     bench = Bench(experiment(), champion=current(), evidence=WINNER)
-    (ruling,) = bench.look(act=False, models=("housing",))
+    (ruling,) = bench.judge(act=False, models=("housing",))
     assert (ruling.execution_arn, bench.started) == (None, [])
     assert ruling.standing["pairs"] == 150
     assert ruling.path[-1]["pairs"] == 150
@@ -174,7 +174,7 @@ def test_a_version_that_fails_on_probation_is_rolled_back_once() -> None:
     failing = [record(n, status=Status.FAILED) for n in range(40)]
     bench = Bench(champion=promoted, evidence=(failing, ()))
     for minutes in (5, 10, 15):
-        (ruling,) = bench.look(NOON + timedelta(minutes=minutes))
+        (ruling,) = bench.judge(NOON + timedelta(minutes=minutes))
         assert ruling.step is Step.ROLLBACK
     (started,) = bench.started
     order = started["deployment"]["input"]
@@ -185,7 +185,7 @@ def test_a_version_that_fails_on_probation_is_rolled_back_once() -> None:
 
 def test_a_version_that_does_well_on_probation_is_not_spoken_of() -> None:
     bench = Bench(champion=current(3, promoted_at=NOON), evidence=([record(n) for n in range(40)], ()))
-    (ruling,) = bench.look(NOON + timedelta(hours=1))
+    (ruling,) = bench.judge(NOON + timedelta(hours=1))
     assert (ruling.step, bench.started) == (Step.GO_ON, [])
 
 
@@ -200,10 +200,10 @@ def test_one_model_s_trouble_is_told_after_the_others_were_judged(monkeypatch: p
 
     monkeypatch.setattr(bench.experiments, "get", get)
     with pytest.raises(InvalidInputError, match="macro/experiment"):
-        bench.look()
+        bench.judge()
     assert [each["model"] for each in bench.started] == ["housing"]
 
 
 def test_an_unknown_model_is_not_judged() -> None:
     with pytest.raises(NotFoundError):
-        Bench().look(models=("weather",))
+        Bench().judge(models=("weather",))

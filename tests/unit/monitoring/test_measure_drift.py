@@ -1,4 +1,4 @@
-"""One look at a model: what is reported, decided, told and asked for."""
+"""A monitoring run of one model: report, decision, notification, retraining."""
 
 import random
 from collections.abc import Sequence
@@ -116,55 +116,55 @@ class World:
             clock=StoppedClock(),
         )
 
-    def look(self, model: str = "housing") -> tuple[MonitorResult, MonitorReport]:
-        look, report = self.monitor.look(MonitorRequest(model=model, request_id="run-1"))
+    def run(self, model: str = "housing") -> tuple[MonitorResult, MonitorReport]:
+        result, report = self.monitor.run(MonitorRequest(model=model, request_id="run-1"))
         assert report is not None
-        return look, report
+        return result, report
 
 
 def test_a_quiet_model_is_accepted_and_nobody_is_told() -> None:
     # Given 300 houses as those that were learned from, sold for about what was predicted
     records = houses(300)
-    look, report = World(records, sold(records)).look()
-    assert (look.found, look.trigger, report.findings) == (False, None, ())
+    result, report = World(records, sold(records)).run()
+    assert (result.found, result.trigger, report.findings) == (False, None, ())
     assert (report.drift.state, report.accuracy_state) == (DriftState.STABLE, AccuracyState.AS_EXPECTED)
-    assert look.decision is not None
-    assert (look.decision.verdict, look.decision.kind) == (Verdict.ACCEPTED, "monitor_model")
-    assert [gate.name for gate in look.decision.gates] == ["drifted_columns", "rmse_ratio.prediction"]
+    assert result.decision is not None
+    assert (result.decision.verdict, result.decision.kind) == (Verdict.ACCEPTED, "monitor_model")
+    assert [gate.name for gate in result.decision.gates] == ["drifted_columns", "rmse_ratio.prediction"]
     assert report.rmse_ratio == pytest.approx(0.8)
     assert report.estimate is not None
     assert report.estimate.mean_absolute_error == pytest.approx(3.98, abs=0.01)
 
 
 def test_drift_is_told_and_a_training_asked_for() -> None:
-    look, report = World(houses(300, shift=3.0)).look()
+    result, report = World(houses(300, shift=3.0)).run()
     assert {each.name for each in report.drifted} == {"sqft", "prediction"}
-    assert (look.found, look.trigger) == (True, "drift")
-    assert look.decision is not None
-    assert look.decision.verdict is Verdict.REFUSED
-    assert look.subject_line == "Bellwether: housing - 2 columns drifted"
-    assert "sqft: distribution differs from training data" in look.message
-    assert "trigger: drift" in look.message
-    assert look.page_key in look.message
+    assert (result.found, result.trigger) == (True, "drift")
+    assert result.decision is not None
+    assert result.decision.verdict is Verdict.REFUSED
+    assert result.subject_line == "Bellwether: housing - 2 columns drifted"
+    assert "sqft: distribution differs from training data" in result.message
+    assert "trigger: drift" in result.message
+    assert result.page_key in result.message
     # And that nothing has come true yet is said as such
     assert "prediction: 0 actuals so far, 12 more are needed" in report.remarks
 
 
 def test_errors_above_what_was_promised_weigh_more_than_drift() -> None:
     records = houses(300, error=12.0)
-    look, report = World(records, sold(records)).look()
-    assert (look.trigger, report.is_inaccurate) == ("accuracy", True)
-    assert "less accurate than in the backtest" in look.subject_line
+    result, report = World(records, sold(records)).run()
+    assert (result.trigger, report.is_inaccurate) == ("accuracy", True)
+    assert "less accurate than in the backtest" in result.subject_line
     assert report.accuracy[0].rmse_ratio == pytest.approx(2.4)
 
 
 def test_too_little_is_said_as_such_with_how_much_is_missing() -> None:
-    look, report = World(houses(30)).look()
-    assert (look.found, look.trigger) == (False, None)
+    result, report = World(houses(30)).run()
+    assert (result.found, result.trigger) == (False, None)
     assert report.drift.state is DriftState.NOT_ENOUGH_DATA
     assert any("3 of 3 columns have too few rows: at least 20 more are needed" in each for each in report.remarks)
-    assert look.decision is not None
-    assert look.decision.gates == ()
+    assert result.decision is not None
+    assert result.decision.gates == ()
 
 
 def test_what_is_not_this_version_s_or_was_not_returned_is_not_judged() -> None:
@@ -174,7 +174,7 @@ def test_what_is_not_this_version_s_or_was_not_returned_is_not_judged() -> None:
     older = [each.model_copy(update={"model_version": "housing-0badcafe"}) for each in older]
     refused = [each.model_copy(update={"request_id": f"x-{at}"}) for at, each in enumerate(houses(7, status="refused"))]
     failed = [each.model_copy(update={"request_id": f"f-{at}"}) for at, each in enumerate(houses(5, status="failed"))]
-    _, report = World([*shadow, *older, *refused, *failed], sold(older)).look()
+    _, report = World([*shadow, *older, *refused, *failed], sold(older)).run()
     assert (report.answered, report.refused, report.failed, report.shadowed) == (70, 7, 5, 60)
     # Then inputs count whoever answered, predictions and errors only of the current version
     rows = {each.name: each.rows for each in report.drift.columns}
@@ -184,48 +184,48 @@ def test_what_is_not_this_version_s_or_was_not_returned_is_not_judged() -> None:
 
 def test_requests_before_the_window_count_for_accuracy_only() -> None:
     old = houses(40, received_at=NOON - timedelta(days=60))
-    _, report = World(old, sold(old)).look()
+    _, report = World(old, sold(old)).run()
     assert (report.answered, report.accuracy[0].actuals) == (0, 40)
     assert report.weeks[0].predictions == 40
 
 
 def test_a_model_that_was_never_deployed_is_not_measured() -> None:
     world = World()
-    look, report = world.monitor.look(MonitorRequest(model="sentiment", request_id="run-1"))
-    assert (look.measured, look.found, look.decision, report) == (False, False, None, None)
+    result, report = world.monitor.run(MonitorRequest(model="sentiment", request_id="run-1"))
+    assert (result.measured, result.found, result.decision, report) == (False, False, None, None)
     assert world.objects.keys() == []
 
 
 def test_a_model_that_is_not_trained_here_is_not_trained_anew() -> None:
     world = World(houses(300, shift=3.0, model="sentiment"))
     world.promotions.current["sentiment"] = world.promotions.current["housing"]
-    look, report = world.look("sentiment")
+    result, report = world.run("sentiment")
     assert report.is_drifted
-    assert (look.found, look.trigger) == (True, None)
+    assert (result.found, result.trigger) == (True, None)
 
 
 def test_an_unknown_model_is_not_looked_at() -> None:
     with pytest.raises(NotFoundError, match="weather"):
-        World().monitor.look(MonitorRequest(model="weather", request_id="run-1"))
+        World().monitor.run(MonitorRequest(model="weather", request_id="run-1"))
 
 
 def test_facts_come_from_verification_or_once_from_the_bundle() -> None:
     # Given a version that was deployed before facts were kept; When it is looked at
     world = World(houses(60))
-    world.look()
+    world.run()
     # Then they are kept from then on
     key = reference_key("housing", housing().sha256)
     kept = VersionFacts.model_validate_json(world.objects.get(key).content)
     assert kept.metrics == METRICS
     # And the bundle is asked no more
     world.registry.versions.clear()
-    world.look()
+    world.run()
 
 
 def test_facts_of_an_older_form_are_read_from_the_bundle() -> None:
     world = World(houses(60))
     world.objects.put(reference_key("housing", housing().sha256), b'{"features": {}, "rows": 3}')
-    _, report = world.look()
+    _, report = world.run()
     assert len(report.drift.columns) == 3
 
 
@@ -233,11 +233,11 @@ def test_a_bundle_that_is_not_the_promoted_one_is_refused() -> None:
     world = World()
     world.promotions.current["housing"] = current(housing(seed=8))
     with pytest.raises(BundleTamperedError):
-        world.monitor.look(MonitorRequest(model="housing", request_id="run-1"))
+        world.monitor.run(MonitorRequest(model="housing", request_id="run-1"))
 
 
 def test_the_same_request_is_the_same_decision() -> None:
-    first, again = World(houses(60)).look()[0], World(houses(60)).look()[0]
+    first, again = World(houses(60)).run()[0], World(houses(60)).run()[0]
     assert first.decision is not None
     assert again.decision is not None
     assert first.decision.decision_id == again.decision.decision_id
@@ -245,7 +245,7 @@ def test_the_same_request_is_the_same_decision() -> None:
 
 def test_a_bundle_without_reference_is_said_to_have_none() -> None:
     whole = housing(drift_reference={}, metrics={})
-    _, report = World(houses(60), whole=whole).look()
+    _, report = World(houses(60), whole=whole).run()
     assert report.drift.state is DriftState.NOT_MEASURED
     assert "drift is not measured: the bundle has no drift reference" in report.remarks
     assert "accuracy is not measured: this model's predictions have no join key for actuals" in report.remarks
@@ -283,11 +283,11 @@ class _Page(HTMLParser):
 def test_report_and_page_are_kept_by_day() -> None:
     records = houses(300, shift=3.0)
     world = World(records, sold(records))
-    look, report = world.look()
-    assert look.report_key == "monitoring/housing/date=2026-03-01/report.json"
-    assert MonitorReport.model_validate_json(world.objects.get(look.report_key).content) == report
+    result, report = world.run()
+    assert result.report_key == "monitoring/housing/date=2026-03-01/report.json"
+    assert MonitorReport.model_validate_json(world.objects.get(result.report_key).content) == report
     page = _Page()
-    page.feed(world.objects.get(look.page_key).content.decode())
+    page.feed(world.objects.get(result.page_key).content.decode())
     assert (page.open, page.addresses) == ([], [])
     assert page.pictures == 4  # three columns, and errors by week
     text = " ".join(page.text)
@@ -297,16 +297,16 @@ def test_report_and_page_are_kept_by_day() -> None:
 
 def test_the_page_says_when_there_is_nothing_to_say() -> None:
     for records in ((), houses(5)):
-        look, _ = (world := World(records)).look()
-        assert b"Not enough data yet" in world.objects.get(look.page_key).content
+        result, _ = (world := World(records)).run()
+        assert b"Not enough data yet" in world.objects.get(result.page_key).content
 
 
 def test_what_callers_sent_is_no_markup() -> None:
     hostile = {"kind": "categorical", "levels": {"<script>alert(1)</script>": 5000, "b": 5000}}
     whole = housing(drift_reference={"features": {"<b>x</b>": hostile}, "rows": 10_000})
     world = World(houses(60), whole=whole)
-    look, _ = world.look()
-    page = world.objects.get(look.page_key).content
+    result, _ = world.run()
+    page = world.objects.get(result.page_key).content
     assert b"<script>" not in page
     assert b"<b>x" not in page
 
@@ -319,7 +319,7 @@ def test_p_values_are_written_as_people_do(value: float | None, text: str) -> No
 
 
 def test_windows_are_whole_days_of_the_model_s_policy() -> None:
-    _, report = World().look()
+    _, report = World().run()
     policy = model_spec("housing").monitor
     assert report.since == datetime(2026, 3, 1, tzinfo=UTC) - timedelta(days=policy.window_days)
     assert report.accuracy_since == datetime(2026, 3, 1, tzinfo=UTC) - timedelta(days=policy.accuracy_days)

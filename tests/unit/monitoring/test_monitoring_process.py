@@ -1,4 +1,4 @@
-"""Every way through the monitor's process: what follows from a look, and what a failure leaves alone."""
+"""Every path of the monitoring state machine, and that a failure of one model does not stop the others."""
 
 from typing import Any
 
@@ -31,11 +31,11 @@ def run(answers: dict[str, Any], given: dict[str, Any] | None = None) -> Ending:
     return MONITOR.run({"models": ["housing"]} if given is None else given, answers)
 
 
-def test_every_model_is_looked_at_unless_somebody_names_some() -> None:
+def test_every_model_is_monitored_at_unless_somebody_names_some() -> None:
     ending = run({"Measure Drift": QUIET}, {})
     assert (ending.status, ending.state) == ("SUCCEEDED", "Models Monitored")
     assert [each["model"] for each in ending.given["Collect Actuals"]] == ["macro", "housing", "sentiment"]
-    assert [each["model"] for each in ending.output["looks"]] == ["macro", "housing", "sentiment"]
+    assert [each["model"] for each in ending.output["results"]] == ["macro", "housing", "sentiment"]
     assert run({"Measure Drift": QUIET}).given["Measure Drift"] == [{"model": "housing", "request_id": "run-1"}]
 
 
@@ -43,7 +43,7 @@ def test_a_quiet_look_is_recorded_and_nobody_is_told() -> None:
     ending = run({"Measure Drift": QUIET})
     assert ending.given["Record Findings"] == [{"decision": {"decision_id": "d"}}]
     assert "Send Findings" not in ending.path
-    assert ending.output["looks"] == [
+    assert ending.output["results"] == [
         {
             "model": "housing",
             "measured": True,

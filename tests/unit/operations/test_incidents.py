@@ -1,4 +1,4 @@
-"""When the watchdog tells people of a finding, and how."""
+"""When the watchdog sends alerts about a finding, and their text."""
 
 from datetime import timedelta
 
@@ -22,20 +22,20 @@ LOOK = timedelta(minutes=5)
 BROKEN = Finding("stale:x", "x is stale", "x is stale, look at y")
 
 
-def watch(looks: list[bool], *, tells: bool = True) -> list[list[Stage]]:
-    """What is told at each look, five minutes apart, when the finding is there or not."""
+def watch(runs: list[bool], *, confirms: bool = True) -> list[list[Stage]]:
+    """Alerts of each run, five minutes apart, for a finding that is present or not."""
     incidents: tuple[Incident, ...] = ()
-    told: list[list[Stage]] = []
-    for number, broken in enumerate(looks):
+    sent: list[list[Stage]] = []
+    for number, broken in enumerate(runs):
         incidents = follow([BROKEN] if broken else [], incidents, POLICY, NOW + number * LOOK)
-        untold = alerts(incidents)
-        told.append([each.kind for each in untold])
-        if tells:
-            confirmed = confirm(incidents, untold)
+        pending = alerts(incidents)
+        sent.append([each.kind for each in pending])
+        if confirms:
+            confirmed = confirm(incidents, pending)
             keys_ = {(each.incident_key, each.opened_at) for each in confirmed}
             incidents = (*(i for i in incidents if (i.incident_key, i.opened_at) not in keys_), *confirmed)
-        incidents = tuple(each for each in incidents if each.told is not Stage.CLOSED)
-    return told
+        incidents = tuple(each for each in incidents if each.notified_stage is not Stage.CLOSED)
+    return sent
 
 
 def test_one_alert_an_incident_and_an_all_clear() -> None:
@@ -47,18 +47,18 @@ def test_what_flickers_is_one_incident() -> None:
 
 
 def test_what_lasts_is_told_once_more() -> None:
-    told = watch([True] * 40 + [False] * 2)
-    assert [stage for each in told for stage in each] == [Stage.OPENED, Stage.ESCALATED, Stage.CLOSED]
-    assert told[24] == [Stage.ESCALATED]  # after two hours
+    sent = watch([True] * 40 + [False] * 2)
+    assert [stage for each in sent for stage in each] == [Stage.OPENED, Stage.ESCALATED, Stage.CLOSED]
+    assert sent[24] == [Stage.ESCALATED]  # after two hours
 
 
 def test_what_comes_back_is_a_new_incident() -> None:
-    told = watch([True, False, False, False, True])
-    assert told == [[Stage.OPENED], [], [Stage.CLOSED], [], [Stage.OPENED]]
+    sent = watch([True, False, False, False, True])
+    assert sent == [[Stage.OPENED], [], [Stage.CLOSED], [], [Stage.OPENED]]
 
 
 def test_what_was_not_confirmed_is_told_again() -> None:
-    assert watch([True, True], tells=False) == [[Stage.OPENED], [Stage.OPENED]]
+    assert watch([True, True], confirms=False) == [[Stage.OPENED], [Stage.OPENED]]
 
 
 def test_an_incident_stays_open_while_its_probe_fails() -> None:
@@ -83,6 +83,6 @@ def test_any_subject_fits_into_a_mail(subject: str) -> None:
 
 
 @given(st.lists(st.booleans(), max_size=80))
-def test_openings_and_all_clears_take_turns(looks: list[bool]) -> None:
-    stages = [stage for told in watch(looks) for stage in told if stage is not Stage.ESCALATED]
+def test_openings_and_all_clears_take_turns(runs: list[bool]) -> None:
+    stages = [stage for sent in watch(runs) for stage in sent if stage is not Stage.ESCALATED]
     assert stages == [Stage.OPENED, Stage.CLOSED] * (len(stages) // 2) + [Stage.OPENED] * (len(stages) % 2)

@@ -8,11 +8,11 @@ from pydantic import BaseModel
 
 
 class IncidentView(BaseModel, frozen=True):
-    """An incident that the watchdog has opened and not closed; `told` is the last mail about it."""
+    """An incident that the watchdog has opened and not closed; `notified_stage` is the stage of its last alert."""
 
     incident_key: str
     opened_at: datetime
-    told: str | None
+    notified_stage: str | None
 
 
 class OperationsViews:
@@ -25,5 +25,6 @@ class OperationsViews:
         """Open incidents, oldest first."""
         with self._connection.cursor(row_factory=class_row(IncidentView)) as cursor:
             return cursor.execute(
-                "SELECT incident_key, opened_at, told FROM incidents WHERE closed_at IS NULL ORDER BY opened_at"
+                "SELECT incident_key, opened_at, notified_stage FROM incidents"
+                " WHERE closed_at IS NULL ORDER BY opened_at"
             ).fetchall()

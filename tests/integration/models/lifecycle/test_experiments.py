@@ -116,7 +116,7 @@ def test_a_winner_is_told_once_and_not_promoted_past_approval(aws: Aws) -> None:
     start(aws)
     captured(120)
     rulings = [invoke("judge_experiments", sample_event("judge_experiments/schedule"))["rulings"][0] for _ in range(2)]
-    assert [ruling["step"] for ruling in rulings] == ["ask", "ask"]
+    assert [ruling["step"] for ruling in rulings] == ["request_decision", "request_decision"]
     (judgement,) = judgements(aws)
     assert judgement["deployment"] is None
     assert "bellwether approve macro --version 1" in judgement["mail"]["message"]

@@ -177,13 +177,13 @@ def _step(
         return Step.STOP, f"{name} was rejected"
     if finding is Finding.BETTER:
         if approval != Approval.APPROVED:
-            return Step.ASK, f"{name} is better and waits for approval"
+            return Step.REQUEST_DECISION, f"{name} is better and waits for approval"
         is_auto = experiment.decider is Decider.AUTO
-        return (Step.PROMOTE, f"{name} is better") if is_auto else (Step.ASK, f"{name} is better")
+        return (Step.PROMOTE, f"{name} is better") if is_auto else (Step.REQUEST_DECISION, f"{name} is better")
     if finding is Finding.NOT_BETTER:
         reason = f"{name} is not better by {policy.worthwhile:.0%}"
         is_over = experiment.decider is Decider.AUTO or now >= experiment.ends_at
-        return (Step.STOP, reason) if is_over else (Step.ASK, reason)
+        return (Step.STOP, reason) if is_over else (Step.REQUEST_DECISION, reason)
     if now >= experiment.ends_at:
         return Step.STOP, f"undecided at its end on {experiment.ends_at:%Y-%m-%d %H:%M} UTC"
     return Step.GO_ON, "undecided"

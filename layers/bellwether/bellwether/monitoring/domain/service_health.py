@@ -20,7 +20,7 @@ class Step(StrEnum):
     """Next step after an analysis."""
 
     GO_ON = "go_on"
-    ASK = "ask"
+    REQUEST_DECISION = "request_decision"
     PROMOTE = "promote"
     STOP = "stop"
     ROLLBACK = "rollback"

@@ -210,7 +210,7 @@ def _decision(
     *, kind: Kind, subject: str, key: str, step: Step, gates: tuple[Gate, ...], evidence: dict[str, Any], now: datetime
 ) -> Decision:
     """One a day while nothing is to be done or a person is asked, one an hour while an act has not happened yet."""
-    period = f"{now:%Y-%m-%d}" if step in {Step.GO_ON, Step.ASK} else f"{now:%Y-%m-%dT%H}"
+    period = f"{now:%Y-%m-%d}" if step in {Step.GO_ON, Step.REQUEST_DECISION} else f"{now:%Y-%m-%dT%H}"
     return decide(
         kind=kind,
         subject=subject,
@@ -264,7 +264,7 @@ def _rollback(spec: ModelSpec, current: CurrentVersion, decision: Decision) -> d
 def _mail(spec: ModelSpec, standing: ExperimentAnalysis) -> dict[str, str]:
     experiment, interval = standing.experiment, standing.comparison.interval
     commands = {
-        Step.ASK: _asked(spec, standing),
+        Step.REQUEST_DECISION: _asked(spec, standing),
         Step.PROMOTE: f"It is being promoted. Roll back with:  bellwether rollback {spec.name}",
         Step.STOP: "It is being taken out of service. The champion stays in service.",
     }
@@ -280,8 +280,8 @@ def _mail(spec: ModelSpec, standing: ExperimentAnalysis) -> dict[str, str]:
         f"{commands[standing.step]}\n"
         f"Details:  bellwether experiment show {spec.name}\n"
     )
-    verb = {Step.ASK: "needs a decision", Step.PROMOTE: "is promoted", Step.STOP: "is stopped"}[standing.step]
-    return {"subject": f"Bellwether: challenger of {spec.name} {verb}", "message": message}
+    verbs = {Step.REQUEST_DECISION: "needs a decision", Step.PROMOTE: "is promoted", Step.STOP: "is stopped"}
+    return {"subject": f"Bellwether: challenger of {spec.name} {verbs[standing.step]}", "message": message}
 
 
 def _asked(spec: ModelSpec, standing: ExperimentAnalysis) -> str:

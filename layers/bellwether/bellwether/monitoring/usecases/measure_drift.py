@@ -68,8 +68,8 @@ class Monitor:
     pages: MonitorPages
     clock: Clock
 
-    def look(self, request: MonitorRequest) -> tuple[MonitorResult, MonitorReport | None]:
-        """Compare, judge, and keep report and page; a day's later look replaces its earlier one.
+    def run(self, request: MonitorRequest) -> tuple[MonitorResult, MonitorReport | None]:
+        """Measure, and store report and page; a later run of the same day replaces them.
 
         Raises NotFoundError for an unknown model, BundleTamperedError for a bundle that is not the promoted one.
         """
@@ -83,7 +83,7 @@ class Monitor:
         self.objects.put(report_key, report.model_dump_json(indent=1).encode(), content_type="application/json")
         self.objects.put(page_key, self.pages.render(report), content_type="text/html; charset=utf-8")
         trigger = retraining_trigger(spec, report)
-        look = MonitorResult(
+        result = MonitorResult(
             model=spec.name,
             measured=True,
             found=bool(report.findings),
@@ -94,7 +94,7 @@ class Monitor:
             subject_line=subject_line(report),
             message=message(report, page_uri=f"s3://{self.bucket}/{page_key}", trigger=trigger),
         )
-        return look, report
+        return result, report
 
     def _report(self, spec: ModelSpec, current: CurrentVersion) -> MonitorReport:
         window = _window(spec, self.clock.now())
@@ -118,7 +118,7 @@ class Monitor:
 
 
 def _window(spec: ModelSpec, now: datetime) -> Window:
-    """Whole days, so that a look later in the day sees no less."""
+    """Whole days, so that a later run of the same day reads the same records and more."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     policy = spec.monitor
     return Window(

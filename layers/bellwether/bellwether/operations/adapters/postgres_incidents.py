@@ -54,13 +54,22 @@ class PostgresIncidents:
         rows = self._connection.execute(
             """
             SELECT incident_key, opened_at, last_seen_at, details ->> 'subject', details ->> 'message', escalated_at,
-                closed_at, told
-            FROM incidents WHERE told IS DISTINCT FROM 'closed' ORDER BY opened_at, incident_key
+                closed_at, notified_stage
+            FROM incidents WHERE notified_stage IS DISTINCT FROM 'closed' ORDER BY opened_at, incident_key
             """
         ).fetchall()
         return tuple(
-            Incident(key, opened, seen, subject or key, message or "", escalated, closed, Stage(told) if told else None)
-            for key, opened, seen, subject, message, escalated, closed, told in rows
+            Incident(
+                key,
+                opened,
+                seen,
+                subject or key,
+                message or "",
+                escalated,
+                closed,
+                Stage(stage) if stage else None,
+            )
+            for key, opened, seen, subject, message, escalated, closed, stage in rows
         )
 
     def save(self, incidents: Sequence[Incident]) -> None:
@@ -69,14 +78,18 @@ class PostgresIncidents:
             cursor.executemany(
                 """
                 INSERT INTO incidents AS kept (
-                    incident_key, opened_at, last_seen_at, escalated_at, closed_at, told, details
+                    incident_key, opened_at, last_seen_at, escalated_at, closed_at, notified_stage, details
                 )
                 VALUES (%s, %s, %s, %s, %s, %s, %s)
                 ON CONFLICT (incident_key, opened_at) DO UPDATE SET
                     last_seen_at = excluded.last_seen_at, escalated_at = excluded.escalated_at,
-                    closed_at = excluded.closed_at, told = excluded.told, details = excluded.details
-                WHERE (kept.last_seen_at, kept.escalated_at, kept.closed_at, kept.told, kept.details) IS DISTINCT FROM
-                    (excluded.last_seen_at, excluded.escalated_at, excluded.closed_at, excluded.told, excluded.details)
+                    closed_at = excluded.closed_at, notified_stage = excluded.notified_stage, details = excluded.details
+                WHERE (
+                    kept.last_seen_at, kept.escalated_at, kept.closed_at, kept.notified_stage, kept.details
+                ) IS DISTINCT FROM (
+                    excluded.last_seen_at, excluded.escalated_at, excluded.closed_at, excluded.notified_stage,
+                    excluded.details
+                )
                 """,
                 [_columns(each) for each in incidents],
             )
@@ -95,6 +108,6 @@ def _columns(incident: Incident) -> tuple[object, ...]:
         incident.last_seen_at,
         incident.escalated_at,
         incident.closed_at,
-        incident.told.value if incident.told else None,
+        incident.notified_stage.value if incident.notified_stage else None,
         Jsonb({"subject": incident.subject, "message": incident.message}),
     )

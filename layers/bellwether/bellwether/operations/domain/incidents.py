@@ -44,7 +44,7 @@ class Incident:
     message: str
     escalated_at: datetime | None = None
     closed_at: datetime | None = None
-    told: Stage | None = None
+    notified_stage: Stage | None = None
 
     @property
     def stage(self) -> Stage:
@@ -129,8 +129,8 @@ def _seen(incident: Incident, finding: Finding | None, policy: WatchPolicy, now:
 
 def alerts(incidents: Iterable[Incident]) -> tuple[Alert, ...]:
     """Alerts that are not confirmed yet, ordered by the time their incident opened."""
-    untold = (each for each in incidents if each.told is not each.stage)
-    return tuple(_alert(each) for each in sorted(untold, key=lambda each: (each.opened_at, each.incident_key)))
+    pending = (each for each in incidents if each.notified_stage is not each.stage)
+    return tuple(_alert(each) for each in sorted(pending, key=lambda each: (each.opened_at, each.incident_key)))
 
 
 _LEADS = {Stage.OPENED: "Bellwether: ", Stage.ESCALATED: "Bellwether, still: ", Stage.CLOSED: "Bellwether, all clear: "}
@@ -151,11 +151,11 @@ def _alert(incident: Incident) -> Alert:
     )
 
 
-def confirm(incidents: Iterable[Incident], told: Iterable[SentAlert]) -> tuple[Incident, ...]:
+def confirm(incidents: Iterable[Incident], sent: Iterable[SentAlert]) -> tuple[Incident, ...]:
     """The incidents whose alert was sent, with the stage recorded."""
-    stages = {(each.incident_key, each.opened_at): each.kind for each in told}
+    stages = {(each.incident_key, each.opened_at): each.kind for each in sent}
     return tuple(
-        replace(each, told=stages[each.incident_key, each.opened_at])
+        replace(each, notified_stage=stages[each.incident_key, each.opened_at])
         for each in incidents
         if (each.incident_key, each.opened_at) in stages
     )
