@@ -112,6 +112,21 @@ def test_the_choice_is_recorded_with_its_reason() -> None:
     assert (good.basis, good.reason) == ("id", "")
 
 
+@pytest.mark.parametrize(("ids", "links"), [*product(IDS, ("own", "none", "a section"))])
+def test_there_is_one_event_a_story_when_a_feed_shows_one_story_at_a_time(ids: str, links: str) -> None:
+    # Given a feed of one entry, fetched twice before the next story takes its place
+    documents = [[item(story, fetch, ids, links)] for story in range(4) for fetch in range(2)]
+    found, known = events(documents)
+    assert len(found) == 4, known
+
+
+@pytest.mark.parametrize(("ids", "links"), [("one for all", "none"), ("one for all", "a section")])
+def test_an_edited_title_is_a_version_in_a_feed_of_one_story(ids: str, links: str) -> None:
+    first = item(0, 0, ids, links)
+    found, known = events([[first], [{**first, "title": "Boeing wins order for 60 jets, shares rise"}]])
+    assert (len(found), known.basis) == (1, "id")
+
+
 def test_an_edited_title_is_a_version_where_there_is_an_id_or_a_link() -> None:
     for ids, links in (("own", "own"), ("own", "none"), ("none", "own"), ("one for all", "own")):
         first = [item(story, 0, ids, links) for story in range(4)]

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
@@ -133,7 +134,7 @@ def test_malformed_xml_still_gives_entries(content: bytes) -> None:
         (b"", "neither RSS nor Atom"),
         (b"   ", "no entries"),
         (b"<!doctype html><html><head><title>Log in</title></head><body><p>Please</p></body></html>", "no entries"),
-        (b'{"version": "https://jsonfeed.org/version/1"}', "without a list of items"),
+        (b'{"version": "https://jsonfeed.org/version/1", "items": {}}', "are no list"),
         (b'{"items": []}', "not a JSON Feed"),
         (b"[1, 2]", "not a JSON Feed"),
         (b'{"version": "https://jsonfeed.org/version/1", "items": [', "not JSON"),
@@ -203,6 +204,86 @@ def test_items_of_a_json_feed_that_are_none_cost_themselves_only() -> None:
 def test_a_json_feed_that_will_not_change_is_polled_seldom() -> None:
     assert read(json_feed(expired=True)).ttl_seconds == 3600
     assert read(json_feed()).ttl_seconds is None
+
+
+@pytest.mark.parametrize("ending", [b"}", b', "items": null}', b', "items": []}'])
+def test_a_json_feed_without_items_is_an_empty_feed(ending: bytes) -> None:
+    assert read(b'{"version": "https://jsonfeed.org/version/1.1"' + ending).entries == ()
+
+
+def test_seconds_since_1970_are_a_date_in_a_json_feed_too() -> None:
+    assert read_one(json_feed({"id": "1", "date_published": 1772449200})).published_at == datetime(
+        2026, 3, 2, 11, tzinfo=UTC
+    )
+
+
+# --- what other readers' users report: each stands for its kind -------------------------------------------------------
+
+EXTENSIONS = (
+    'xmlns:media="http://search.yahoo.com/mrss/" xmlns:related="https://example.org/ns" '
+    'xmlns:feedburner="http://rssnamespace.org/feedburner/ext/1.0"'
+)
+
+
+def raw(items: str) -> bytes:
+    """A feed with these items as they are."""
+    return f"<rss version='2.0' {EXTENSIONS}><channel><title>T</title>{items}</channel></rss>".encode()
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("AT&T and H&M rise", "AT&T and H&M rise"),
+        ("Johnson & Johnson &amp; Co &#8211; R&D, up", "Johnson & Johnson & Co – R&D, up"),
+        ("Caf&eacute; R&D&nbsp;costs", "Café R&D costs"),
+        ("<![CDATA[AT&T &amp; <b>Verizon</b>]]>", "AT&T & Verizon"),
+        ("Q&#A; & &#xZ; rise", "Q&#A; & &#xZ; rise"),
+        ("Acme \x1e beats \x08estimates", "Acme beats estimates"),
+        ("<a href='https://example.org/'>Acme</a> rises", "Acme rises"),
+    ],
+)
+def test_a_title_with_faulty_markup_is_read_as_it_is_meant(title: str, expected: str) -> None:
+    assert read_one(raw(f"<item><title>{title}</title><guid>1</guid></item>")).title == expected
+
+
+def test_bare_ampersands_in_other_character_sets_change_nothing() -> None:
+    # Given ISO-2022-JP, in which a byte of a Greek letter is that of an ampersand
+    document = '<?xml version="1.0" encoding="iso-2022-jp"?><rss version="2.0"><channel><item><title>α R&D</title></item></channel></rss>'  # noqa: E501
+    assert "α" in read_one(document.encode("iso-2022-jp")).title
+
+
+def test_a_related_entry_s_link_is_not_the_entry_s() -> None:
+    own, other = "https://example.org/1", "https://example.org/related"
+    related = f"<related:list><link>{other}</link><link>{other}/2</link></related:list>"
+    for content, expected in (
+        (f"<link>{own}</link>{related}", own),
+        (f"{related}<link>{own}</link><guid>{own}</guid>", own),
+        (f"<link>{own}</link>", own),
+    ):
+        assert read_one(raw(f"<item><title>Acme rises</title>{content}</item>")).url == expected
+
+
+def test_a_caption_is_not_the_summary_unless_there_is_no_other() -> None:
+    caption = "<media:content><media:description>A plant</media:description></media:content>"
+    for content, expected in (
+        (f"{caption}<description>Profit rose.</description>", "Profit rose."),
+        (f"<description>Profit rose.</description>{caption}", "Profit rose."),
+        (caption, "A plant"),
+    ):
+        assert read_one(raw(f"<item><title>Acme rises</title>{content}</item>")).summary == expected
+
+
+def test_the_publisher_s_own_link_comes_before_feedburner_s() -> None:
+    links = "<link>https://feeds.example/~r/1</link><feedburner:origLink>https://example.org/1</feedburner:origLink>"
+    assert read_one(raw(f"<item><title>Acme rises</title>{links}</item>")).url == "https://example.org/1"
+
+
+def test_repairs_take_time_in_proportion_to_the_document() -> None:
+    before = time.process_time()
+    for opened in (b"<![CDATA[", b"<!--", b"&", b"&a", b"<media:description"):
+        with suppress(InvalidInputError):
+            read(opened * (200_000 // len(opened)), seconds=2)
+    assert time.process_time() - before < 8
 
 
 def test_an_empty_feed_is_a_feed() -> None:

@@ -22,7 +22,7 @@ FEWEST = {"feedparser_cases.tar.gz": 1059, "gofeed_cases.tar.gz": 575, "feed_rs"
 
 pytestmark = [
     pytest.mark.shared_data,
-    pytest.mark.skipif(not PLACES, reason=f"no files at {FEEDS} (set BELLWETHER_SHARED)"),
+    pytest.mark.skipif(not PLACES, reason=f"no files at {FEEDS} (set BELLWETHER_SHARED_DATA)"),
 ]
 
 

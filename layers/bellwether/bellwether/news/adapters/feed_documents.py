@@ -54,6 +54,10 @@ _WIDE = (  # how a document in wide characters begins: with its mark, or with `<
     (b"<\0", "utf-16-le"),
     (b"\0<", "utf-16-be"),
 )
+_CAPTION = re.compile(rb"(</?media:)description\b")
+_REFERENCE_OR_NONE = rb"(?:[A-Za-z_:][\w:.-]{0,200}|#[0-9]{1,10}|#[xX][0-9A-Fa-f]{1,8});"
+_BARE_AMPERSAND = re.compile(rb"&(?!" + _REFERENCE_OR_NONE + rb")")
+_ESCAPABLE = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|" + _BARE_AMPERSAND.pattern, re.S)
 _ENTRY = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.I)
 _MARKUP = frozenset({"text/html", "application/xhtml+xml"})
 
@@ -86,6 +90,7 @@ class FeedparserReader:
                 if is_json(content):
                     return read_json_feed(content, url=url)
                 _refuse_expansion(content, content_type)
+                content = _repaired(content)
                 headers = {"content-location": url} | ({"content-type": content_type} if content_type else {})
                 return _document(_parsed(content, headers), content)
         except _TooSlowError:
@@ -146,6 +151,7 @@ def _read_entry(entry: Any) -> DocumentEntry:
     summary = _words(entry, "summary", SUMMARY_CHARACTERS)
     if not summary and contents:
         summary = _words_of(contents[0], SUMMARY_CHARACTERS)
+    summary = summary or _words(entry, "media_caption", SUMMARY_CHARACTERS)
     published, updated = (read_date(_text(entry, key)) for key in ("published", "updated"))
     return DocumentEntry(
         entry_id=plain_text(_text(entry, "id"), characters=2000),
@@ -173,8 +179,18 @@ def _words_of(detail: dict[str, Any], characters: int) -> str:
 
 
 def _link(entry: Any) -> str:
-    links = [_text(entry, "link"), *(_text(link, "href") for link in _list(entry, "links"))]
-    return next((address for link in links if (address := web_address(link))), "")
+    """The entry's page. Where it has several, as with links of related entries inside it, the one that is its id, else
+    the first; FeedBurner's own name of the page comes before FeedBurner's address."""
+    links = _list(entry, "links")
+    pages = [address for link in links if _text(link, "rel") == "alternate" and (address := _address(link, "href"))]
+    own = _address(entry, "id")
+    others = (_address(entry, "link"), *(_address(link, "href") for link in links))
+    named = (_address(entry, "feedburner_origlink"), own if own in pages else "", *pages, *others)
+    return next((address for address in named if address), "")
+
+
+def _address(mapping: Any, key: str) -> str:
+    return web_address(_text(mapping, key))
 
 
 def _text(mapping: Any, key: str) -> str:
@@ -186,6 +202,22 @@ def _text(mapping: Any, key: str) -> str:
 def _list(mapping: Any, key: str) -> list[Any]:
     value = dict.get(mapping, key)
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+# --- repairs --------------------------------------------------------------------------------------------------------
+
+
+def _repaired(content: bytes) -> bytes:
+    """The document without two faults that feedparser reads wrongly.
+
+    A bare ampersand ("AT&T") would become "AT&T;". A picture's caption (`media:description`) before an entry's
+    description would take its place: it is read under a name of its own.
+    """
+    if b"<media:description" in content:
+        content = _CAPTION.sub(rb"\1caption", content)
+    if b"\x1b" in content or not _BARE_AMPERSAND.search(content):  # ISO-2022 has other characters under these bytes
+        return content
+    return _ESCAPABLE.sub(lambda found: b"&amp;" if found[0] == b"&" else found[0], content)
 
 
 # --- guards ---------------------------------------------------------------------------------------------------------

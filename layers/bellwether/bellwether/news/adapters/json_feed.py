@@ -30,8 +30,10 @@ def read_json_feed(content: bytes, *, url: str) -> FeedDocument:
     version, items = (found.get("version"), found.get("items")) if isinstance(found, dict) else (None, None)
     if not isinstance(version, str) or not version.strip().startswith(VERSIONS):
         raise InvalidInputError("no entries: JSON, but not a JSON Feed: it has no version of one", field="document")
+    if items is None:  # as some publishers write an empty feed
+        items = []
     if not isinstance(items, list):
-        raise InvalidInputError("no entries: a JSON Feed without a list of items", field="document")
+        raise InvalidInputError("no entries: the items of a JSON Feed are no list", field="document")
     names = (found.get("feed_url"), found.get("home_page_url"))
     return FeedDocument(
         entries=tuple(_entry(each, url) for each in items),
@@ -43,9 +45,9 @@ def read_json_feed(content: bytes, *, url: str) -> FeedDocument:
 def _entry(item: Any, base: str) -> DocumentEntry:
     if not isinstance(item, dict):
         return DocumentEntry("", "", "", "", None, None)
-    published, updated = (read_date(_text(item, key)) for key in ("date_published", "date_modified"))
+    published, updated = (read_date(_text_or_number(item, key)) for key in ("date_published", "date_modified"))
     return DocumentEntry(
-        entry_id=plain_text(_id(item), characters=2000),
+        entry_id=plain_text(_text_or_number(item, "id"), characters=2000),
         url=next((link for key in ("url", "external_url") if (link := _link(item, key, base))), ""),
         title=plain_text(unescape(_text(item, "title")), characters=TITLE_CHARACTERS),
         summary=_summary(item),
@@ -63,10 +65,10 @@ def _link(item: dict[str, Any], key: str, base: str) -> str:
         return ""
 
 
-def _id(item: dict[str, Any]) -> str:
-    """A number is an id as well, as version 1.1 recommends to read it."""
-    value = item.get("id")
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _text(item, "id")
+def _text_or_number(item: dict[str, Any], key: str) -> str:
+    """A number as an id, as version 1.1 recommends to read it, or as seconds since 1970."""
+    value = item.get(key)
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _text(item, key)
 
 
 def _summary(item: dict[str, Any]) -> str:

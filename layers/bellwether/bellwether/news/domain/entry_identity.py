@@ -26,8 +26,15 @@ SAME_TITLE = 0.5
 """So are two titles with less in common (Jaccard)."""
 
 
+OTHER_TITLE = 0.2
+"""Titles with less in common (Jaccard) are no edits of each other."""
+
+
 class SeenEntry(BaseModel):
-    """An entry of the last document: hashes of its names, and its identity."""
+    """An entry of the last document: hashes of its names, and its identity.
+
+    `title`: hashes of the words of its title, where the document had no other entry.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -35,6 +42,7 @@ class SeenEntry(BaseModel):
     link: str
     words: str
     entry_id: str
+    title: tuple[str, ...] = ()
 
 
 class FeedIdentity(BaseModel):
@@ -73,7 +81,8 @@ def identify(entries: Sequence[Entry], known: FeedIdentity) -> Identified:
         link = "" if entry.link_name in shared else entry.link_name
         found.append(entry.model_copy(update={"entry_id": entry_id, "link_name": link}))
         hashes = {each: _hash(_name(entry, each)) for each in BASES}
-        seen.append(SeenEntry(**hashes, entry_id=entry_id))
+        title = _title(entry) if len(entries) == 1 else ()
+        seen.append(SeenEntry(**hashes, entry_id=entry_id, title=title))
     return Identified(
         tuple(found), FeedIdentity(basis=basis, reason=reason, seen=tuple(seen[:REMEMBERED]), fixed=known.fixed)
     )
@@ -101,11 +110,23 @@ def _fault(basis: Basis, entries: Sequence[Entry], seen: Sequence[SeenEntry]) ->
     enough = 1 in (len(entries), len(seen)) or (len(same) > 1 and 2 * len(same) >= min(len(entries), len(seen)))
     if enough and same and len(changed) == len(same):
         return f"{len(same)} entries changed their {basis} from one document to the next"
-    if one_each and basis == "id" and not same:
+    if one_each and not same:
         (old,), (new,) = seen, entries
-        if old.id == _hash(new.entry_id) and new.link_name and old.link != _hash(new.link_name):
-            return "different entries, one at a time, have one id"
+        one_name = getattr(old, basis) == _hash(_name(new, basis))
+        other_link = basis == "id" and new.link_name and old.link != _hash(new.link_name)
+        if one_name and (other_link or _is_other_title(old.title, _title(new))):
+            return f"different entries, one at a time, have one {basis}"
     return ""
+
+
+def _title(entry: Entry) -> tuple[str, ...]:
+    return tuple(sorted(map(_hash, _words(entry))))
+
+
+def _is_other_title(old: Sequence[str], new: Sequence[str]) -> bool:
+    """Whether a title has changed completely; unknown for a document that was seen before titles were remembered."""
+    one, other = set(old), set(new)
+    return bool(one) and len(one & other) < OTHER_TITLE * len(one | other)
 
 
 def _are_different(group: Sequence[Entry], of: int) -> bool:
