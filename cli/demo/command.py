@@ -20,6 +20,7 @@ from localcloud.control import Cloud
 PACK_VARIABLE = "BELLWETHER_FRED_PACK"
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples" / "fred"
+FORMS = ROOT / "samples" / "forms" / "2016-07-29"
 
 
 def demo(
@@ -36,7 +37,7 @@ def demo(
     target = local_target(cloud)
     done(f"The embedded cloud is up; stack {target.stack} is deployed")
     begun = begin_housing(target)
-    report = run_macro(target, packs, trials, out)
+    report = run_macro(target, packs, trials, out, forms=None if os.environ.get(PACK_VARIABLE) else FORMS)
     report["housing"] = run_housing(target, begun, out)
     report["news"] = run_news(target, cloud, out)
     report["seconds"] = round(time.monotonic() - started, 1)

@@ -16,13 +16,14 @@ from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.experiment import Decider, Mode
 from bellwether.models.domain.specs import ValuationSpec
 from bellwether.monitoring.views import MonitoringViews
-from cli import challengers, deployments, executions, monitor, predictions, registry, sales, training
+from cli import challengers, deployments, executions, ingestion, monitor, predictions, registry, sales, training
 from cli.problems import CommandError
 from cli.target import Target
 from cli.terminal import console, done, spinner
 
 MODEL = "housing"
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "housing"
+FORMS = SAMPLES.parent / "forms" / "sales"
 FIRST_YEARS, MORE_YEARS, ASKED_YEAR = ("2006", "2007", "2008"), ("2009",), "2010"
 HASTY, THOROUGH = {"trials": "1", "rounds": "5"}, {"trials": "2", "rounds": "200"}
 ROWS_A_REQUEST = 100
@@ -68,6 +69,7 @@ class Begun:
 def begin_housing(target: Target) -> Begun:
     """Bring sales in and start two trainings, which run while something else is monitored at."""
     ingest(target, FIRST_YEARS, start_over=True)
+    ingest_forms(target)
     hasty = training.start(target, MODEL, HASTY)
     with console.status(f"Preparing the training on sales of {FIRST_YEARS[0]} to {FIRST_YEARS[-1]}"):
         executions.await_state(target, hasty, "Train", timeout_seconds=WAIT_SECONDS)
@@ -112,6 +114,16 @@ def ingest(target: Target, years: Iterable[str], *, start_over: bool = False) ->
     with console.status(f"Ingesting sales of {', '.join(years)}"):
         result = sales.ingest_files(target, _spec(), files, start_over=start_over)
     done(f"Sales: {sales.dataset_line(result.dataset)}")
+
+
+def ingest_forms(target: Target) -> None:
+    """Ingest sales that are known in another form. Raises CommandError unless they bring nothing new."""
+    with console.status("Ingesting the same sales in another form"):
+        result = sales.ingest_files(target, _spec(), ingestion.csv_files([FORMS]), start_over=False)
+    if result.new_sales or result.findings:
+        reasons = "; ".join(finding["reason"] for finding in result.findings)
+        raise CommandError(f"Sales in another form were read otherwise: {result.new_sales} new sales; {reasons}")
+    done("Other forms: sales with decimal commas and days first are recognised as known")
 
 
 def train(target: Target, arn: str) -> int:

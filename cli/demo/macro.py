@@ -24,6 +24,7 @@ from cli.terminal import console, done, spinner
 MODEL = "macro"
 CHART_HORIZON_MONTHS = 3
 WAIT_SECONDS = 900
+REBASED = "PCEC96"  # in samples/forms on another base
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,18 @@ class Candidate:
     backtest: list[BacktestPoint]
 
 
-def run_macro(target: Target, packs: list[Path], trials: int, out: Path) -> dict[str, Any]:
+def run_macro(
+    target: Target, packs: list[Path], trials: int, out: Path, *, forms: Path | None = None
+) -> dict[str, Any]:
     """Take the packs to a served prediction, print what came of it, draw `forecast.png`; returns the facts.
 
-    A candidate that the gate refuses is not deployed: what served before, if anything, answers then.
+    `forms`: a folder with series of the packs in other forms. A candidate that the gate refuses is not deployed: what
+    served before, if anything, answers then.
     """
     started = time.monotonic()
     ingested = [_ingest_pack(target, pack) for pack in packs]
+    if forms is not None:
+        ingest_forms(target, forms)
     candidate = _train(target, trials)
     outcome = _approve(target, candidate.version) if candidate.accepted else None
     serves = target.models.current(MODEL) is not None
@@ -70,6 +76,18 @@ def _ingest_pack(target: Target, pack: Path) -> Ingested:
     if remarks := ingestion.dataset_remarks(result.dataset):
         console.print(remarks, style="dim")
     return result
+
+
+def ingest_forms(target: Target, folder: Path) -> None:
+    """Ingest series that are known in other forms. Raises CommandError unless they bring nothing new, and the part on
+    another base is refused."""
+    with console.status("Ingesting the same series in other forms"):
+        result = ingestion.ingest_pack(target, ingestion.csv_files([folder]))
+    refused = [finding["field"] for finding in result.findings if "another base or unit" in finding["reason"]]
+    if result.new_vintages or refused != [REBASED] or len(result.findings) > 1:
+        reasons = "; ".join(f"{finding['file']}: {finding['reason']}" for finding in result.findings)
+        raise CommandError(f"Series in other forms were read otherwise: {result.new_vintages} new vintages; {reasons}")
+    done(f"Other forms: {result.files - 1} files hold the same figures; {REBASED} on another base is refused")
 
 
 def _train(target: Target, trials: int) -> Candidate:
