@@ -5,11 +5,17 @@ server's address there. MLflow calls its file store maintenance-only and asks fo
 would be one more format inside a job's output, so the files it is, with the switch that MLflow asks for.
 """
 
+import importlib.metadata
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from .progress import say
 
 FILE_STORE_SWITCH = "MLFLOW_ALLOW_FILE_STORE"
+LIBRARIES = ("numpy", "scipy", "xgboost", "xgboost-cpu", "optuna")
 RETRY_VARIABLES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
@@ -23,6 +29,32 @@ class Run:
     started_ms: int
     ended_ms: int
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def track(
+    uri: str,
+    experiment: str,
+    parameters: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str],
+    started_ms: int,
+    trials: Sequence[Run],
+) -> None:
+    """Log a training that is written already, with the versions of its libraries; an error is printed, not raised."""
+    installed = {distribution.name: distribution.version for distribution in importlib.metadata.distributions()}
+    versions = {f"version.{name}": installed[name] for name in LIBRARIES if name in installed}
+    job = Run("training", text(parameters), metrics, started_ms, time.time_ns() // 1_000_000, {**tags, **versions})
+    try:
+        log_training(uri, experiment, job, trials)
+    except Exception as error:  # noqa: BLE001 - whatever a tracking server does must not lose the training
+        say(f"tracking failed, the training stands: {type(error).__name__}: {error}")
+    else:
+        say(f"tracked {len(trials)} trials")
+
+
+def text(values: Mapping[str, Any]) -> Mapping[str, str]:
+    """Values as MLflow stores parameters."""
+    return {name: str(value) for name, value in values.items()}
 
 
 def log_training(uri: str, experiment: str, job: Run, trials: Sequence[Run]) -> None:

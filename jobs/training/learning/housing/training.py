@@ -1,6 +1,5 @@
 """A training from the channel to bundle and evaluation: split → tune → count → fit on all → bundle → track."""
 
-import importlib.metadata
 import time
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -12,6 +11,7 @@ import numpy as np
 
 from .. import tracking
 from ..bundle import to_json
+from ..progress import inline, say
 from . import baseline
 from .booster import importance
 from .candidate import Trained, write_bundle
@@ -27,7 +27,6 @@ from .valuer import Valuer, Values, value_online
 
 EVALUATION_FILE = "evaluation.json"
 HOLDOUT_FILE = "holdout.csv"
-LIBRARIES = ("numpy", "scipy", "xgboost", "xgboost-cpu", "optuna")
 HEADLINE = ("n", "mape", "rmse", "r2", "bias", "versus", "intervals")
 
 
@@ -59,7 +58,7 @@ def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -
     _log_dataset(dataset, divided)
 
     tuning = _tune(divided, job)
-    say(f"chosen {_inline(asdict(tuning.chosen))}")
+    say(f"chosen {inline(asdict(tuning.chosen))}")
     say(f"fits on two parts and on all {len(dataset.sales)} sales, side by side")
     with ThreadPoolExecutor() as pool:  # XGBoost lets go of the interpreter while it works
         fit_on_all = pool.submit(fit_valuer, dataset.sales, tuning.chosen, job.seed)
@@ -76,11 +75,6 @@ def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -
     (output_data / EVALUATION_FILE).write_bytes(to_json(report))
     (output_data / HOLDOUT_FILE).write_text(holdout_csv(counted.valued, counted.values_online), encoding="utf-8")
     _track(trained, digest, tuning, counted, job.mlflow_tracking_uri or (output_data / "mlruns").as_uri(), started_ms)
-
-
-def say(line: str) -> None:
-    """One line of progress in the job's log."""
-    print(line, flush=True)
 
 
 def _tune(divided: Split, job: JobParameters) -> Tuning:
@@ -143,7 +137,7 @@ def _report(trained: Trained, digest: str, tuning: Tuning, counted: Counted, sec
 
 
 def _track(trained: Trained, digest: str, tuning: Tuning, counted: Counted, uri: str, started_ms: int) -> None:
-    """Log to MLflow; the training is written already, and a tracking that fails is told and otherwise forgiven."""
+    """Log the job and its trials to MLflow."""
     metrics = {
         f"{name}_{measure}": value
         for name, scores in counted.scores.items()
@@ -154,14 +148,10 @@ def _track(trained: Trained, digest: str, tuning: Tuning, counted: Counted, uri:
             "bias": scores["bias"],
         }.items()
     }
-    chosen = {name: str(value) for name, value in {**asdict(trained.job), **asdict(trained.parameters)}.items()}
-    tags = {"bundle_sha256": digest, "dataset_sha256": trained.dataset.sha256}
-    libraries = {f"version.{name}": version for name, version in _versions().items()}
-    job = tracking.Run("training", chosen, metrics, started_ms, time.time_ns() // 1_000_000, {**tags, **libraries})
     trials = [
         tracking.Run(
             f"trial-{one.number:03d}",
-            {name: str(value) for name, value in one.parameters.items()},
+            tracking.text(one.parameters),
             {"log_mae": one.score, "rounds": one.curve[-1][0]},
             one.started_ms,
             one.ended_ms,
@@ -169,17 +159,9 @@ def _track(trained: Trained, digest: str, tuning: Tuning, counted: Counted, uri:
         )
         for one in tuning.trials
     ]
-    try:
-        tracking.log_training(uri, trained.job.model, job, trials)
-    except Exception as error:  # noqa: BLE001 - whatever a tracking server does must not lose the training
-        say(f"tracking failed, the training stands: {type(error).__name__}: {error}")
-    else:
-        say(f"tracked {len(trials)} trials")
-
-
-def _versions() -> Mapping[str, str]:
-    installed = {distribution.name: distribution.version for distribution in importlib.metadata.distributions()}
-    return {name: installed[name] for name in LIBRARIES if name in installed}
+    parameters = {**asdict(trained.job), **asdict(trained.parameters)}
+    tags = {"bundle_sha256": digest, "dataset_sha256": trained.dataset.sha256}
+    tracking.track(uri, trained.job.model, parameters, metrics, tags, started_ms, trials)
 
 
 def _log_dataset(dataset: Dataset, divided: Split) -> None:
@@ -195,8 +177,3 @@ def _say_scores(name: str, scores: Mapping[str, Any]) -> None:
     tests = " ".join(f"p_{whose}={each['p_value']:.4f}" for whose, each in scores["versus"].items())
     coverage = " ".join(f"coverage{each['level']:.0%}={each['coverage']:.3f}" for each in scores["intervals"])
     say(f"{name} n={scores['n']} {errors} bias={scores['bias']:+.4f} r2={scores['r2']:.3f} {tests} {coverage}")
-
-
-def _inline(values: Mapping[str, Any]) -> str:
-    shown = {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in values.items()}
-    return " ".join(f"{name}={value}" for name, value in shown.items())

@@ -1,6 +1,5 @@
 """A training from the channel to bundle and evaluation: select → tune → backtest → fit → bundle → evaluate → track."""
 
-import importlib.metadata
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ import numpy as np
 from .. import tracking
 from ..bundle import to_json
 from ..months import format_span
+from ..progress import inline, say
 from .backtest import Problem, Schedule, pose, run_backtest
 from .baselines import Autoregression
 from .candidate import Trained, write_bundle
@@ -30,7 +30,6 @@ from .tuning import Tuning, tune
 
 EVALUATION_FILE = "evaluation.json"
 BACKTEST_FILE = "backtest.csv"
-LIBRARIES = ("numpy", "scipy", "xgboost", "xgboost-cpu", "optuna")
 
 
 def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -> None:
@@ -48,7 +47,7 @@ def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -
 
     settled = problem.until(tuning_window.stop)
     tuning = tune(settled, tuning_window, seed=job.seed, trials=job.trials, seconds=job.time_budget_seconds, report=say)
-    say(f"chosen {_inline(asdict(tuning.chosen))}")
+    say(f"chosen {inline(asdict(tuning.chosen))}")
     schedule = Schedule(job.linear_refit_months, job.tree_refit_months)
     if len(test) < job.backtest_months:
         say(f"the history allows {len(test)} of {job.backtest_months} months, {FEWEST_BACKTEST_MONTHS} at least")
@@ -74,11 +73,6 @@ def run(given: Mapping[str, str], train: Path, model: Path, output_data: Path) -
     _track(
         trained, digest, tuning, evaluations, job.mlflow_tracking_uri or (output_data / "mlruns").as_uri(), started_ms
     )
-
-
-def say(line: str) -> None:
-    """One line of progress in the job's log."""
-    print(line, flush=True)
 
 
 def _fit(
@@ -204,7 +198,7 @@ def _track(
     uri: str,
     started_ms: int,
 ) -> None:
-    """Log to MLflow; the training is written already, and a tracking that fails is told and otherwise forgiven."""
+    """Log the job and its trials to MLflow."""
     metrics = {
         f"{measure}_{name}_h{one['horizon_months']}": one[measure][name]
         for one in evaluations
@@ -213,31 +207,19 @@ def _track(
     }
     if isinstance(trained.recession, TrainedHead):
         metrics |= {f"brier_{name}_recession": value for name, value in trained.recession.evaluation["brier"].items()}
-    chosen = {name: str(value) for name, value in {**asdict(trained.job), **asdict(trained.parameters)}.items()}
-    tags = {"bundle_sha256": digest, "dataset_sha256": trained.dataset.sha256}
-    libraries = {f"version.{name}": version for name, version in _versions().items()}
-    job = tracking.Run("training", chosen, metrics, started_ms, time.time_ns() // 1_000_000, {**tags, **libraries})
     trials = [
         tracking.Run(
             f"trial-{one.number:03d}",
-            {name: str(value) for name, value in one.parameters.items()},
+            tracking.text(one.parameters),
             {"rmse_over_random_walk": one.score},
             one.started_ms,
             one.ended_ms,
         )
         for one in tuning.trials
     ]
-    try:
-        tracking.log_training(uri, trained.job.model, job, trials)
-    except Exception as error:  # noqa: BLE001 - whatever a tracking server does must not lose the training
-        say(f"tracking failed, the training stands: {type(error).__name__}: {error}")
-    else:
-        say(f"tracked {len(trials)} trials")
-
-
-def _versions() -> Mapping[str, str]:
-    installed = {distribution.name: distribution.version for distribution in importlib.metadata.distributions()}
-    return {name: installed[name] for name in LIBRARIES if name in installed}
+    parameters = {**asdict(trained.job), **asdict(trained.parameters)}
+    tags = {"bundle_sha256": digest, "dataset_sha256": trained.dataset.sha256}
+    tracking.track(uri, trained.job.model, parameters, metrics, tags, started_ms, trials)
 
 
 def _log_dataset(dataset: Dataset, selection: Selection, problem: Problem) -> None:
@@ -273,7 +255,3 @@ def _say_recession(recession: TrainedHead | LeftOut) -> None:
     evaluation = recession.evaluation
     scores = " ".join(f"brier_{name}={value:.4f}" for name, value in evaluation["brier"].items())
     say(f"recession n={evaluation['n']} recessions={evaluation['recessions']} {scores}")
-
-
-def _inline(values: Mapping[str, Any]) -> str:
-    return " ".join(f"{name}={value:.4g}" for name, value in values.items())
