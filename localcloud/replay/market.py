@@ -16,6 +16,7 @@ from localcloud.replay.clock import ReplayClock
 from localcloud.replay.tape import Bar, Tape, floored
 
 PATH = "/v2/stocks/bars"
+ACTIONS_PATH = "/v1/corporate-actions"
 MOST_BARS, DEFAULT_BARS = 10_000, 1_000
 TIMEFRAME = "5Min"
 FIRST_REFUSAL, REFUSALS_EVERY = 2, 25
@@ -123,6 +124,12 @@ class MarketApi:
         except RefusedError as refused:
             return _json(400, {"message": str(refused)}, headers)
         return _json(200, self._page(query, now), headers)
+
+    def actions(self, parameters: Mapping[str, str]) -> Answer:
+        """Corporate actions: the tape has no split."""
+        if not parameters.get("symbols"):
+            return Answer.of_json(400, {"message": "symbols is required"})
+        return Answer.of_json(200, {"corporate_actions": {}, "next_page_token": None})
 
     def _page(self, query: _Query, now: datetime) -> dict[str, Any]:
         """Symbol after symbol, `limit` bars in all; the token names the last bar of the page."""

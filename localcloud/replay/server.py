@@ -59,6 +59,8 @@ class Replay:
         parts = urlsplit(target)
         if parts.path == market.PATH:
             return self.market.answer(dict(parse_qsl(parts.query)))
+        if parts.path == market.ACTIONS_PATH:
+            return self.market.actions(dict(parse_qsl(parts.query)))
         if parts.path in _MOVED:
             return Answer(301, {"Location": _MOVED[parts.path]})
         if parts.path in _MISBEHAVING:

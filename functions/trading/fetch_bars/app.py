@@ -11,6 +11,7 @@ from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.adapters.secrets import SecretsManagerStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
 from bellwether.shared.settings import DataBucketSettings, load, parse
+from bellwether.trading.adapters.alpaca_actions import AlpacaCorporateActions
 from bellwether.trading.adapters.alpaca_data import AlpacaMarketData, Feed
 from bellwether.trading.adapters.alpaca_key import AlpacaKey
 from bellwether.trading.usecases.fetch_bars import BarOrder, fetch_bars
@@ -35,9 +36,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     def seconds_left() -> float:
         return context.get_remaining_time_in_millis() / 1000
 
+    source, actions = _sources(lambda: seconds_left() - HAND_ON_SECONDS)
     delivery = fetch_bars(
         parse(BarOrder, event),
-        source=_market_data(lambda: seconds_left() - HAND_ON_SECONDS),
+        source=source,
+        actions=actions,
         objects=S3ObjectStore(load(Settings).data_bucket),
         clock=SystemClock(),
         seconds_left=seconds_left,
@@ -48,15 +51,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.warning("refused", extra={"ticker": refused.ticker, "reason": refused.reason})
     if delivery.trouble:
         logger.warning("requests postponed", extra={"postponed": delivery.postponed, "reason": delivery.trouble})
+    if delivery.actions_trouble:
+        logger.warning("announced splits not read", extra={"reason": delivery.actions_trouble})
     logger.info("bars fetched", extra={"bars": delivery.bars, "results_key": delivery.results_key})
     return delivery.model_copy(update={"refused": delivery.refused[:REFUSED_SHOWN]}).model_dump(mode="json")
 
 
-def _market_data(seconds_left: Callable[[], float]) -> AlpacaMarketData:
+def _sources(seconds_left: Callable[[], float]) -> tuple[AlpacaMarketData, AlpacaCorporateActions]:
     """Made anew each time, so that a rotated key is seen at once."""
     settings = load(Settings)
     secret_id = settings.alpaca_secret_id
     key = parse(AlpacaKey, SecretsManagerStore().get_json(secret_id)) if secret_id else None
-    return AlpacaMarketData(
-        str(settings.market_data_url), key, feed=settings.market_data_feed, seconds_left=seconds_left
+    url = str(settings.market_data_url)
+    return (
+        AlpacaMarketData(url, key, feed=settings.market_data_feed, seconds_left=seconds_left),
+        AlpacaCorporateActions(url, key, seconds_left=seconds_left),
     )

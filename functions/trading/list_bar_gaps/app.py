@@ -9,7 +9,7 @@ from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
 from bellwether.shared.settings import DataBucketSettings, load, parse
 from bellwether.shared.wiring import DatabaseSettings, application_database
-from bellwether.trading.adapters.postgres_telemetry import PostgresBars
+from bellwether.trading.adapters.postgres_telemetry import PostgresBars, PostgresGaps
 from bellwether.trading.domain.bars import TelemetryPolicy
 from bellwether.trading.domain.market_calendar import MarketHours
 from bellwether.trading.domain.ticker_list import select_tickers
@@ -34,12 +34,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         logger.warning("ticker list has a fault", extra={"problem": problem})
     if selection.problems:
         metrics.add_metric("TickerListProblems", MetricUnit.Count, len(selection.problems))
+    database = application_database(settings)
     plan = list_bar_gaps(
         selection.tickers,
-        store=PostgresBars(application_database(settings)),
+        store=PostgresBars(database),
         clock=SystemClock(),
         hours=settings.market_hours,
         policy=TelemetryPolicy(),
+        price_gaps=PostgresGaps(database).gaps(),
     )
     logger.info("bars planned", extra={"requests": len(plan.requests), "bars_missing": plan.bars_missing})
     return plan.model_dump(mode="json")

@@ -8,7 +8,7 @@ from bellwether.shared.adapters.s3 import S3ObjectStore
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
 from bellwether.shared.settings import DataBucketSettings, load, parse
 from bellwether.shared.wiring import DatabaseSettings, application_database
-from bellwether.trading.adapters.postgres_telemetry import PostgresBars
+from bellwether.trading.adapters.postgres_telemetry import PostgresBars, PostgresGaps
 from bellwether.trading.usecases.fetch_bars import Delivery
 from bellwether.trading.usecases.store_bars import store_bars
 
@@ -24,9 +24,11 @@ class Settings(DataBucketSettings, DatabaseSettings):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with what was new and what was corrected."""
     settings = load(Settings)
+    database = application_database(settings)
     result = store_bars(
         parse(Delivery, event),
-        store=PostgresBars(application_database(settings)),
+        store=PostgresBars(database),
+        gaps=PostgresGaps(database),
         objects=S3ObjectStore(settings.data_bucket),
         source=SOURCE,
     )
@@ -36,6 +38,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         metrics.add_metric("SplitsSuspected", MetricUnit.Count, len(result.splits))
     for split in result.splits[:SPLITS_SHOWN]:
         logger.warning("suspected split", extra=split.model_dump(mode="json"))
+    for gap in result.confirmed:
+        logger.info("split confirmed", extra={"ticker": gap.ticker, "ratio": gap.ratio, "reason": gap.reason})
     for refused in result.refused[:REFUSED_SHOWN]:
         logger.warning("bar refused", extra={"ticker": refused.ticker, "reason": refused.reason})
     logger.info("bars stored", extra={"stored": result.stored, "revised": result.revised, "late": result.late})

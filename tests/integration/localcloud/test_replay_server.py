@@ -15,6 +15,7 @@ from bellwether.news.adapters.feed_http import HttpFeedFetcher, Limits
 from bellwether.news.domain.feeds import DueFeed
 from bellwether.news.ports.feed_access import FeedResponse
 from bellwether.news.views import NewsViews
+from bellwether.trading.adapters.alpaca_actions import AlpacaCorporateActions
 from bellwether.trading.adapters.alpaca_data import AlpacaMarketData
 from bellwether.trading.domain.bars import BarRequest
 from cli.demo.news import prepare_replay
@@ -83,6 +84,11 @@ def test_the_market_data_adapter_gets_its_bars_past_a_refusal(url: str) -> None:
     assert first == second
     assert len(first.bars) in (3 * 119, 3 * 120)
     assert first.refused == ()
+
+
+def test_the_replay_announces_no_splits(url: str) -> None:
+    today = datetime.now(UTC).date()
+    assert AlpacaCorporateActions(url, None).splits(("AAPL",), today - timedelta(days=7), today) == ()
 
 
 class _Read:

@@ -17,15 +17,18 @@ from bellwether.shared.domain.errors import ConflictError, InvalidInputError, No
 from bellwether.trading.domain.bars import Bar
 from bellwether.trading.domain.price_gaps import (
     SPLITS,
+    AnnouncedSplit,
     PriceGap,
     SuspectedSplit,
     adjusted,
+    explaining_split,
     is_suspicious,
     nearest_split,
     parse_ratio,
     suspected_splits,
 )
 from bellwether.trading.domain.signals import INTRADAY, NoSignal, Signal, apply_rule
+from bellwether.trading.usecases.confirm_splits import ACTOR, confirm_splits
 from bellwether.trading.usecases.review_price_gap import review_price_gap
 from tests.places import SHARED
 from tests.unit.trading.builders import FIVE_MINUTES, NOON, OPENS, bar, bars_until, situation, story
@@ -178,6 +181,79 @@ def test_of_several_gaps_the_time_must_be_given() -> None:
 def test_a_ratio_is_new_shares_for_old_ones(text: str) -> None:
     with pytest.raises(InvalidInputError, match="new shares for old ones"):
         parse_ratio(text)
+
+
+# --- announced splits ------------------------------------------------------------------------------------------------
+
+TODAY = NOON.date()
+
+
+def announced(ratio: str = "2:1", ex_date: date = TODAY, ticker: str = "ACME") -> AnnouncedSplit:
+    return AnnouncedSplit(ticker=ticker, ex_date=ex_date, ratio=ratio)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ratio"),
+    [
+        ("100", "2.1", "50:1"),
+        ("100", "80", "5:4"),
+        ("100", "75", "4:3"),
+        ("100", "90.9", "11:10"),
+        ("100", "1010", "1:10"),
+        ("100", "46", "2:1"),  # and the price fell by 8 percent
+        ("100", "4.76", "21:1"),  # unusual, but announced
+    ],
+)
+def test_an_announced_split_of_that_day_explains_a_gap(before: str, after: str, ratio: str) -> None:
+    found = gap().model_copy(update={"before": Decimal(before), "after": Decimal(after)})
+    assert explaining_split(found, [announced(ratio), announced(ratio, ticker="OTHER")]) == announced(ratio)
+
+
+@pytest.mark.parametrize(
+    "splits",
+    [
+        [],
+        [announced(ticker="OTHER")],
+        [announced(ex_date=date(2026, 3, 11))],  # tomorrow: today's gap is something else
+        [announced(ex_date=date(2026, 3, 2))],  # eight days ago
+        [announced("3:1")],  # the price does not fit
+        [announced("1:2")],  # the other direction
+        [announced("21:20")],  # 5 percent do not explain half the price
+        [announced(), announced("19:10")],  # two announcements that differ
+    ],
+)
+def test_what_no_single_announcement_explains_waits_for_a_person(splits: list[AnnouncedSplit]) -> None:
+    store = InMemoryGaps(gap())
+    assert confirm_splits(splits, gaps=store) == ()
+    assert store.kept == [gap()]
+
+
+def test_a_move_of_the_price_is_no_small_split() -> None:
+    # Given a gap of 17 percent upwards on the day of a stock dividend of 5 percent
+    found = gap().model_copy(update={"before": Decimal(100), "after": Decimal(117)})
+    assert explaining_split(found, [announced("21:20")]) is None
+
+
+def test_a_split_after_a_halt_of_some_days_is_explained() -> None:
+    assert explaining_split(gap(), [announced(ex_date=date(2026, 3, 4))]) is not None
+
+
+def test_the_day_of_a_gap_is_that_of_the_exchange() -> None:
+    # Given a bar of 19:30 in New York, the next day in UTC
+    late = gap(datetime(2026, 3, 10, 23, 59, tzinfo=UTC) + 6 * FIVE_MINUTES)
+    assert explaining_split(late, [announced(ex_date=date(2026, 3, 11))]) is None
+    assert explaining_split(late, [announced(ex_date=date(2026, 3, 10))]) is not None
+
+
+def test_confirmation_is_a_review_and_leaves_a_persons_review_alone() -> None:
+    persons = gap(OPENS).model_copy(update={"ratio": "1:1", "actor": "me", "reason": "earnings"})
+    store = InMemoryGaps(gap(), persons, gap(ticker="OTHER"))
+    (confirmed,) = confirm_splits([announced()], gaps=store)
+    assert (confirmed.ticker, confirmed.ratio, confirmed.actor) == ("ACME", "2:1", ACTOR)
+    assert confirmed.reason == "announced by the market-data source: 2:1 with ex-date 2026-03-10"
+    assert [each.ratio for each in store.kept] == ["2:1", "1:1", None]
+    # Repeated, nothing happens
+    assert confirm_splits([announced()], gaps=store) == ()
 
 
 # --- real prices -----------------------------------------------------------------------------------------------------

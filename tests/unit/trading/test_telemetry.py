@@ -1,9 +1,11 @@
 """Gaps are listed, fetched and stored; what fails stops nothing that came before it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from pydantic import ValidationError
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 from bellwether.shared.domain.errors import InvalidInputError, TransientUpstreamError, UpstreamError
 from bellwether.trading.domain.bars import MAX_TICKERS, Bar, BarRequest, TelemetryPolicy, bar_starts
 from bellwether.trading.domain.market_calendar import MarketHours, session_on
+from bellwether.trading.domain.price_gaps import AnnouncedSplit, OpenGap, PriceGap
 from bellwether.trading.domain.ticker_list import TickerSelection, select_tickers
 from bellwether.trading.ports.telemetry import BarAnswer
 from bellwether.trading.usecases import fetch_bars as fetching
@@ -325,3 +328,103 @@ def test_a_replay_is_open_at_any_hour() -> None:
     closed = list_bar_gaps(wanted, store=InMemoryBars(), clock=clock, hours=MarketHours.NYSE, policy=POLICY)
     assert not closed.market_open
     assert closed.requests[0].session_day == datetime.fromisoformat("2026-03-13").date()
+
+
+class Announcements:
+    """CorporateActions with one split, or out of reach."""
+
+    def __init__(self, *, failure: Exception | None = None) -> None:
+        self.asked: list[tuple[Sequence[str], date, date]] = []
+        self._failure = failure
+
+    def splits(self, tickers: Sequence[str], first_day: date, last_day: date) -> Sequence[AnnouncedSplit]:
+        self.asked.append((tickers, first_day, last_day))
+        if self._failure:
+            raise self._failure
+        return [AnnouncedSplit(ticker="ACME", ex_date=NOON.date(), ratio="50:1")]
+
+
+def price_gap(ticker: str = "ACME", at: datetime = NOON, ratio: str | None = None) -> PriceGap:
+    return PriceGap(
+        ticker=ticker,
+        at=at,
+        before=Decimal(100),
+        after=Decimal(2),
+        suspected_ratio="50:1",
+        found_at=at,
+        ratio=ratio,
+    )
+
+
+class KeptGaps:
+    """GapStore with one gap."""
+
+    def __init__(self) -> None:
+        self.reviews: list[Fraction] = []
+
+    def gaps(self) -> Sequence[PriceGap]:
+        return [price_gap()]
+
+    def review(self, gap: PriceGap, ratio: Fraction, *, actor: str, reason: str) -> None:
+        assert actor
+        assert reason
+        self.reviews.append(ratio)
+
+
+def test_announced_splits_are_looked_up_for_recent_unreviewed_gaps_only() -> None:
+    gaps = [
+        price_gap(),
+        price_gap("OLD", NOON - timedelta(days=11)),
+        price_gap("KNOWN", ratio="1:1"),
+        price_gap("BETA", NOON - timedelta(days=2)),
+    ]
+    world, actions = World(ReplayedMarket(market("ACME"))), Announcements()
+    plan = list_bar_gaps(
+        ("ACME",), store=world.store, clock=world.clock, hours=MarketHours.NYSE, policy=POLICY, price_gaps=gaps
+    )
+    order = BarOrder.model_validate_json(plan.model_dump_json())  # as Step Functions hands it on
+    delivery = fetch_bars(
+        order,
+        source=world.source,
+        objects=world.objects,
+        clock=world.clock,
+        seconds_left=lambda: 300.0,
+        actions=actions,
+    )
+    assert actions.asked == [(["ACME", "BETA"], date(2026, 3, 1), date(2026, 3, 10))]
+    # And the split confirms the gap where the bars are stored
+    kept = KeptGaps()
+    handed_on = Delivery.model_validate_json(delivery.model_dump_json())
+    result = store_bars(handed_on, store=world.store, objects=world.objects, source="test", gaps=kept)
+    assert kept.reviews == [Fraction(50)]
+    assert [each.ratio for each in result.confirmed] == ["50:1"]
+
+
+@pytest.mark.parametrize("failure", [TransientUpstreamError("throttled"), UpstreamError("HTTP 403")])
+def test_announcements_out_of_reach_delay_no_bars(failure: Exception) -> None:
+    world = World(ReplayedMarket(market("ACME")))
+    order = BarOrder(requests=world.plan("ACME").requests, price_gaps=(OpenGap(ticker="ACME", at=NOON),))
+    delivery = fetch_bars(
+        order,
+        source=world.source,
+        objects=world.objects,
+        clock=world.clock,
+        seconds_left=lambda: 300.0,
+        actions=Announcements(failure=failure),
+    )
+    assert delivery.bars
+    assert delivery.actions_trouble == str(failure)
+    assert world.keep(delivery).stored == delivery.bars
+
+
+def test_without_an_unreviewed_gap_nothing_is_looked_up() -> None:
+    world, actions = World(ReplayedMarket(market("ACME"))), Announcements()
+    fetch_bars(
+        BarOrder(requests=world.plan("ACME").requests),
+        source=world.source,
+        objects=world.objects,
+        clock=world.clock,
+        seconds_left=lambda: 300.0,
+        actions=actions,
+    )
+    assert actions.asked == []

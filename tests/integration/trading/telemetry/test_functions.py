@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import boto3
@@ -108,7 +110,7 @@ def test_from_an_empty_table_to_a_recommendation(migrated: DatabaseLogin, api: H
     assert len(plan["requests"]) == 5
     assert delivery["fetched"] is None
     assert {each["ticker"] for each in delivery["refused"]} == {"XXXX"}
-    assert stored == {"stored": 20 * (78 + 30), "revised": 0, "late": 0, "splits": [], "refused": []}
+    assert stored == {"stored": 20 * (78 + 30), "revised": 0, "late": 0, "splits": [], "refused": [], "confirmed": []}
     assert api.requests[0].headers["apca-api-secret-key"] == "very-secret"
     # And a second run at the same time has nothing to do
     again = call(list_app, {"tickers": list(TICKERS)})
@@ -123,6 +125,35 @@ def test_from_an_empty_table_to_a_recommendation(migrated: DatabaseLogin, api: H
     with connect(migrated, sslmode="prefer") as connection:
         rows = connection.execute("SELECT ticker, side, status, made_at FROM dispatch_recommendations").fetchall()
     assert rows == [("T7", "BUY", "PENDING", Noon().now())]
+
+
+def test_an_announced_split_ends_the_pause_of_its_ticker(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given two prices that halve at noon; a split is announced for one of them
+    ratios = {"T0": Decimal(2), "T1": Decimal(2)}
+    bars = [
+        replace(each, **{name: getattr(each, name) / ratios[each.ticker] for name in ("open", "high", "low", "close")})
+        if each.start >= NOON - 2 * FIVE_MINUTES
+        else each
+        for each in rising()
+        if each.ticker in ratios
+    ]
+    split = {"symbol": "T0", "new_rate": 2, "old_rate": 1, "ex_date": f"{NOON:%Y-%m-%d}"}
+    announced = {"corporate_actions": {"forward_splits": [split]}, "next_page_token": None}
+    with http_server(
+        lambda asked: Answer(body=json.dumps(announced).encode()) if "types" in asked.query else market(bars)(asked)
+    ) as server:
+        monkeypatch.setenv("MARKET_DATA_URL", server.url)
+        first = call(store_app, call(fetch_app, call(list_app, {"tickers": list(ratios)})))
+        plan = call(list_app, {"tickers": list(ratios)})
+        second = call(store_app, call(fetch_app, plan))
+        third = call(list_app, {"tickers": list(ratios)})
+    # When the gaps are found, then the next run looks for announcements, and the other ticker waits for a person
+    assert sorted((each["ticker"], each["ratio"]) for each in first["splits"]) == [("T0", "2:1"), ("T1", "2:1")]
+    assert sorted(each["ticker"] for each in plan["price_gaps"]) == ["T0", "T1"]
+    assert [(each["ticker"], each["ratio"], each["actor"]) for each in second["confirmed"]] == [
+        ("T0", "2:1", "corporate actions")
+    ]
+    assert [each["ticker"] for each in third["price_gaps"]] == ["T1"]
 
 
 def test_a_small_delivery_travels_inline_and_is_stored_once() -> None:

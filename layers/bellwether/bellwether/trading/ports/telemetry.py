@@ -9,7 +9,7 @@ from uuid import UUID
 
 from bellwether.trading.domain.bars import Bar, BarRequest, Coverage
 from bellwether.trading.domain.news_report import ToldStory
-from bellwether.trading.domain.price_gaps import PriceGap, SuspectedSplit
+from bellwether.trading.domain.price_gaps import AnnouncedSplit, PriceGap, SuspectedSplit
 from bellwether.trading.domain.signals import Signal, SignalRule, Situation
 
 
@@ -34,6 +34,13 @@ class MarketData(Protocol):
 
     def bars(self, request: BarRequest) -> BarAnswer:
         """Return all bars of a request. Raises TransientUpstreamError after retries, UpstreamError for a refusal."""
+
+
+class CorporateActions(Protocol):
+    """Source of announced splits."""
+
+    def splits(self, tickers: Sequence[str], first_day: date, last_day: date) -> Sequence[AnnouncedSplit]:
+        """Return splits with an ex-date in [first_day, last_day]. Raises TransientUpstreamError and UpstreamError."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Fetch bars from the market-data source while there is time, and pass them on inline or through S3."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from typing import Annotated, Any
@@ -12,7 +12,8 @@ from bellwether.shared.domain.errors import ConflictError, TransientUpstreamErro
 from bellwether.shared.ports.clock import Clock
 from bellwether.shared.ports.objects import ObjectStore
 from bellwether.trading.domain.bars import Bar, BarRequest
-from bellwether.trading.ports.telemetry import MarketData, Refused
+from bellwether.trading.domain.price_gaps import LONGEST_HALT, AnnouncedSplit, OpenGap
+from bellwether.trading.ports.telemetry import CorporateActions, MarketData, Refused
 
 INLINE_BYTES = 100 * 1024  # passed on through Step Functions; more goes through S3
 RESERVE_SECONDS = 25.0  # for the last request with its retries, and for passing on the bars
@@ -22,11 +23,12 @@ MOST_FAILURES = 2
 
 
 class BarOrder(BaseModel):
-    """Requests to fetch."""
+    """Requests to fetch, and unreviewed price gaps for which announced splits are looked up."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     requests: tuple[BarRequest, ...] = ()
+    price_gaps: tuple[OpenGap, ...] = ()
 
 
 PackedBar = Annotated[Bar | dict[str, Any], Field(union_mode="left_to_right")]
@@ -34,12 +36,13 @@ PackedBar = Annotated[Bar | dict[str, Any], Field(union_mode="left_to_right")]
 
 
 class FetchedBars(BaseModel):
-    """Bars, and the requests that they complete."""
+    """Bars, the requests that they complete, and announced splits of tickers with an unreviewed price gap."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     bars: tuple[PackedBar, ...] = ()
     answered: tuple[BarRequest, ...] = ()
+    splits: tuple[AnnouncedSplit, ...] = ()
 
 
 class Delivery(BaseModel):
@@ -53,15 +56,22 @@ class Delivery(BaseModel):
     postponed: int = 0
     refused: tuple[Refused, ...] = ()
     trouble: str | None = None  # why requests were postponed, if not for lack of time
+    actions_trouble: str | None = None  # why announced splits could not be read
 
 
 def fetch_bars(
-    order: BarOrder, *, source: MarketData, objects: ObjectStore, clock: Clock, seconds_left: Callable[[], float]
+    order: BarOrder,
+    *,
+    source: MarketData,
+    objects: ObjectStore,
+    clock: Clock,
+    seconds_left: Callable[[], float],
+    actions: CorporateActions | None = None,
 ) -> Delivery:
     """Fetch one request after the other. A refused request is skipped, as is one that fails transiently; after
     `MOST_FAILURES` transient failures in a row the run ends.
 
-    If nothing was fetched, the error of the source is raised.
+    If nothing was fetched, the error of the source is raised. Announced splits that can't be read do not delay bars.
     """
     bars: list[Bar] = []
     answered: list[BarRequest] = []
@@ -95,10 +105,27 @@ def fetch_bars(
         answered.append(request)
     if failure is not None and not answered:
         raise failure
+    splits: Sequence[AnnouncedSplit] = ()
+    actions_trouble: str | None = None
+    if actions is not None and order.price_gaps and seconds_left() >= RESERVE_SECONDS:
+        try:
+            splits = _announced(actions, order.price_gaps)
+        except (TransientUpstreamError, UpstreamError) as error:
+            actions_trouble = str(error)
     delivery = Delivery(
-        bars=len(bars), postponed=len(order.requests) - len(answered), refused=tuple(refused), trouble=trouble
+        bars=len(bars),
+        postponed=len(order.requests) - len(answered),
+        refused=tuple(refused),
+        trouble=trouble,
+        actions_trouble=actions_trouble,
     )
-    return _deliver(FetchedBars(bars=tuple(bars), answered=tuple(answered)), delivery, objects, clock)
+    fetched = FetchedBars(bars=tuple(bars), answered=tuple(answered), splits=tuple(splits))
+    return _deliver(fetched, delivery, objects, clock)
+
+
+def _announced(actions: CorporateActions, gaps: Sequence[OpenGap]) -> Sequence[AnnouncedSplit]:
+    days = sorted(gap.day for gap in gaps)
+    return actions.splits(sorted({gap.ticker for gap in gaps}), days[0] - LONGEST_HALT, days[-1])
 
 
 def _deliver(fetched: FetchedBars, delivery: Delivery, objects: ObjectStore, clock: Clock) -> Delivery:

@@ -1,6 +1,7 @@
 """Plan requests for bars, and report missing bars."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import islice
 from typing import Annotated, Any
 
@@ -18,9 +19,12 @@ from bellwether.trading.domain.bars import (
     plan_requests,
 )
 from bellwether.trading.domain.market_calendar import MarketHours
+from bellwether.trading.domain.price_gaps import OpenGap, PriceGap
 from bellwether.trading.ports.telemetry import BarStore
 
 GAPS_SHOWN = 50
+MAX_OPEN_GAPS = 100  # whose announcements are looked up in one run
+LOOKED_UP_FOR = timedelta(days=10)  # after this time only a person reviews a price gap
 _ITEMS: TypeAdapter[list[Any]] = TypeAdapter(list[Any])
 
 
@@ -73,7 +77,10 @@ class Gap(BaseModel):
 
 
 class BarPlan(BaseModel):
-    """Requests to fetch. `bars_missing`: requested bars missing in the newest session; `gaps`: the first of them."""
+    """Requests to fetch. `bars_missing`: requested bars missing in the newest session; `gaps`: the first of them.
+
+    `price_gaps`: recent unreviewed ones, for which announced splits are looked up.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -81,12 +88,22 @@ class BarPlan(BaseModel):
     requests: tuple[BarRequest, ...]
     bars_missing: int
     gaps: tuple[Gap, ...]
+    price_gaps: tuple[OpenGap, ...] = ()
 
 
 def list_bar_gaps(
-    wanted: Sequence[str], *, store: BarStore, clock: Clock, hours: MarketHours, policy: TelemetryPolicy
+    wanted: Sequence[str],
+    *,
+    store: BarStore,
+    clock: Clock,
+    hours: MarketHours,
+    policy: TelemetryPolicy,
+    price_gaps: Sequence[PriceGap] = (),
 ) -> BarPlan:
-    """Plan the requests of this run. Raises InvalidInputError beyond the end of the market calendar."""
+    """Plan the requests of this run; of `price_gaps` the recent unreviewed ones are passed on.
+
+    Raises InvalidInputError beyond the end of the market calendar.
+    """
     now = clock.now()
     sessions = hours.last_sessions(now, policy.sessions)
     tickers = tuple(sorted(set(wanted)))
@@ -110,4 +127,9 @@ def list_bar_gaps(
         requests=plan_requests(tickers, sessions, coverage, now, policy),
         bars_missing=sum((gap.end - gap.start) // policy.timeframe.length for gap in gaps),
         gaps=tuple(islice(gaps, GAPS_SHOWN)),
+        price_gaps=tuple(
+            OpenGap(ticker=each.ticker, at=each.at)
+            for each in price_gaps
+            if each.ratio is None and each.at > now - LOOKED_UP_FOR
+        )[:MAX_OPEN_GAPS],
     )

@@ -8,13 +8,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.shared.ports.objects import ObjectStore
 from bellwether.trading.domain.bars import Bar, Timeframe, checked
-from bellwether.trading.domain.price_gaps import ratio_text
-from bellwether.trading.ports.telemetry import BarStore, Refused
+from bellwether.trading.domain.price_gaps import PriceGap, ratio_text
+from bellwether.trading.ports.telemetry import BarStore, GapStore, Refused
+from bellwether.trading.usecases.confirm_splits import confirm_splits
 from bellwether.trading.usecases.fetch_bars import PREFIX, Delivery, FetchedBars, PackedBar
 
 
 class Split(BaseModel):
-    """A price gap that looks like a split; the signals of its ticker pause until a person reviews it."""
+    """A price gap that looks like a split; the signals of its ticker pause until it is reviewed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,7 +29,7 @@ class Split(BaseModel):
 class StoreResult(BaseModel):
     """Number of new and corrected bars, and of new bars that are older than a stored one.
 
-    `refused`: bars that can't be stored; the others are.
+    `refused`: bars that can't be stored; the others are. `confirmed`: price gaps that an announced split explains.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,6 +39,7 @@ class StoreResult(BaseModel):
     late: int
     splits: tuple[Split, ...]
     refused: tuple[Refused, ...] = ()
+    confirmed: tuple[PriceGap, ...] = ()
 
 
 def store_bars(
@@ -47,8 +49,12 @@ def store_bars(
     objects: ObjectStore,
     source: str,
     timeframe: Timeframe = Timeframe.FIVE_MINUTES,
+    gaps: GapStore | None = None,
 ) -> StoreResult:
-    """Store the bars of a delivery without the invalid ones. Raises InvalidInputError for no delivery."""
+    """Store the bars of a delivery without the invalid ones, and confirm splits in `gaps`.
+
+    Raises InvalidInputError for no delivery.
+    """
     fetched = _open(delivery, objects)
     good, refused = _checked(fetched.bars, timeframe)
     bars = tuple(_unique(good))
@@ -68,6 +74,7 @@ def store_bars(
             for each in written.splits
         ),
         refused=tuple(refused),
+        confirmed=() if gaps is None else confirm_splits(fetched.splits, gaps=gaps),
     )
 
 
