@@ -238,7 +238,7 @@ def _registered(output: Mapping[str, Any]) -> int:
 def _ruled(target: Target, pairs: int) -> dict[str, Any]:
     """The judge's ruling once it has seen all pairs, acted upon."""
     _await(
-        lambda: challengers.running(target, MODEL)["standing"]["pairs"] >= pairs,
+        lambda: _has_all_pairs(challengers.running(target, MODEL)["standing"], pairs),
         f"Fewer than {pairs} pairs of predictions and actuals are known",
     )
     answer = target.invoke(target.output(challengers.FUNCTION), {"models": [MODEL]})
@@ -248,6 +248,12 @@ def _ruled(target: Target, pairs: int) -> dict[str, Any]:
     if ruling["execution_arn"] is not None:
         _follow(target, ruling["execution_arn"], "Applying the verdict")
     return ruling
+
+
+def _has_all_pairs(standing: Mapping[str, Any], pairs: int) -> bool:
+    """Whether all pairs are known, but those of requests that a version answered too late or not at all."""
+    lost = sum(standing[version]["slow"] + standing[version]["failed"] for version in ("champion", "challenger"))
+    return bool(standing["pairs"] >= max(1, pairs - lost * ROWS_A_REQUEST))
 
 
 def _await(condition: Callable[[], bool], otherwise: str) -> None:
