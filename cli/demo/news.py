@@ -81,7 +81,7 @@ def _run_news(target: Target, views: Views, replay_url: str, dsn: str, out: Path
     replay = prepare_replay(replay_url, views.news)
     configure(target, replay)
     done(
-        f"Configured {len(replay.feeds)} feeds (one returns broken XML, one never answers) "
+        f"Configured {len(replay.feeds)} feeds (one returns broken XML, one never answers, one has odd entries) "
         f"and {len(replay.tickers)} tickers"
     )
     with ThreadPoolExecutor(max_workers=1) as pool:

@@ -18,7 +18,8 @@ def feeds_table(feeds: Sequence[FeedView]) -> Table:
     for column in ("feed", "HTTP", "stories", "state"):
         table.add_column(column, justify="right" if column in ("HTTP", "stories") else "left")
     for feed in feeds:
-        table.add_row(feed.feed_id, str(feed.http_status or "-"), str(feed.stories), feed_state(feed))
+        stories = f"{feed.stories} ({feed.undated} undated)" if feed.undated else str(feed.stories)
+        table.add_row(feed.feed_id, str(feed.http_status or "-"), stories, feed_state(feed))
     return table
 
 

@@ -12,6 +12,7 @@ from localcloud.replay.answers import Answer
 from localcloud.replay.clock import ReplayClock
 from localcloud.replay.feeds import KINDS, SHOWN, publish
 from localcloud.replay.market import MarketApi
+from localcloud.replay.odd_feeds import JSON_PATH, ODD_PATH, odd_feeds
 from localcloud.replay.tape import Tape
 
 HEALTH, TAPE, FEEDS, REWIND = "/_replay/health", "/_replay/tape", "/_replay/feeds", "/_replay/rewind"
@@ -30,6 +31,8 @@ ADDRESSES: Mapping[str, str] = {
     "broken-desk": "/feeds/broken-desk.rss",
     "silent-desk": "/feeds/silent-desk.rss",
     "closed-desk": "/feeds/closed-desk.rss",
+    "odd-desk": ODD_PATH,
+    "json-desk": JSON_PATH,
 }
 FAILING = "/feeds/failing-desk.rss"
 _MOVED: Mapping[str, str] = {"/old/energy-desk.atom": "/feeds/energy-desk.atom"}
@@ -65,11 +68,14 @@ class Replay:
             return Answer(301, {"Location": _MOVED[parts.path]})
         if parts.path in _MISBEHAVING:
             return _MISBEHAVING[parts.path]
+        start = self.clock.start
+        if odd := odd_feeds(parts.path, edition=start, opened=start.at + self.tape.replay_from, base_url=base_url):
+            return odd
         folder, _, name = parts.path.rpartition("/")
         kind = KINDS.get(name.partition(".")[0])
         if folder == "/feeds" and kind:
             now = self.clock.now()
-            stories = self.tape.visible_stories(kind.feed_id, begun=self.clock.start, now=now, since=now - SHOWN)
+            stories = self.tape.visible_stories(kind.feed_id, begun=start, now=now, since=now - SHOWN)
             return publish(kind, stories, base_url, headers)
         return self._about(parts.path, base_url)
 

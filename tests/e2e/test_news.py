@@ -134,6 +134,22 @@ def test_broken_and_silent_feeds_leave_the_others_alone(news: News) -> None:
     assert min(silent.failures, broken.failures) >= 1
 
 
+def test_odd_entries_and_a_json_feed_are_counted_right(news: News) -> None:
+    # Given a feed with an entry without a date, one without a link, two with one GUID, and one with a day-first date
+    odd, as_json = news.feed("odd-desk"), news.feed("json-desk")
+    # Then each is one story; the undated and the ambiguous date are of unknown age
+    assert (odd.stories, odd.undated, odd.error) == (5, 2, None)
+    assert (as_json.stories, as_json.undated, as_json.error) == (2, 0, None)
+    with psycopg.connect(news.dsn) as connection:
+        row = connection.execute(
+            """
+            SELECT identity->>'basis', (SELECT count(*) FROM inbound_events_raw WHERE feed_id = 'odd-desk' AND url IS NULL)
+            FROM feed_state WHERE feed_id = 'odd-desk'
+            """
+        ).fetchone()
+    assert row == ("link", 1)
+
+
 def test_a_feed_that_moved_is_asked_at_its_new_address(news: News) -> None:
     assert str(news.feed("energy-desk").moved_to).endswith("/feeds/energy-desk.atom")
 

@@ -62,6 +62,7 @@ def test_the_reader_gets_along_with_every_feed(url: str) -> None:
         assert answers[feed_id].http_status == 200
         assert answers[feed_id].content.startswith(b"<?xml")
     assert answers["energy-desk"].moved_to == f"{url}/feeds/energy-desk.atom"
+    assert answers["odd-desk"].http_status == answers["json-desk"].http_status == 200
     # And the others have done no harm
     assert answers["closed-desk"].http_status == 410
     assert answers["silent-desk"].error == "no whole answer within 3 s"

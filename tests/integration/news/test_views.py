@@ -42,7 +42,7 @@ def views(database: Database) -> Iterator[NewsViews]:
 def test_feeds_are_listed_by_id_with_their_stories(views: NewsViews) -> None:
     closed, wire = views.feeds(["wire", "closed", "unknown"])
     assert (closed.feed_id, closed.retired, closed.stories) == ("closed", True, 0)
-    assert (wire.http_status, wire.stories, wire.error) == (200, 4, None)
+    assert (wire.http_status, wire.stories, wire.undated, wire.error) == (200, 4, 0, None)
 
 
 def test_stories_are_paged_by_key(views: NewsViews) -> None:

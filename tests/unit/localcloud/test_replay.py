@@ -13,8 +13,10 @@ import pytest
 
 from bellwether.news.adapters.feed_documents import FeedparserReader
 from bellwether.news.adapters.listings import packaged_listings
+from bellwether.news.domain.entry_identity import FeedIdentity, identify
 from bellwether.news.domain.tickers import TickerFinder, parse_listings
-from bellwether.news.ports.feed_access import FeedDocument
+from bellwether.news.ports.feed_access import FeedDocument, FeedResponse
+from bellwether.news.usecases.fetch_feeds import fetch_feeds
 from bellwether.shared.domain.errors import InvalidInputError
 from localcloud.errors import CloudError
 from localcloud.replay.answers import Answer
@@ -23,6 +25,9 @@ from localcloud.replay.feeds import KINDS
 from localcloud.replay.server import ADDRESSES, Replay
 from localcloud.replay.tape import Tape
 from samples import make_news_sample
+from tests.fakes.feeds import ScriptedFetcher
+from tests.fakes.objects import InMemoryObjectStore
+from tests.feed_builders import due
 from tests.places import SAMPLES
 
 SAMPLES = SAMPLES / "news"
@@ -109,6 +114,24 @@ def test_each_feed_has_readable_entries_of_the_past(world: World, feed_id: str) 
         assert entry.published_at is not None
         assert STARTED - timedelta(hours=48) < entry.published_at <= STARTED
         assert "Invented" in entry.summary
+
+
+@pytest.mark.parametrize(("feed_id", "stories", "dated", "linked"), [("odd-desk", 5, 3, 4), ("json-desk", 2, 2, 2)])
+def test_odd_feeds_have_one_event_a_story(world: World, feed_id: str, stories: int, dated: int, linked: int) -> None:
+    # Given an answer of the server, read as the functions read it, twice
+    answer = world.get(ADDRESSES[feed_id])
+    response = FeedResponse(due(), STARTED, BASE, 200, answer.body, answer.headers["Content-Type"])
+    known = FeedIdentity()
+    for _ in range(2):
+        fetcher = ScriptedFetcher(response)
+        (result,) = fetch_feeds(fetcher, FeedparserReader(), InMemoryObjectStore(), [due()], seconds_left=lambda: 30)
+        identified = identify(result.entries, known)
+        known = identified.identity
+        # Then there are as many events as stories, and what is unknown is unknown
+        assert len({each.entry_id for each in identified.entries}) == stories
+        assert sum(each.published_at is not None for each in identified.entries) == dated
+        assert sum(each.url is not None for each in identified.entries) == linked
+    assert result.empty_entries == (1 if feed_id == "json-desk" else 0)
 
 
 def test_the_newest_story_is_just_in(world: World) -> None:

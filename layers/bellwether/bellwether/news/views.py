@@ -12,11 +12,12 @@ from bellwether.news.domain.tickers import TickerFinder, parse_listings
 
 
 class FeedView(BaseModel, frozen=True):
-    """A feed after its last attempt."""
+    """A feed after its last attempt. `undated` of its stories have an unknown age."""
 
     feed_id: str
     http_status: int | None
     stories: int
+    undated: int
     failures: int
     error: str | None
     moved_to: str | None
@@ -54,9 +55,12 @@ class NewsViews:
             return cursor.execute(
                 """
                 SELECT feed_id, last_http_status AS http_status, failures, last_error AS error, moved_to,
-                    retired_at IS NOT NULL AS retired, next_attempt_at,
-                    (SELECT count(*) FROM inbound_events_raw AS raw WHERE raw.feed_id = feed.feed_id) AS stories
-                FROM feed_state AS feed WHERE feed_id = ANY(%s) ORDER BY feed_id
+                    retired_at IS NOT NULL AS retired, next_attempt_at, stories, undated
+                FROM feed_state AS feed CROSS JOIN LATERAL (
+                    SELECT count(*) AS stories, count(*) FILTER (WHERE dated_at IS NULL) AS undated
+                    FROM inbound_events_raw AS raw WHERE raw.feed_id = feed.feed_id
+                ) AS counted
+                WHERE feed_id = ANY(%s) ORDER BY feed_id
                 """,
                 (list(feed_ids),),
             ).fetchall()

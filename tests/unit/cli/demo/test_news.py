@@ -19,6 +19,7 @@ FEED = FeedView(
     feed_id="wire",
     http_status=200,
     stories=12,
+    undated=0,
     failures=0,
     error=None,
     moved_to=None,
