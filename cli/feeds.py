@@ -26,6 +26,7 @@ from cli.terminal import console
 
 QUIET_AFTER = timedelta(days=3)
 FEED_TYPES = {"application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/feed+json"}
+FEED_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 READ = {"changed", "unchanged"}
 Url = Annotated[str, typer.Argument(help="Address of the feed, or of a web page that names its feed.")]
 Force = Annotated[bool, typer.Option("--force", help="Add it without reading it first.")]
@@ -126,15 +127,17 @@ def import_feeds(
         outlines = list(ET.parse(file).getroot().iter("outline"))  # noqa: S314 - expat bounds entities
     except ET.ParseError as error:
         raise CommandError(f"{file} is not OPML: {error}") from error
-    addresses = [url for each in outlines if (url := _outline_address(each))]
-    if not addresses:
+    feeds = {given["url"]: given for each in outlines if (given := _from_outline(each))["url"]}
+    if not feeds:
         raise CommandError(f"{file} names no feed (no outline has xmlUrl).")
     items = _list(target).items()
     added: list[dict[str, Any]] = []
     left_out = []
-    for url in dict.fromkeys(addresses):
+    for given in feeds.values():
+        if any(_is_called(each, given.get("feed_id", "")) for each in (*items, *added)):
+            del given["feed_id"]  # another feed has it: a free one is made from the address
         try:
-            added += _new_items([*items, *added], [{"url": url}], skip_listed=True)
+            added += _new_items([*items, *added], [given], skip_listed=True)
         except CommandError as error:
             left_out.append(str(error))
     _append(target, added)
@@ -152,7 +155,9 @@ def export_feeds(as_json: AsJson = False) -> None:
     ET.SubElement(ET.SubElement(root, "head"), "title").text = "Bellwether feeds"
     body = ET.SubElement(root, "body")
     for each in listed:
-        ET.SubElement(body, "outline", type="rss", text=each.feed_id, xmlUrl=each.url)
+        settings = {"identity": each.identity, "intervalSeconds": each.interval_seconds}
+        known = {name: str(value) for name, value in settings.items() if value is not None}
+        ET.SubElement(body, "outline", {"type": "rss", "text": each.feed_id, "xmlUrl": each.url, **known})
     ET.indent(root)
     typer.echo(ET.tostring(root, encoding="unicode", xml_declaration=True))
 
@@ -194,10 +199,15 @@ def _new_items(
     return added
 
 
-def _outline_address(outline: ET.Element) -> str:
-    """The address of an outline, whichever way its attribute is capitalised."""
-    found = {name.lower(): value for name, value in outline.attrib.items()}
-    return found.get("xmlurl", "").strip()
+def _from_outline(outline: ET.Element) -> dict[str, Any]:
+    """A feed as `export` writes it, or anybody: a text that is no feed id gives none. Attributes in either case."""
+    found = {name.lower(): value.strip() for name, value in outline.attrib.items()}
+    given: dict[str, Any] = {"url": found.get("xmlurl", "")}
+    if FEED_ID.fullmatch(found.get("text", "")):
+        given["feed_id"] = found["text"]
+    if found.get("intervalseconds", "").isdecimal():
+        given["interval_seconds"] = int(found["intervalseconds"])
+    return given | ({"identity": found["identity"]} if "identity" in found else {})
 
 
 def _address(url: str) -> str:

@@ -12,10 +12,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from bellwether.news.domain.news_layout import FEED_LISTS
 from bellwether.news.views import FeedView
 from bellwether.trading.views import RecommendationView
 from cli import bundles, deployments, executions, registry
 from cli.demo.news import Views, open_views, run, run_news, serve_bundle, serve_sentiment
+from cli.list_parameters import PARAMETER_CHARACTERS, ListParameter
 from cli.target import Target
 from jobs.sentiment.evaluation import Labelled
 from jobs.sentiment.pack import pack_lexicon
@@ -143,8 +145,8 @@ def test_odd_entries_and_a_json_feed_are_counted_right(news: News) -> None:
     with psycopg.connect(news.dsn) as connection:
         row = connection.execute(
             """
-            SELECT identity->>'basis', (SELECT count(*) FROM inbound_events_raw WHERE feed_id = 'odd-desk' AND url IS NULL)
-            FROM feed_state WHERE feed_id = 'odd-desk'
+            SELECT identity->>'basis', count(*) FILTER (WHERE raw.url IS NULL)
+            FROM feed_state JOIN inbound_events_raw AS raw USING (feed_id) WHERE feed_id = 'odd-desk' GROUP BY 1
             """
         ).fetchone()
     assert row == ("link", 1)
@@ -194,6 +196,28 @@ def test_report_and_picture_are_complete(news: News) -> None:
     assert (news.folder / news.report["chart"]["path"]).read_bytes().startswith(b"\x89PNG")
     assert json.loads(json.dumps(news.report)) == news.report
     assert {"feeds", "labels", "bars", "recommendations", "incidents", "runs", "model", "seconds"} <= news.report.keys()
+
+
+def test_the_news_report_says_what_is_traded_and_why_not(news: News) -> None:
+    report = news.target.invoke(news.target.output("MakeRecommendationsFunctionName"), {"show": True, "stories": 1000})
+    outcomes = {each["ticker"]: each["outcome"] for each in report["companies"]}
+    assert {outcomes[ticker] for ticker in BOUGHT} == {"cooldown"}  # they were recommended a moment ago
+    undated = [each for each in report["stories"] if each["published_at"] is None]
+    assert {each["feed_id"] for each in undated} == {"odd-desk"}
+    assert any(company["weight"] for each in report["stories"] for company in each["companies"])
+
+
+def test_a_feed_list_that_no_parameter_holds_is_polled_from_the_bucket(news: News) -> None:
+    # Given the list with a note that makes it too long
+    feeds = ListParameter(news.target, "feeds", FEED_LISTS)
+    items = feeds.items()
+    feeds.write([items[0] | {"note": "x" * PARAMETER_CHARACTERS}, *items[1:]])
+    # When the machine runs, then it reads the same feeds, as the command does
+    news.run(INGEST)
+    assert [each["feed_id"] for each in feeds.items()] == [each["feed_id"] for each in items]
+    shown = news.target.invoke(news.target.output("ListDueFeedsFunctionName"), {"show": True})["states"]
+    assert sorted(each["feed_id"] for each in shown) == sorted(each["feed_id"] for each in items)
+    feeds.write(items)
 
 
 # --- everything arrives twice ----------------------------------------------------------------------------------------

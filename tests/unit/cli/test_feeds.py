@@ -218,18 +218,23 @@ def test_a_page_names_its_feeds() -> None:
 
 def test_opml_goes_out_and_comes_in(played: Played, tmp_path: Path) -> None:
     file = tmp_path / "feeds.opml"
-    run("add", "https://example.org/a?b=1&c=2")
+    run("add", "https://example.org/a?b=1&c=2", "--id", "mine", "--interval", "900", "--identity", "link")
     before = played.items
     file.write_text(run("export"))
     played.value = json.dumps(LISTED)
     run("import", str(file))
-    assert [each["url"] for each in played.items] == [each["url"] for each in before]
+    assert played.items == before
     assert "listed already" in run("import", str(file))
     # An outline that can't be used is named and left out; the others are imported
     file.write_text('<opml><outline xmlUrl="ftp://x.example/"/><outline xmlUrl="https://example.org/c"/></opml>')
     told = run("import", str(file))
     assert "left out: ftp://x.example/: left out: url" in told
     assert "added example-org-c" in told
+    # And two feeds of one name have an id each
+    outlines = (f'<outline text="a" xmlUrl="https://{host}.example/"/>' for host in "ab")
+    file.write_text(f"<opml>{''.join(outlines)}</opml>")
+    run("import", str(file))
+    assert [each["feed_id"] for each in played.items[-2:]] == ["a", "b-example"]
     file.write_text("no opml")
     with pytest.raises(CommandError, match="not OPML"):
         run("import", str(file))
