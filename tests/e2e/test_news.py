@@ -26,6 +26,7 @@ from localcloud.control import Cloud
 pytestmark = pytest.mark.aws
 
 GOOD = {"market-wire", "tech-desk", "industry-desk", "energy-desk"}
+ODD = {"odd-desk", "json-desk"}
 BOUGHT, SOLD = {"AMZN", "MSFT", "NVDA"}, {"PFE", "TSLA"}
 INGEST, CLASSIFY, TELEMETRY, DISPATCH, WATCH = (
     f"{name}StateMachineArn"
@@ -229,7 +230,7 @@ def test_feeds_read_anew_bring_nothing_new(news: News) -> None:
     news.execute(
         "UPDATE feed_state SET next_attempt_at = now(), etag = NULL, last_modified = NULL, body_sha256 = NULL"
         " WHERE feed_id = ANY(%s)",
-        sorted(GOOD),
+        sorted(GOOD | ODD),
     )
     # When they are read again
     again = news.run(INGEST)
