@@ -71,6 +71,7 @@ class CompanyHeadline:
     text: str
     labels: Mapping[str, str]
     kind: str = ""
+    symbols: frozenset[str] = frozenset()
 
 
 def sentfin_companies(folder: Path, part: Part) -> list[CompanyHeadline]:
@@ -92,6 +93,19 @@ def own_tones(half: Half) -> list[CompanyHeadline]:
         for row in csv.DictReader(file):
             rows.setdefault(row["text"], (row["kind"], {}))[1][row["company"]] = row["label"]
     return [CompanyHeadline(text, labels, kind) for text, (kind, labels) in rows.items() if half_of(text) == half]
+
+
+def later_headlines(part: str) -> list[CompanyHeadline]:
+    """Headlines written after the rules: the first part before errors of it were read, the second after mending."""
+    found: dict[str, CompanyHeadline] = {}
+    with (Path(__file__).parent / "headlines" / "later.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["part"] == part:
+                known = found.get(row["text"], CompanyHeadline(row["text"], {}, row["kind"]))
+                labels = {**known.labels, **({row["company"]: row["label"]} if row["company"] else {})}
+                symbols = known.symbols | ({row["symbol"]} if row["symbol"] else frozenset())
+                found[row["text"]] = CompanyHeadline(row["text"], labels, row["kind"], symbols)
+    return list(found.values())
 
 
 def _twitter(folder: Path) -> list[Labelled]:

@@ -35,7 +35,7 @@ COMMON_ENDINGS = _set("""
     software networks solutions industries enterprises enterprise brands foods semiconductor semiconductors
     communications energy resources financial bancorp bankshares bancshares realty properties platforms computing
     materials laboratories sciences devices electronics interactive entertainment media partners services labs
-    surgical goods outdoor stores bankers
+    surgical goods outdoor stores bankers companies
 """)
 GENERIC = _set("""
     first american national united general international global standard southern northern western eastern central
@@ -123,7 +123,7 @@ def _package(name: str) -> Path:
 
 def core_name(name: str) -> list[str]:
     """`OLEMA PHARMACEUTICALS, INC. /DE/` → Olema, Pharmaceuticals: without legal forms and places."""
-    cleaned = re.sub(r"\s*/[A-Za-z]{2,4}/?\s*$|\(.*?\)|,.*?class .*$", " ", name, flags=re.IGNORECASE)
+    cleaned = re.sub(r"\s*/\s*[A-Za-z]{2,4}/?\s*$|\s*/\s*$|\(.*?\)|,.*?class .*$", " ", name, flags=re.IGNORECASE)
     tokens = re.findall(r"[\w&'./!-]+", cleaned.replace("’", "'"))
     words = [token.strip(".'") or token for token in tokens]
     while words and (words[-1].lower().replace(".", "") in LEGAL_FORMS or words[-1] == "&"):

@@ -43,6 +43,13 @@ def labels(text: str, *companies: str) -> dict[str, str]:
         # a broker's verdict is about the other
         ("Goldman Sachs upgrades Micron to buy", "Goldman Sachs 0 Micron +"),
         ("UBS downgrades Tesla", "UBS 0 Tesla -"),
+        ("Goldman reiterates sell on Ford", "Goldman 0 Ford -"),
+        ("UBS no longer rates Ford a buy", "UBS 0 Ford -"),
+        ("Kraft walks away from talks to buy Hershey", "Kraft 0 Hershey -"),
+        ("Starboard takes $1 billion stake in Pfizer", "Pfizer +"),
+        ("Icahn cuts his stake in Xerox", "Xerox -"),
+        ("Pfizer cleared of liability in drug case", "Pfizer +"),
+        ("Nike sales decline less steep than expected", "Nike +"),
         ("Jefferies cuts Nike price target to $60", "Jefferies 0 Nike -"),
         ("Citi raises Nvidia target", "Citi 0 Nvidia +"),
         ("Intel downgraded by Citi on margin worries", "Intel - Citi 0"),

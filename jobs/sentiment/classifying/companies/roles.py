@@ -104,6 +104,8 @@ _RULES = (
     ),
     _rule(rf"{_LINK}{_KEEP}(?: coverage (?:of|on))?{_OBJECT_WORDS}", "0-", rf"(?:at |with |as |a )*{_WEAK}"),
     _rule(rf"{_LINK}{_KEEP} (?:buy|outperform|overweight)(?: rating)? (?:on|for)", "0+"),
+    _rule(rf"{_LINK}{_KEEP} {_WEAK}(?: rating)? (?:on|for)", "0-"),
+    _rule(r"no longer (?:rates|recommends|likes|favors|favours|prefers|backs)", "0-"),
     _rule(rf"{_LINK}(?:drops|ends|suspends|resumes|transfers) coverage (?:of|on)", "00"),
     _rule(rf"{_LINK}(?:removes|drops|cuts|takes)", "0-", r"(?:from|off) (?:\S+ ){0,4}(?:list|picks|ideas)"),
     _rule(
@@ -129,7 +131,7 @@ _RULES = (
     _rule(
         (
             rf"{_LINK}(?:drops|scraps|abandons|ends|withdraws|pulls|"
-            rf"walks away from) (?:\S+ ){{0,4}}(?:bid|offer|deal|takeover|merger) (?:for|to buy|"
+            rf"walks away from) (?:\S+ ){{0,4}}(?:bid|offer|deal|takeover|merger|talks) (?:for|to buy|to acquire|"
             rf"with|of)"
         ),
         "0-",
@@ -168,6 +170,10 @@ _OPENING_TRADES = (  # of a person or a fund: "Cathie Wood buys"
     (re.compile(r"(?:\S+ ){1,4}(?:buys|adds|picks)"), "+"),
     (re.compile(r"(?:\S+ ){1,4}(?:sells|dumps|trims|exits)"), "-"),
 )
+_OPENING_STAKES = (  # of a fund that is not listed: "Starboard takes stake in"
+    (re.compile(rf"(?:\S+ ){{1,4}}{_STAKE_BOUGHT} (?:\S+ ){{0,4}}(?:stake|holding|position) in"), "+"),
+    (re.compile(rf"(?:\S+ ){{1,4}}{_STAKE_SOLD} (?:\S+ ){{0,4}}(?:stake|holding|position) in"), "-"),
+)
 _VERDICT = re.compile(rf"(?:{_DOWNGRADE}|{_UPGRADE})(?: to|$|s?$)")  # "slips as Barclays downgrades"
 _OVER = re.compile(r"(?:as \S+ )?(?:over|to|instead of|rather than)")
 _SWITCH = re.compile(r"(?:\S+ ){0,4}(?:for|picks|chooses|hires|selects|in favor of|in favour of)")
@@ -196,7 +202,7 @@ def roles(marked: Marked) -> dict[str, str]:
                 _note(found, marked.companies[places[index + 2]], "+")
     if places and marked.companies[places[0]] not in found:
         opening = _words(marked, 0, places[0])
-        for pattern, tone in (*_OPENING, *_OPENING_TRADES):
+        for pattern, tone in (*_OPENING, *_OPENING_TRADES, *_OPENING_STAKES):
             if pattern.fullmatch(opening):
                 _note(found, marked.companies[places[0]], tone)
                 if tone == "+" and len(places) > 1 and _OVER.fullmatch(_words(marked, places[0] + 1, places[1])):

@@ -63,12 +63,13 @@ _LESS = _set("less smaller milder slower narrower fewer")
 _EXPECTATIONS = _set("expected feared forecast estimated thought predicted")
 _RECOVERS = _set("recover recovers recovered recovering rebound rebounded improve improved")
 _TROUBLE = _set("problem problems worry worries threat harm damage impact risk")
+_ACQUITTED = _set("cleared acquitted absolved exonerated")
 _DENIES = _set("deny denies denied refute refutes rejects dismisses")
 _REPORTS = _set("report reports rumor rumors rumour rumours claim claims allegations speculation talk")
 _SHRUGS = _set("shrug shrugs shrugged")
 _GOOD = _set("profit recovery growth deal improvement rebound approval order orders")
 _BEATS = _set("beat beats tops top exceeds exceed surpasses")
-_EXPECTATION_NOUNS = _set("expectations estimates forecasts forecast")
+_EXPECTATION_NOUNS = _set("expectations estimates forecasts forecast guidance consensus")
 
 
 def relief_findings(
@@ -106,6 +107,8 @@ def _at(tokens: Sequence[Token], at: int, words: WordList) -> tuple[float, int] 
         return -1.0, at + 2
     if text == "no" and after in _TROUBLE:
         return 0.9, at + 2
+    if text in _ACQUITTED and after == "of":
+        return 0.9, _end_of_clause(tokens, at + 2, _GAP)
     if text in _DENIES and after in _REPORTS:
         return 0.9, _end_of_clause(tokens, at + 2, _GAP)
     if text == "to" and after == "junk":
@@ -157,8 +160,11 @@ def _less_than_expected(tokens: Sequence[Token], at: int, words: WordList) -> tu
     for place in range(at + 1, min(at + 6, len(tokens) - 2)):
         if tokens[place].ends_clause:
             return None
-        if tokens[place].text in _LESS and tokens[place + 1].text == "than":
-            for end in range(place + 2, min(place + 6, len(tokens))):
+        if tokens[place].text not in _LESS:
+            continue
+        than = next((each for each in (place + 1, place + 2) if tokens[each].text == "than"), None)  # "less steep than"
+        if than is not None:
+            for end in range(than + 1, min(than + 5, len(tokens))):
                 if tokens[end].text in _EXPECTATIONS:
                     feared = tokens[end].text == "feared"
                     sign = 1 if feared else -words.directions[tokens[at].text].sign

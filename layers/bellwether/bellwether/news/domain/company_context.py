@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _ASCII_WORD = re.compile(r"[^\W_]+(?:[&.'\-][^\W_]+)*|&")
 _WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+(?:[&.'’\-](?:[^\W_][\u0300-\u036f]*)+)*|&")
 _HEADING = re.compile(r"\s?:\s|\s[-–—]\s|,\s[A-Z]")  # "Visa: a stock to own", "Meta, TikTok sued"
+_PERCENT_MOVE = re.compile(r"\s[+\-\u2212\u2013]\d[\d.,]*\s?%")  # "Lucid -3%"
 _EXCHANGE = re.compile(r"\s\((?:NYSE|NASDAQ|Nasdaq)\b")
 SHORTEST_BARE = 3  # letters of a symbol that counts beside words of business
 _LONG = 4  # letters: a title in capitals writes shorter words small
@@ -54,7 +55,8 @@ _BUSINESS_VERBS = _set("""
     rally reach rebound recall recover reduce refuse regain reiterate reject relaunch release remove reopen replace
     report restart restate restructure resume retain return reveal revise revive roll rollout say scrap secure see
     seek sell separate set settle shake shed shelve shift shrug shut shutter sign sink skip slash slide slip slow slump
-    soar spend spike split sponsor start stop strike sue suffer surge surpass suspend swing take tap team tell test
+    soar spend spike split sponsor start stop strike struggle stumble sue suffer surge surpass suspend
+    swing take tap team tell test
     top trail trim triple tumble tweak unload unveil upgrade urge use vow warn weigh win withdraw won work
     wow write
 """)
@@ -76,7 +78,7 @@ _OBJECT_VERBS = _set("""
     accused acquires acquire acquiring joins beats outsells overtakes poaches
     hits forces urges orders asks tells overtake likes prefers buy sell own short
 """)
-_BY_AT = _set("against at by")
+_BY_AT = _set("against at by unlike")
 _WITH_BEFORE = _set("""
     deal deals partners partnership pact contract talks merger agreement teams works feud dispute fight battle lawsuit
     settles contracts competes ties sides
@@ -170,6 +172,7 @@ def acts_as_company(text: str, words: Sequence[Word], place: int, length: int, *
         or (brand and place == 0 and _looks_like_subject(text, words, length))
         or (brand and place == 0 and _HEADING.match(text, words[length - 1].end) is not None)
         or _EXCHANGE.match(text, words[place + length - 1].end) is not None
+        or _PERCENT_MOVE.match(text, words[place + length - 1].end) is not None
         or (_key_at(words, place - 1) == "is" and place == 1 and _key_at(words, place + length) in _COMPLEMENTS)
     )
 
