@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class AccessKey:
-    """What AWS clients of one cloud sign with. The services compare the key id, which nobody can guess."""
+    """What AWS clients of one cloud sign with. The services verify each signature."""
 
     key_id: str
     secret: str = field(repr=False)

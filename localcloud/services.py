@@ -121,7 +121,8 @@ class Service(ABC):
     def code(self) -> str:
         """Digest of the service's own code: after an upgrade, `up` starts it anew."""
         digest = hashlib.sha256()
-        for path in sorted((PROJECT / "localcloud" / self.name).rglob("*.py")):
+        shared = PROJECT / "localcloud" / "signatures.py"
+        for path in (shared, *sorted((PROJECT / "localcloud" / self.name).rglob("*.py"))):
             digest.update(path.name.encode() + path.read_bytes())
         return digest.hexdigest()
 

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+from localcloud.access_key import AccessKey
 from localcloud.sagemaker.configuration import Configuration
 from localcloud.sagemaker.server import open_server
 from localcloud.sagemaker.service import LocalSageMaker
@@ -41,7 +42,7 @@ def _parse(arguments: list[str]) -> Configuration:
         s3_url=chosen.s3_url,
         home=chosen.home.resolve(),
         interpreter=interpreter,
-        access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
+        key=AccessKey(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]),
         region=chosen.region,
         account=chosen.account,
         stop_grace_seconds=chosen.stop_grace_seconds,

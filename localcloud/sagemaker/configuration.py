@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud.access_key import AccessKey
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -15,7 +17,7 @@ class Configuration:
     s3_url: str
     home: Path
     interpreter: Path
-    access_key_id: str
+    key: AccessKey
     region: str = "us-east-1"
     account: str = "000000000000"
     stop_grace_seconds: float = 120.0

@@ -5,7 +5,6 @@ another. It is imported when first needed, because few need it. What moto holds 
 is gone after a stop.
 """
 
-import hmac
 import io
 import json
 import logging
@@ -23,6 +22,7 @@ from localcloud.sagemaker.documents import Document
 from localcloud.sagemaker.endpoints import Invocation
 from localcloud.sagemaker.errors import InvocationError, SageMakerError
 from localcloud.sagemaker.service import LocalSageMaker
+from localcloud.signatures import ReceivedRequest, Signature, SignatureRefusedError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 HEALTH_PATH = "/_local/health"
 _TARGET = re.compile(r"SageMaker\.(\w+)")
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
-_UNKNOWN_KEY = SageMakerError("the access key id is not the one of this cloud")
 _JSON = "application/x-amz-json-1.1"
 _MOTO_VERSION = "5.2.5"
 
@@ -48,20 +46,25 @@ class Application:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         request = Request(environ)
-        response = self._answer(request) if self._allowed(request) else _error(_UNKNOWN_KEY, status=403)
+        response = self._refusal(request) or self._answer(request)
         if response is None:
             environ["wsgi.input"] = io.BytesIO(request.get_data())  # we may have read it to look for the action
             return self._moto_application()(environ, start_response)
         response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
         return response(environ, start_response)
 
-    def _allowed(self, request: Request) -> bool:
-        """Whether a request names the cloud's key, as the emulator asks it of its own callers."""
-        named = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-        key_id = self._service.configuration.access_key_id
-        return request.path == HEALTH_PATH or (
-            named is not None and hmac.compare_digest(named[1].encode(), key_id.encode())
-        )
+    def _refusal(self, request: Request) -> Response | None:
+        """The answer to a request that is not signed with the cloud's key; None for others, and for the health."""
+        if request.path == HEALTH_PATH:
+            return None
+        path, _, query = str(request.environ["REQUEST_URI"]).partition("?")
+        try:
+            signature = Signature.read(ReceivedRequest(request.method, path, query, list(request.headers.items())))
+            signature.require_key(self._service.configuration.key.key_id)
+            signature.require_valid(self._service.configuration.key.secret, request.get_data())
+        except SignatureRefusedError as refused:
+            return _error(SageMakerError(refused.message), refused.code, status=403)
+        return None
 
     def _answer(self, request: Request) -> Response | None:
         if request.path == HEALTH_PATH:

@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 from botocore.httpsession import URLLib3Session
 
@@ -215,22 +217,29 @@ def test_a_rest_api_with_iam_answers_who_signs_and_refuses_who_does_not(probe: P
     assert json.loads(signed.content) == {"path": "/hello", "body": '{"a": 1}'}
 
 
-@pytest.mark.parametrize("key", [AccessKey("test", "test"), AccessKey("000000000000", "test"), AccessKey.random()])
-def test_another_key_is_refused_everywhere(probe: Probe, key: AccessKey) -> None:
-    # Given somebody else on this machine, who makes up a key
-    stranger = replace(probe.endpoints, key=key)
-    asked: tuple[Callable[[], Any], ...] = (
-        lambda: stranger.client("secretsmanager").list_secrets(),
-        lambda: stranger.client("s3").list_objects_v2(Bucket=probe.outputs["ProbeBucketName"]),
-        lambda: stranger.client("lambda").list_functions(),
-        lambda: stranger.client("cloudformation").list_stacks(),
-        lambda: stranger.client("sts").get_caller_identity(),
+@pytest.mark.parametrize("key_id", ["test", "000000000000", AccessKey.random().key_id, "the cloud's own"])
+def test_another_key_is_refused_everywhere(probe: Probe, key_id: str) -> None:
+    # Given somebody else on this machine who invents a key, or knows the key id and invents the secret
+    known = key_id == "the cloud's own"
+    stranger = replace(probe.endpoints, key=AccessKey(probe.endpoints.key.key_id if known else key_id, "invented"))
+    json_code, query_code, s3_code = (
+        ("InvalidSignatureException", "SignatureDoesNotMatch", "SignatureDoesNotMatch")
+        if known
+        else ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId")
     )
-    # When he asks any protocol, Then he is refused
-    for ask in asked:
+    asked: tuple[tuple[Callable[[], Any], str], ...] = (
+        (lambda: stranger.client("secretsmanager").list_secrets(), json_code),
+        (lambda: stranger.client("s3").list_objects_v2(Bucket=probe.outputs["ProbeBucketName"]), s3_code),
+        (lambda: stranger.client("lambda").list_functions(), json_code),
+        (lambda: stranger.client("cloudformation").list_stacks(), query_code),
+        (lambda: stranger.client("sts").get_caller_identity(), query_code),
+    )
+    # When they use any protocol, Then the request is refused with the code that AWS has for it
+    for ask, code in asked:
         with pytest.raises(ClientError) as refused:
             ask()
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+        assert refused.value.response["Error"]["Code"] == code
     # And neither a signed call of the API nor a presigned URL reaches anything
     request = AWSRequest("POST", probe.endpoints.api_url(probe.outputs["ProbeApiId"], "test") + "/hello", data=b"{}")
     SigV4Auth(stranger.credentials, "execute-api", REGION).add_auth(request)
@@ -238,6 +247,28 @@ def test_another_key_is_refused_everywhere(probe: Probe, key: AccessKey) -> None
     target = {"Bucket": probe.outputs["ProbeBucketName"], "Key": "any"}
     url = stranger.client("s3").generate_presigned_url("get_object", Params=target)
     assert _send(AWSRequest("GET", url)).status_code == 403
+
+
+def test_objects_with_any_key_and_body_pass_the_check_of_the_signature(probe: Probe) -> None:
+    # Given a body above the size that is hashed in a thread, and keys that must be encoded
+    s3, bucket, body = probe.client("s3"), probe.outputs["ProbeBucketName"], os.urandom(3 << 20)
+    presigning = boto3.client(
+        "s3",
+        endpoint_url=probe.endpoints.aws_url,
+        region_name=REGION,
+        aws_access_key_id=probe.endpoints.key.key_id,
+        aws_secret_access_key=probe.endpoints.key.secret,
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
+    for key in ("a b+c.csv", "täglich/ü.csv", "100%/50%25", "q?x=1&y=2#z", "~-_.()'!*"):
+        # When it is written and read; Then it is what was written
+        target = {"Bucket": bucket, "Key": f"signed/{key}"}
+        s3.put_object(**target, Body=body)
+        assert s3.get_object(**target)["Body"].read() == body
+        # And it can be read by a presigned URL, but not once the URL was changed
+        url = presigning.generate_presigned_url("get_object", Params=target, ExpiresIn=60)
+        assert _send(AWSRequest("GET", url)).content == body
+        assert _send(AWSRequest("GET", url.replace("Expires=60", "Expires=600"))).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/", "/_ministack/reset", "/_ministack/config", "/_ministack/sqs/messages", "//"])
