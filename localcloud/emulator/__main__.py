@@ -8,6 +8,7 @@ loopback.apply()  # before ministack is imported: it must not see another socket
 
 from localcloud.emulator import (  # noqa: E402
     access_control,
+    athena,
     batch_windows,
     checkpoints,
     custom_resources,
@@ -28,7 +29,7 @@ def main() -> None:
     """Close every gap, then hand over to ministack; a patch whose target moved raises before a port is opened."""
     patching.require_supported_version()
     gaps = (handler_errors, task_errors, interpreter, worker_limit, nested_stacks, event_sources, custom_resources)
-    for gap in (*gaps, batch_windows, parameter_size, interrupted, checkpoints, access_control):
+    for gap in (*gaps, batch_windows, parameter_size, interrupted, checkpoints, athena, access_control):
         gap.apply()
     if sagemaker_url := os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER"):
         from localcloud.emulator import sagemaker_routes
