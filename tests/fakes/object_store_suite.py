@@ -43,6 +43,13 @@ class ObjectStoreSuite:
         assert [found.content for found in store.get_many(keys[::-1])] == [key.encode() for key in keys[::-1]]
         assert list(store.get_many([])) == []
 
+    def test_the_start_of_an_object_is_read_alone(self, store: ObjectStore) -> None:
+        store.put("a", b"content")
+        store.put("empty", b"")
+        assert (store.start("a", 4), store.start("a", 40), store.start("empty", 4)) == (b"cont", b"content", b"")
+        with pytest.raises(NotFoundError):
+            store.start("b", 4)
+
     def test_a_missing_object_is_not_found(self, store: ObjectStore) -> None:
         store.put("there", b"")
         with pytest.raises(NotFoundError):

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from bellwether.shared.adapters.aws_clients import aws_client
 from bellwether.shared.adapters.aws_errors import translated
-from bellwether.shared.domain.errors import ConflictError, NotFoundError
+from bellwether.shared.domain.errors import ConflictError, NotFoundError, UpstreamError
 from bellwether.shared.per_process import once_per_process
 from bellwether.shared.ports.objects import ObjectContent, StoredObject
 
@@ -66,6 +66,17 @@ class S3ObjectStore:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
             content = answer["Body"].read()
             return ObjectContent(content, answer["ETag"], answer["LastModified"], answer.get("VersionId", ""))
+
+    def start(self, key: str, size_bytes: int) -> bytes:
+        """The first bytes of an object; an object without any has no range to ask for. Raises NotFoundError."""
+        try:
+            with self._translated(key):
+                answer = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{size_bytes - 1}")
+                return answer["Body"].read()
+        except UpstreamError as error:
+            if "InvalidRange" not in str(error):
+                raise
+            return b""
 
     def get_many(self, keys: Sequence[str]) -> Iterator[ObjectContent]:
         """The contents in the order of `keys`, fetched side by side; raises NotFoundError for the first one missing."""

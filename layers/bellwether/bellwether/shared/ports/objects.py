@@ -38,6 +38,9 @@ class ObjectStore(Protocol):
     def get(self, key: str) -> ObjectContent:
         """Raises NotFoundError."""
 
+    def start(self, key: str, size_bytes: int) -> bytes:
+        """The first bytes of an object, all where it has no more; raises NotFoundError."""
+
     def get_many(self, keys: Sequence[str]) -> Iterator[ObjectContent]:
         """The contents in the order of `keys`, fetched side by side; raises NotFoundError for the first one missing."""
 
