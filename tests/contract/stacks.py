@@ -12,7 +12,7 @@ from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 from tests.places import ROOT
 
 ITEMS = "StartOfItems"  # of a Map, in place of what happens to each item
-STACKS = ("foundation", "operations", "models", "serving", "news", "monitoring")
+STACKS = ("foundation", "operations", "models", "serving", "news", "finops", "monitoring")
 
 
 @dataclass(frozen=True)

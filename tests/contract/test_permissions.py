@@ -48,6 +48,19 @@ NAMELESS = {
     "ReportMetrics",  # a namespace is a condition, not a resource
 }
 JOB = {"sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"}
+QUERY = {  # Athena reads the catalog and the files, and writes the result, in the name of who asks
+    "athena:GetQueryExecution",
+    "athena:StartQueryExecution",
+    "athena:StopQueryExecution",
+    "glue:GetDatabase",
+    "glue:GetTable",
+    "s3:AbortMultipartUpload",
+    "s3:GetBucketLocation",
+    "s3:GetObject",
+    "s3:ListBucket",
+    "s3:ListMultipartUploadParts",
+    "s3:PutObject",
+}
 HEAR_OF_JOBS = {"events:DescribeRule", "events:PutRule", "events:PutTargets"}
 
 
@@ -113,6 +126,8 @@ def _actions_of_task(task: dict[str, object]) -> set[str]:
     if resource.startswith("${"):
         return {"lambda:InvokeFunction"}
     service, operation = resource.split(":::")[1].removeprefix("aws-sdk:").split(":")
+    if (service, operation) == ("athena", "startQueryExecution.sync"):
+        return QUERY
     if operation.endswith("Job.sync"):
         assert isinstance(arguments, dict)
         job = operation.removeprefix("create").removesuffix(".sync")

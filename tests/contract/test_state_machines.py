@@ -16,6 +16,9 @@ from tests.contract.stacks import ITEMS, Machine, machines
 every_machine = pytest.mark.parametrize("machine", machines(), ids=str)
 REGION = "us-east-1"
 AWS_ERRORS = {  # documented by Step Functions, or the service's exception behind the service's name
+    "Athena.InternalServerException",
+    "Athena.SdkClientException",
+    "Athena.TooManyRequestsException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.ServiceException",
@@ -43,7 +46,8 @@ PUBLISH = "arn:aws:states:::sns:publish"
 START = "arn:aws:states:::states:startExecution"
 NOTED = "a failure that is noted"
 JOBS = tuple(f"arn:aws:states:::sagemaker:create{kind}Job.sync" for kind in ("Training", "Transform"))
-OPTIMIZED = {PUBLISH, START, *JOBS}
+QUERY = "arn:aws:states:::athena:startQueryExecution.sync"
+OPTIMIZED = {PUBLISH, START, QUERY, *JOBS}
 SDK = re.compile(r"arn:aws:states:::aws-sdk:[a-z]+:[a-zA-Z]+")
 BUILT_IN = {  # of JSONata 2.0 and of Step Functions
     *("contains", "count", "exists", "hash", "join", "keys", "length", "merge", "not", "parse", "string", "substring"),

@@ -1,0 +1,86 @@
+"""Cost data through the real state machine: exports in the bucket become charges in Postgres, by Athena."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import executions
+from cli.problems import CommandError
+from cli.target import Target
+from samples.billing.organisation import Calendar
+from samples.make_bill_sample import write_deliveries
+
+pytestmark = pytest.mark.aws
+
+MONTH = Calendar(date(2026, 4, 1), date(2026, 5, 1))
+CENT = Decimal("0.01")
+
+
+@pytest.fixture(scope="module")
+def bill(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The generated bill in its deliveries, as if it were exported into the stack's bucket."""
+    folder = tmp_path_factory.mktemp("bill")
+    write_deliveries(folder, MONTH, seed=11, bucket=f"{target.output('DataBucketName')}/cost-data/exports")
+    return folder
+
+
+def deliver(target: Target, folder: Path, *exports: str) -> None:
+    """Put a day's delivery into the bucket, the manifests last."""
+    files = [path for each in exports for path in (folder / each).rglob("*") if path.is_file()]
+    for path in sorted(files, key=lambda path: path.suffix == ".json"):
+        target.objects.put(f"cost-data/exports/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+
+def refresh(target: Target, **request: Any) -> list[dict[str, Any]]:
+    arn = target.output("RefreshCostsStateMachineArn")
+    refreshed: list[dict[str, Any]] = executions.run(target, arn, request, timeout_seconds=120)["refreshed"]
+    return refreshed
+
+
+def test_deliveries_of_a_month_are_loaded_restated_and_reconciled(target: Target, bill: Path) -> None:
+    answers = json.loads((bill / "answers.json").read_text())["months"]["2026-05-01"]
+    # Given May as it was on the tenth; When it is refreshed, twice
+    deliver(target, bill / "2026-05-10", "focus")
+    (early,) = refresh(target, known_at="2026-05-10T07:00:00Z")
+    assert refresh(target) == []
+    # Then it is loaded once
+    assert (early["outcome"], early["period"]) == ("loaded", "2026-05")
+    assert early["reconciliations"][0]["agrees"]
+    # And the final delivery with its invoice restates it, to the cent
+    deliver(target, bill / "2026-06-14", "focus")
+    (final,) = refresh(
+        target,
+        known_at="2026-06-14T07:00:00Z",
+        invoice_totals={"2026-05": {"USD": answers["invoice"]}},
+    )
+    (line,) = final["reconciliations"]
+    assert line["agrees"]
+    assert abs(Decimal(line["billed"]) - Decimal(answers["invoice"])) <= CENT
+    assert final["new"] > 0
+    assert final["changed"] > 0  # late days are complete now
+    assert final["findings"]["other_tag_keys"].keys() == {"costcenter", "user:CostCenter"}
+
+
+def test_a_second_export_is_not_added_to_the_first(target: Target, bill: Path) -> None:
+    deliver(target, bill / "2026-06-14", "cur")
+    with pytest.raises(CommandError, match="several exports, cur, focus: set CostExport"):
+        refresh(target)
+    # And the same month by CUR has the same total
+    (same,) = refresh(target, export="cur", known_at="2026-06-15T07:00:00Z")
+    answers = json.loads((bill / "answers.json").read_text())["months"]["2026-05-01"]
+    assert abs(Decimal(same["reconciliations"][0]["billed"]) - Decimal(answers["invoice"])) <= CENT
+
+
+def test_a_manifest_that_names_a_missing_file_is_refused_by_its_name(target: Target, bill: Path) -> None:
+    # Given a manifest whose file did not arrive
+    (manifest,) = (bill / "2026-05-03" / "focus").rglob("*-Manifest.json")
+    key = manifest.relative_to(bill / "2026-05-03").as_posix().replace("2026-05", "2026-07")
+    target.objects.put(f"cost-data/exports/{key}", manifest.read_bytes().replace(b"2026-05", b"2026-07"))
+    # When it is refreshed; Then the machine fails and says so, and does not try the same delivery again
+    with pytest.raises(CommandError, match=r"DeliveryRefused: 2026-07: .*does not exist"):
+        refresh(target, export="focus")
+    assert refresh(target, export="focus") == []
