@@ -67,7 +67,7 @@ def follow(
         if execution["status"] != RUNNING:
             raise CommandError(_failure(execution))
         if time.monotonic() > deadline:
-            raise CommandError(f"{execution_arn} is still running after {timeout_seconds:.0f} s; it goes on by itself")
+            raise CommandError(f"{execution_arn} is still running after {timeout_seconds:.0f} s; it continues to run")
         time.sleep(POLL_SECONDS)
 
 
@@ -80,7 +80,7 @@ def await_state(target: Target, execution_arn: str, name: str, *, timeout_second
         if execution["status"] != RUNNING:
             raise CommandError(f"{execution_arn} ended {execution['status']} before '{name}'")
         if time.monotonic() > deadline:
-            raise CommandError(f"{execution_arn} has not come to '{name}' after {timeout_seconds:.0f} s")
+            raise CommandError(f"{execution_arn} has not reached '{name}' after {timeout_seconds:.0f} s")
         time.sleep(POLL_SECONDS)
 
 

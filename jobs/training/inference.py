@@ -51,7 +51,7 @@ def model_fn(model_dir: str) -> Served:
 
 
 def input_fn(body: bytes | str, content_type: str = JSON) -> Any:
-    """Read a request, or split a batch into its lines; refuses what is no JSON object."""
+    """Read a request, or split a batch into its lines; refuses what is not a JSON object."""
     try:
         kind = content_type.split(";")[0].strip().lower()
         if kind == LINES:

@@ -24,7 +24,7 @@ def require_supported_version() -> None:
 def require(owner: Any, name: str, parameters: tuple[str, ...] | None = None) -> Any:
     """The attribute `name` of `owner`; raises PatchTargetMovedError when it is gone or takes other parameters."""
     if not hasattr(owner, name):
-        raise PatchTargetMovedError(f"{_label(owner)}.{name} is gone")
+        raise PatchTargetMovedError(f"{_label(owner)}.{name} no longer exists")
     target = getattr(owner, name)
     if parameters is not None and tuple(signature(target).parameters) != parameters:
         raise PatchTargetMovedError(f"{_label(owner)}.{name} no longer takes ({', '.join(parameters)})")

@@ -91,7 +91,7 @@ def _route_tasks(sagemaker: Any, runtime: Any) -> None:
     require(stepfunctions, "_sdk_json_param_value", ("value", "shape"))
     require(stepfunctions, "_sdk_json_value", ("value", "shape"))
     if not isinstance(dispatch, dict):
-        raise PatchTargetMovedError("stepfunctions._SERVICE_DISPATCH is no mapping any more")
+        raise PatchTargetMovedError("stepfunctions._SERVICE_DISPATCH is no longer a mapping")
     replace(stepfunctions, "_execute_task", ("state_def", "raw_input", "execution", "ctx"), _remembering_execution)
     replace(stepfunctions, "_invoke_resource_with_timeout", ("resource", "input_data", "timeout"), _remembering_timeout)
     dispatch[_OPTIMIZED] = lambda resource, data: _optimized(sagemaker, resource, data)

@@ -15,7 +15,7 @@ ATOM = "http://www.w3.org/2005/Atom"
 SHOWN = timedelta(hours=48)
 MOST_ENTRIES = 60
 MAX_AGE_SECONDS = 60
-NOTE = "Invented headlines, replayed. Nothing of this happened."
+NOTE = "Invented headlines, replayed. None of these events happened."
 
 
 @dataclass(frozen=True)

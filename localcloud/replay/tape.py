@@ -76,7 +76,7 @@ class Tape:
         try:
             return _load(folder)
         except (OSError, ValueError, KeyError, ArithmeticError) as error:
-            raise CloudError(f"{folder} holds no week to replay: {type(error).__name__}: {error}") from error
+            raise CloudError(f"{folder} does not contain a week to replay: {type(error).__name__}: {error}") from error
 
     def begin(self, now: datetime) -> datetime:
         """When the tape has to have begun for its interesting part to begin now, on a bar's boundary."""
@@ -138,7 +138,7 @@ class _Sessions:
         """Trading time from the first opening; raises ValueError for an instant between sessions."""
         place = bisect_right(self.opens, instant) - 1
         if place < 0 or instant > self.closes[place]:
-            raise ValueError(f"{instant} is in no session")
+            raise ValueError(f"{instant} is not in a trading session")
         return list(self._before())[place] + (instant - self.opens[place])
 
     @property

@@ -96,7 +96,7 @@ class Artifacts:
         with self._lock:
             if not content.is_dir():
                 if self._objects.etag(url) != etag:
-                    raise JobError(f"ClientError: {url} is not what it was when it was deployed.")
+                    raise JobError(f"ClientError: {url} changed after the endpoint was deployed.")
                 folder.mkdir(parents=True, exist_ok=True)
                 archive = folder / "archive.tar.gz"
                 archive.write_bytes(self._objects.read(url))

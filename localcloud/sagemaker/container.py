@@ -86,7 +86,7 @@ class HyperParameters:
         """S3 address of the archive with the sources. Raises JobError."""
         address = self.container.get("sagemaker_submit_directory")
         if not isinstance(address, str) or not address.startswith("s3://"):
-            raise JobError(f"ClientError: hyperparameter sagemaker_submit_directory is no S3 address: {address}")
+            raise JobError(f"ClientError: hyperparameter sagemaker_submit_directory is not an S3 address: {address}")
         return address
 
 

@@ -250,7 +250,7 @@ class Endpoints:
             serving, summary = self._bring_up(name, config_name)
         except Exception as error:  # noqa: BLE001 - the endpoint must leave its transitional status, whatever went wrong
             reason = str(error) if isinstance(error, JobError | SageMakerError) else f"{type(error).__name__}: {error}"
-            logger.warning("endpoint %s does not come up with %s: %s", name, config_name, reason)
+            logger.warning("endpoint %s failed to start with %s: %s", name, config_name, reason)
             self._change(name, lambda endpoint: _fall_back(endpoint, reason))
             return
 

@@ -85,10 +85,10 @@ class EventPublisher:
             )
         except (BotoCoreError, ClientError) as error:
             if time.time() - entry["queued_at"] > _MAXIMUM_AGE_SECONDS:
-                logger.warning("event given up: %s %s: %s", entry["detail_type"], entry["arn"], error)
+                logger.warning("event dropped: %s %s: %s", entry["detail_type"], entry["arn"], error)
                 return True
-            logger.info("event waits: %s %s: %s", entry["detail_type"], entry["arn"], error)
+            logger.info("event delayed: %s %s: %s", entry["detail_type"], entry["arn"], error)
             return False
         if answer.get("FailedEntryCount"):
-            logger.error("event refused: %s %s: %s", entry["detail_type"], entry["arn"], answer["Entries"])
+            logger.error("event rejected: %s %s: %s", entry["detail_type"], entry["arn"], answer["Entries"])
         return True

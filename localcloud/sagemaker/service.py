@@ -75,12 +75,12 @@ class LocalSageMaker:
             "Search": _refuse("Search"),
             "UpdateEndpointWeightsAndCapacities": _refuse("UpdateEndpointWeightsAndCapacities"),
         }
-        for desk in self._jobs:
+        for jobs in self._jobs:
             self._actions |= {
-                f"Create{desk.title}Job": desk.create,
-                f"Describe{desk.title}Job": desk.describe,
-                f"List{desk.title}Jobs": desk.list,
-                f"Stop{desk.title}Job": desk.stop,
+                f"Create{jobs.title}Job": jobs.create,
+                f"Describe{jobs.title}Job": jobs.describe,
+                f"List{jobs.title}Jobs": jobs.list,
+                f"Stop{jobs.title}Job": jobs.stop,
             }
         self._tag_actions: dict[str, Action] = {
             "AddTags": self._add_tags,
@@ -107,14 +107,14 @@ class LocalSageMaker:
         """Take up what was left when the server ended."""
         self._platform.events.start()
         self._platform.cloudwatch.start()
-        for desk in self._jobs:
-            desk.recover()
+        for jobs in self._jobs:
+            jobs.recover()
         self._endpoints.recover()
 
     def stop(self) -> None:
         """End jobs and processes; nothing of the state is lost."""
-        for desk in self._jobs:
-            desk.shut_down(_SHUTDOWN_GRACE_SECONDS)
+        for jobs in self._jobs:
+            jobs.shut_down(_SHUTDOWN_GRACE_SECONDS)
         self._endpoints.shut_down()
         self._platform.events.stop()
         self._platform.cloudwatch.stop()

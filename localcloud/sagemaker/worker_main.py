@@ -76,7 +76,7 @@ class Handler:
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
         """The response's body and content type."""
-        # as the container's web server decodes text: what is no UTF-8 becomes question marks
+        # as the container's web server decodes text: what is not UTF-8 becomes question marks
         content: str | bytes = body.decode(errors="replace") if content_type.startswith(_TEXT_TYPES) else body
         if self._transform is not None:
             result = self._transform(self._model, content, content_type, accept)

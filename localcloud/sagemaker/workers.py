@@ -189,7 +189,7 @@ class ModelServer:
 
     def _ready(self, limit_seconds: float) -> Worker:
         if self._stopped:
-            raise MovedOnError("this model is served no more")
+            raise MovedOnError("this model is no longer served")
         if self._worker is None or not self._worker.alive:
             before, self._worker = self._worker, None
             if before is not None:

@@ -70,7 +70,7 @@ class InMemoryObjectStore:
             if only_if_absent and present:
                 raise ConflictError(f"{key} is there already")
             if only_if_etag is not None and (present is None or present.etag != only_if_etag):
-                raise ConflictError(f"{key} is not what it was")
+                raise ConflictError(f"{key} was changed by another writer")
             etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
             self._objects[key] = ObjectContent(content, etag, self.now.replace(microsecond=0))
             self.puts.append(key)
@@ -86,5 +86,5 @@ class InMemoryObjectStore:
         with self._lock:
             present = self._objects.get(key)
             if present and only_if_etag is not None and present.etag != only_if_etag:
-                raise ConflictError(f"{key} is not what it was")
+                raise ConflictError(f"{key} was changed by another writer")
             self._objects.pop(key, None)

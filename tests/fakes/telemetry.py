@@ -81,7 +81,7 @@ class ReplayedMarket:
         if self._fails_after is not None and len(self.asked) >= self._fails_after:
             raise TransientUpstreamError("too many requests")
         if any(ticker in self._refuses for ticker in request.tickers):
-            raise UpstreamError("it turns in circles")
+            raise UpstreamError("it returned the same page twice")
         self.asked.append(request)
         found = (
             bar for bar in self._bars if bar.ticker in request.tickers and request.start <= bar.start < request.end

@@ -54,7 +54,7 @@ def manifest_with(**changes: object) -> Callable[[Path], None]:
     [
         (change_data, "has SHA-256 .* the manifest says"),
         (drop_data, "no readable fred_merged_data.csv"),
-        (break_manifest, "manifest.json is no JSON"),
+        (break_manifest, "manifest.json is not JSON"),
         (manifest_with(series="GONE"), "lacks columns that the manifest lists: GONE"),
         (manifest_with(tcode=9), "tcode or a lag out of range"),
         (manifest_with(tcode=None), r"series\[0\] has no usable"),
@@ -78,8 +78,8 @@ def test_a_damaged_channel_is_refused(
         ("month,A,A\n2000-01,1,1\n", "x:1: a column name occurs twice"),
         ("month,A\n2000-01,1,2\n", "x:2: 3 fields, expected 2"),
         ("month,A\n2000-01,one\n", "x:2: could not convert"),
-        ("month,A\n2000-01,inf\n", "x:2: 'inf' is no finite number"),
-        ("month,A\n2000-13,1\n", "x:2: '2000-13' is no month"),
+        ("month,A\n2000-01,inf\n", "x:2: 'inf' is not a finite number"),
+        ("month,A\n2000-13,1\n", "x:2: '2000-13' is not a month"),
         ("month,A\n2000-01,1\n2000-03,1\n", "x:3: 2000-03 does not follow"),
     ],
 )

@@ -140,7 +140,7 @@ def test_it_is_what_the_functions_read(trained: JobRun) -> None:
         ({"living": 9999}, "sales.csv:4: living: 9999 is out of range: above 1500"),
         ({"living": "inf"}, "sales.csv:4: living: 'inf' can't be used as a number"),
         ({"sold": "2018-02-30"}, "sales.csv:4: sold: day"),
-        ({"sold": "20180228"}, "sales.csv:4: sold: '20180228' is no day; write YYYY-MM-DD"),
+        ({"sold": "20180228"}, "sales.csv:4: sold: '20180228' is not a day; write YYYY-MM-DD"),
         ({"district": ""}, "sales.csv:4: district: is empty"),
     ],
 )
@@ -378,7 +378,7 @@ def test_a_bad_line_is_answered_in_its_place(entry: ModuleType, trained: JobRun,
     body = "\n".join([json.dumps(row), "oh dear", json.dumps(bad), "", json.dumps(row)])
     first, second, third, last = call(entry, served, body, LINES).split("\n")
     assert first == last == call(entry, served, json.dumps(row))
-    assert json.loads(second) == {"error": "invalid_input", "field": "body", "message": "is no JSON"}
+    assert json.loads(second) == {"error": "invalid_input", "field": "body", "message": "is not JSON"}
     assert json.loads(third)["field"] == "living"
 
 
@@ -442,7 +442,11 @@ def test_in_the_container_a_refusal_is_a_response_with_status_400(
 
 
 def test_a_body_that_is_no_text_is_refused() -> None:
-    for body, reason in ((b"\xff\xfe{}", "is no UTF-8"), (b"[]", "has to be a JSON object"), ("[" * 99_999, "no JSON")):
+    for body, reason in (
+        (b"\xff\xfe{}", "is not UTF-8"),
+        (b"[]", "has to be a JSON object"),
+        ("[" * 99_999, "no JSON"),
+    ):
         with pytest.raises(RefusedInputError, match=reason):
             parse_object(body)
     assert parse_object(b'\xef\xbb\xbf{"data": {}}') == {"data": {}}

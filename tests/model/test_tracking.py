@@ -30,4 +30,4 @@ def test_a_tracking_server_that_fails_does_not_lose_the_training(
     assert asked == [("http://tracking.invalid", "macro", 1)]
     assert (model / "bundle.json").is_file()
     assert (output / "evaluation.json").is_file()
-    assert "tracking failed, the training stands: ConnectionError" in capsys.readouterr().out
+    assert "tracking failed, the training result is kept: ConnectionError" in capsys.readouterr().out

@@ -58,7 +58,7 @@ def post_prediction(model: str) -> Response[str]:
         clock=SystemClock(),
         timeouts=TimeoutPolicy(max(1.0, app.lambda_context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)),
     )
-    _tell_of_challenger(prediction)
+    _log_challenger(prediction)
     kept = send_captures(prediction.records, queue=SqsCaptureQueue(load(Settings).capture_queue_url))
     if not kept.sent:
         metrics.add_metric("CapturesLost", MetricUnit.Count, len(prediction.records))
@@ -78,7 +78,7 @@ def refuse(error: InvalidInputError) -> Response[str]:
     )
 
 
-def tell_unknown(error: NotFoundError) -> Response[str]:
+def respond_not_found(error: NotFoundError) -> Response[str]:
     """A model that the catalogue does not know, or that nobody has deployed yet."""
     metrics.add_metric("PredictionsRefused", MetricUnit.Count, 1)
     logger.info("model not found", extra={"field": error.field, "reason": error.reason})
@@ -92,12 +92,12 @@ def respond_unavailable(error: TransientUpstreamError) -> Response[str]:
     logger.warning("model unavailable", extra={"reason": str(error)})
     return _answer(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        {"error": "unavailable", "message": "the model is busy or starting; ask again"},
+        {"error": "unavailable", "message": "the model is busy or starting; retry later"},
         {"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
 
 
-def apologise(error: Exception) -> Response[str]:
+def respond_failed(error: Exception) -> Response[str]:
     """Everything else is ours to look into; the caller gets the request's id to ask about."""
     metrics.add_metric("PredictionErrors", MetricUnit.Count, 1)
     logger.error("prediction failed", exc_info=error)
@@ -111,12 +111,12 @@ def tell_no_route(_error: NoSuchRouteError) -> Response[str]:
 
 
 app.exception_handler(InvalidInputError)(refuse)
-app.exception_handler(NotFoundError)(tell_unknown)
+app.exception_handler(NotFoundError)(respond_not_found)
 app.exception_handler(TransientUpstreamError)(respond_unavailable)
-app.exception_handler(Exception)(apologise)
+app.exception_handler(Exception)(respond_failed)
 
 
-def _tell_of_challenger(prediction: Prediction) -> None:
+def _log_challenger(prediction: Prediction) -> None:
     """What callers don't notice: the champion answers."""
     if prediction.traffic_error is not None:
         metrics.add_metric("TrafficUnknown", MetricUnit.Count, 1)
@@ -124,7 +124,7 @@ def _tell_of_challenger(prediction: Prediction) -> None:
     if prediction.challenger_error is not None:
         name = "ShadowFailures" if prediction.shadowed else "ChallengerFallbacks"
         metrics.add_metric(name, MetricUnit.Count, 1)
-        logger.warning("challenger gave no answer", extra={"reason": str(prediction.challenger_error)})
+        logger.warning("challenger did not respond", extra={"reason": str(prediction.challenger_error)})
 
 
 def _body() -> bytes:
@@ -133,7 +133,7 @@ def _body() -> bytes:
     try:
         return base64.b64decode(event.body or "") if event.is_base64_encoded else (event.body or "").encode()
     except (binascii.Error, UnicodeEncodeError) as error:
-        raise InvalidInputError("is no text", field="body") from error
+        raise InvalidInputError("is not text", field="body") from error
 
 
 def _answer(status: HTTPStatus, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response[str]:

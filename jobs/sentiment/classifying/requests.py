@@ -75,14 +75,14 @@ def _text(body: bytes | str, field: str) -> str:
     try:
         return bytes(body).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RefusedInputError(field, "is no UTF-8") from error
+        raise RefusedInputError(field, "is not UTF-8") from error
 
 
 def _json(text: str, field: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RefusedInputError(field, "is no JSON") from error
+        raise RefusedInputError(field, "is not JSON") from error
 
 
 def _lines(body: bytes | str) -> Iterator[Item]:

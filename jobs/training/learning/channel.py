@@ -41,7 +41,7 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(_read(path))
     except ValueError as error:
-        raise InvalidDatasetError(f"{path.name} is no JSON: {error}") from error
+        raise InvalidDatasetError(f"{path.name} is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise InvalidDatasetError(f"{path.name} is no JSON object")
+        raise InvalidDatasetError(f"{path.name} is not a JSON object")
     return content

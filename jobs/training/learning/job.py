@@ -68,7 +68,7 @@ def hyperparameters(arguments: Sequence[str], environment: Mapping[str, str]) ->
     try:
         given = {name: _text(value) for name, value in json.loads(environment.get("SM_HPS") or "{}").items()}
     except (ValueError, AttributeError) as error:
-        raise InvalidParameterError("SM_HPS", "is no JSON object") from error
+        raise InvalidParameterError("SM_HPS", "is not a JSON object") from error
     name = ""
     for argument in arguments:
         if argument.startswith("--"):

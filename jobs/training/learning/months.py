@@ -18,7 +18,7 @@ def parse_month(text: str) -> int:
     """Read `YYYY-MM` or `YYYY-MM-DD`; raises ValueError for anything else."""
     found = _MONTH.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"'{text[:40]}' is no month; write YYYY-MM")
+        raise ValueError(f"'{text[:40]}' is not a month; write YYYY-MM")
     return int(found[1]) * 12 + int(found[2]) - 1
 
 

@@ -43,7 +43,7 @@ def positive_seconds(text: str) -> float:
     """Reader of a finite duration above zero."""
     value = float(text)
     if not math.isfinite(value) or value <= 0:
-        raise ValueError(f"'{text}' is no positive number of seconds")
+        raise ValueError(f"'{text}' is not a positive number of seconds")
     return value
 
 

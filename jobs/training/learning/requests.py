@@ -18,7 +18,7 @@ def parse_object(body: bytes | str) -> Mapping[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RefusedInputError("body", "is no JSON") from error
+        raise RefusedInputError("body", "is not JSON") from error
     if not isinstance(content, dict):
         raise RefusedInputError("body", "has to be a JSON object")
     return content
@@ -33,7 +33,7 @@ def instances_of(content: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
         raise RefusedInputError(INSTANCES, "has to be a list with one object for each row")
     common = {name: value for name, value in content.items() if name != INSTANCES}
     if DATA in common:
-        raise RefusedInputError(DATA, "belongs into each of the instances")
+        raise RefusedInputError(DATA, "must be given in each instance")
     for number, instance in enumerate(instances):
         if not isinstance(instance, dict):
             raise RefusedInputError(f"{INSTANCES}.{number}", "has to be an object")
@@ -75,4 +75,4 @@ def _text(body: bytes | str) -> str:
     try:
         return bytes(body).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RefusedInputError("body", "is no UTF-8") from error
+        raise RefusedInputError("body", "is not UTF-8") from error

@@ -47,7 +47,7 @@ def track(
     try:
         log_training(uri, experiment, job, trials)
     except Exception as error:  # noqa: BLE001 - whatever a tracking server does must not lose the training
-        say(f"tracking failed, the training stands: {type(error).__name__}: {error}")
+        say(f"tracking failed, the training result is kept: {type(error).__name__}: {error}")
     else:
         say(f"tracked {len(trials)} trials")
 

@@ -24,7 +24,7 @@ REPORT = {
     "answers": 3,
     "refused": 2,
     "unreadable": 0,
-    "refusals": [{"line": 3, "field": "body", "message": "is no JSON"}],
+    "refusals": [{"line": 3, "field": "body", "message": "is not JSON"}],
     "output_key": "batch/macro/scenarios/output/macro-batch-0-1/input.jsonl.out",
     "finished_at": "2026-03-01T12:00:00Z",
 }

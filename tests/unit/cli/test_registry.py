@@ -54,11 +54,11 @@ def test_remarks_name_the_series() -> None:
 
 def test_further_findings_of_a_file_are_counted() -> None:
     # Given a file with three rows that could not be read, one of them left out of the list
-    finding = {"file": "X.csv", "line": 3, "field": "X", "reason": "'a' is no number", "left_out": 1}
+    finding = {"file": "X.csv", "line": 3, "field": "X", "reason": "'a' is not a number", "left_out": 1}
     table = ingestion.findings_table([finding | {"findings": [[3, "X", "…"], [4, "X", "…"]]}])
-    assert list(table.columns[3].cells) == ["'a' is no number (and 2 more)"]
+    assert list(table.columns[3].cells) == ["'a' is not a number (and 2 more)"]
     # And one that came alone is not followed by a count
-    assert list(ingestion.findings_table([finding | {"left_out": 0}]).columns[3].cells) == ["'a' is no number"]
+    assert list(ingestion.findings_table([finding | {"left_out": 0}]).columns[3].cells) == ["'a' is not a number"]
 
 
 def test_a_model_that_arrives_finished_is_not_trained() -> None:

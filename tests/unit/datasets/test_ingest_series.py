@@ -100,7 +100,7 @@ def test_a_bad_row_is_quarantined_and_the_rest_of_its_file_goes_on(store: InMemo
         "UNRATE.csv",
         3,
         "UNRATE",
-        "'abc' is no number",
+        "'abc' is not a number",
     )
 
 

@@ -97,20 +97,20 @@ def test_vintage_columns_of_alfred_say_when_they_were_known() -> None:
 @pytest.mark.parametrize(
     ("row", "field", "reason"),
     [
-        ("2020-02-30,3.5", "DATE", "'2020-02-30' is no date (YYYY-MM-DD is expected)"),
-        ("1/1/85,7.3", "DATE", "'1/1/85' is no date (YYYY-MM-DD is expected)"),
-        ("13/1/2020,3.5", "DATE", "'13/1/2020' is no date (YYYY-MM-DD is expected)"),
-        (",3.5", "DATE", "'' is no date (YYYY-MM-DD is expected)"),
-        ("Total,3.5", "DATE", "'Total' is no date (YYYY-MM-DD is expected)"),
-        ("0001-01-01,3.5", "DATE", "'0001-01-01' is no date (YYYY-MM-DD is expected)"),
+        ("2020-02-30,3.5", "DATE", "'2020-02-30' is not a date (YYYY-MM-DD is expected)"),
+        ("1/1/85,7.3", "DATE", "'1/1/85' is not a date (YYYY-MM-DD is expected)"),
+        ("13/1/2020,3.5", "DATE", "'13/1/2020' is not a date (YYYY-MM-DD is expected)"),
+        (",3.5", "DATE", "'' is not a date (YYYY-MM-DD is expected)"),
+        ("Total,3.5", "DATE", "'Total' is not a date (YYYY-MM-DD is expected)"),
+        ("0001-01-01,3.5", "DATE", "'0001-01-01' is not a date (YYYY-MM-DD is expected)"),
         ("2031-01-01,3.5", "UNRATE", "2031-01-01 lies in the future"),
-        ("2020-02-01,three", "UNRATE", "'three' is no number"),
-        ("2020-02-01,inf", "UNRATE", "'inf' is no number"),
+        ("2020-02-01,three", "UNRATE", "'three' is not a number"),
+        ("2020-02-01,inf", "UNRATE", "'inf' is not a number"),
         ("2020-02-01,1e999", "UNRATE", "'1e999' is out of range"),
-        ("2020-02-01,1_0", "UNRATE", "'1_0' is no number"),
-        ("2020-02-01,0x1p3", "UNRATE", "'0x1p3' is no number"),
-        ("2020-02-01,٣", "UNRATE", "'٣' is no number"),
-        ('2020-02-01,"3,5"', "UNRATE", "'3,5' is no number"),
+        ("2020-02-01,1_0", "UNRATE", "'1_0' is not a number"),
+        ("2020-02-01,0x1p3", "UNRATE", "'0x1p3' is not a number"),
+        ("2020-02-01,٣", "UNRATE", "'٣' is not a number"),
+        ('2020-02-01,"3,5"', "UNRATE", "'3,5' is not a number"),
         ("2020-02-01,-3.5", "UNRATE", "'-3.5' is not plausible: 0 to 50 percent is expected"),
         ("2020-02-01,350", "UNRATE", "'350' is not plausible: 0 to 50 percent is expected"),
         ("2020-02-01,3.5,9", "row", "3 cells where the header has 2"),
@@ -130,7 +130,7 @@ def test_a_bad_row_is_rejected_with_its_line_and_the_rest_goes_on(row: str, fiel
 def test_a_bad_cell_of_a_wide_file_leaves_the_other_series_alone() -> None:
     reading = read("DATE,UNRATE,PAYEMS\n2020-01-01,3.5,152000\n2020-02-01,bad,152300\n2020-03-01,4.4,150900\n")
     assert {table.series: len(table.observations) for table in reading.tables} == {"UNRATE": 2, "PAYEMS": 3}
-    assert reading.rejections == (Rejection(3, "UNRATE", "'bad' is no number"),)
+    assert reading.rejections == (Rejection(3, "UNRATE", "'bad' is not a number"),)
 
 
 def test_the_same_row_twice_counts_once() -> None:

@@ -68,7 +68,7 @@ def test_json_lines_answer_line_by_line(inference: ModuleType, bundle: Path) -> 
     assert content_type == LINES
     assert [each["id"] for each in answers] == ["a", None, "c", "d"]
     assert [each.get("label") for each in answers] == ["positive", None, None, "negative"]
-    assert answers[1]["error"] == {"field": "line 3", "reason": "is no JSON"}
+    assert answers[1]["error"] == {"field": "line 3", "reason": "is not JSON"}
     assert answers[2]["error"] == {"field": "line 4: text", "reason": "is missing"}
     assert answers[0]["truncated"] is False
     assert set(answers[0]["scores"]) == {"positive", "neutral", "negative"}
@@ -79,7 +79,7 @@ def test_a_line_that_is_no_utf8_spoils_no_other(inference: ModuleType, bundle: P
     content, _ = ask(inference, bundle, body, LINES)
     answers = [json.loads(line) for line in content.splitlines()]
     assert [each.get("label") for each in answers] == ["positive", None, "negative"]
-    assert answers[1]["error"] == {"field": "line 2", "reason": "is no UTF-8"}
+    assert answers[1]["error"] == {"field": "line 2", "reason": "is not UTF-8"}
 
 
 def test_the_text_may_stand_where_every_model_s_columns_stand(inference: ModuleType, bundle: Path) -> None:

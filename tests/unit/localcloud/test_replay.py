@@ -99,7 +99,7 @@ def test_the_companies_of_every_headline_are_found() -> None:
 
 def test_a_damaged_sample_is_told_by_its_folder(tmp_path: Path) -> None:
     (tmp_path / "week.json").write_text("{}")
-    with pytest.raises(CloudError, match="holds no week to replay"):
+    with pytest.raises(CloudError, match="does not contain a week to replay"):
         Tape.load(tmp_path)
 
 

@@ -29,7 +29,7 @@ from tests.fakes.objects import InMemoryObjectStore
 FOLDER = "batch/macro/scenarios/"
 LINES = b'{"data": {"UNRATE": 4}}\n\nnonsense\n{"data": {"UNRATE": 5}}'
 ANSWERS = (
-    b'{"prediction": 4.1}\n{"error": "invalid_input", "field": "body", "message": "is no JSON"}\n{"prediction": 5}\n'
+    b'{"prediction": 4.1}\n{"error": "invalid_input", "field": "body", "message": "is not JSON"}\n{"prediction": 5}\n'
 )
 
 
@@ -203,7 +203,7 @@ def test_refusals_are_told_by_the_number_of_their_line() -> None:
     finished = finish(objects, order)
     # When finished, then the batch is complete, and the refusal is that of line 3
     assert finished.complete
-    assert [(each.line, each.field, each.message) for each in finished.refusals] == [(3, "body", "is no JSON")]
+    assert [(each.line, each.field, each.message) for each in finished.refusals] == [(3, "body", "is not JSON")]
     assert finished.message == "3 of 3 lines answered by macro-aaaaaaaa, 1 of them refused"
     report = BatchReport.model_validate_json(objects.get(f"{FOLDER}report.json").content)
     assert (report.lines, report.answers, report.refused, report.job_name) == (3, 3, 1, order.job_name)
@@ -223,7 +223,7 @@ def test_a_second_look_says_the_same() -> None:
         (b'{"prediction": 1}\n', "1 answers for 3 lines"),
         (ANSWERS + ANSWERS, "6 answers for 3 lines"),
         (b"", "0 answers for 3 lines"),
-        (ANSWERS.replace(b'{"prediction": 5}', b"oh dear"), "1 answers are no JSON objects"),
+        (ANSWERS.replace(b'{"prediction": 5}', b"oh dear"), "1 answers are not JSON objects"),
     ],
 )
 def test_a_line_without_its_answer_is_a_failed_batch(answers: bytes, reason: str) -> None:

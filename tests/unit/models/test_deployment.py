@@ -545,8 +545,8 @@ def test_rounding_and_extra_keys_are_no_difference() -> None:
     [
         ({"prediction": 3.6}, "prediction is 3.6, expected 3.55"),
         ({"interval": {"level": 0.8, "lower": 3.4}}, "interval.upper is missing"),
-        ({"interval": None}, "interval is no object"),
-        ({"predictions": []}, "predictions is no list of 2"),
+        ({"interval": None}, "interval is not an object"),
+        ({"predictions": []}, "predictions is not a list of 2"),
         (
             {"predictions": [{"horizon_months": 1, "prediction": 3.55}, {"horizon_months": 3, "prediction": 9}]},
             "predictions[1].prediction is 9, expected 3.57",

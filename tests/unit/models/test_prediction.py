@@ -271,15 +271,15 @@ def test_endpoint_and_api_judge_alike(content: Any, mark: str) -> None:
 
 @pytest.mark.parametrize("body", [b"\xff{}", b'{"data": {"A": "\xc3"}}'])
 def test_what_is_no_utf8_is_refused_by_both(body: bytes) -> None:
-    with pytest.raises(InvalidInputError, match="body: is no UTF-8"):
+    with pytest.raises(InvalidInputError, match="body: is not UTF-8"):
         read_request(body, MACRO)
-    with pytest.raises(RefusedInputError, match="is no UTF-8"):
+    with pytest.raises(RefusedInputError, match="is not UTF-8"):
         parse_request(body)
 
 
 # --- what SageMaker says, in our own errors -------------------------------------------------------------------------
 
-FINDING = '{"field": "UNRATE", "reason": "is no number"}'
+FINDING = '{"field": "UNRATE", "reason": "is not a number"}'
 
 
 def refused(code: str, *, status: int | None = None, message: str = "", http: int = 400) -> ClientError:
@@ -306,7 +306,7 @@ def refused(code: str, *, status: int | None = None, message: str = "", http: in
 def test_a_models_finding_is_found_however_it_is_wrapped(status: int, message: str) -> None:
     error = _from_runtime(refused("ModelError", status=status, message=message, http=424), "e")
     assert isinstance(error, InvalidInputError)
-    assert (error.field, error.reason) == ("UNRATE", "is no number")
+    assert (error.field, error.reason) == ("UNRATE", "is not a number")
 
 
 @pytest.mark.parametrize(

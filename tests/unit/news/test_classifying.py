@@ -244,7 +244,7 @@ def test_finding_the_one_at_fault_takes_few_questions() -> None:
 
 
 @pytest.mark.parametrize("stories", [1, 5])
-@pytest.mark.parametrize("error", [UpstreamError("500"), InvalidInputError("is no text", field="text")], ids=repr)
+@pytest.mark.parametrize("error", [UpstreamError("500"), InvalidInputError("is not text", field="text")], ids=repr)
 def test_a_broken_model_is_no_story_s_fault(stories: int, error: BellwetherError) -> None:
     # Given a model that can't even answer a plain sentence
     case = Case([story(number) for number in range(stories)], poison=lambda question: error)

@@ -50,8 +50,8 @@ def test_work_that_waits_too_long_is_a_backlog(age: timedelta | None, late: bool
 
 def test_each_row_of_a_failure_is_a_finding() -> None:
     probe = Failure(key="failed:x", subject="{n} failed", message="{n} failed within {window}: {why}", query="")
-    (found,) = probe.find([{"n": 3, "why": "{n} is no placeholder"}], CHECK)
-    assert (found.subject, found.message) == ("3 failed", "3 failed within 60 min: {n} is no placeholder")
+    (found,) = probe.find([{"n": 3, "why": "{n} is not a placeholder"}], CHECK)
+    assert (found.subject, found.message) == ("3 failed", "3 failed within 60 min: {n} is not a placeholder")
     assert list(probe.find([], CHECK)) == []
 
 

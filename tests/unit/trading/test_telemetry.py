@@ -171,7 +171,7 @@ def test_a_refused_request_leaves_the_others_alone() -> None:
     world = World(ReplayedMarket(market("ACME", "BETA", "GAMMA"), refuses=("ACME",)))
     delivery = world.fetch(world.plan("ACME", "BETA", "GAMMA"))
     # Then the second is answered, and the first comes again
-    assert (delivery.postponed, delivery.trouble) == (1, "it turns in circles")
+    assert (delivery.postponed, delivery.trouble) == (1, "it returned the same page twice")
     world.keep(delivery)
     assert [each.tickers for each in world.plan("ACME", "BETA", "GAMMA").requests] == [("ACME", "BETA")]
     # And where it refuses all of them, a person has to look

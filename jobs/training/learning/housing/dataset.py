@@ -135,7 +135,7 @@ def months_of(days: Ints) -> Ints:
 def parse_day(text: str) -> int:
     """Read YYYY-MM-DD as an ordinal; raises ValueError for anything else."""
     if len(text) != 10:
-        raise ValueError(f"'{text[:40]}' is no day; write YYYY-MM-DD")
+        raise ValueError(f"'{text[:40]}' is not a day; write YYYY-MM-DD")
     return date.fromisoformat(text).toordinal()
 
 

@@ -107,7 +107,7 @@ def _day(model: Model, asked: int | None) -> int:
     last = model.last_day + DAYS_AHEAD
     if not model.first_day <= day <= last:
         span = f"{format_day(model.first_day)} to {format_day(last)}"
-        raise RefusedInputError("as_of", f"{format_day(day)} is out of reach: this model answers for {span}")
+        raise RefusedInputError("as_of", f"{format_day(day)} is outside the range of this model: {span}")
     return day
 
 
@@ -116,7 +116,7 @@ def _house(schema: Schema, sent: Mapping[str, Any], day: int) -> tuple[Houses, l
     taken = {column.name: column for column in schema.columns if column.role in {ID, CATEGORY, *NUMERIC}}
     for name in sent:
         if name not in taken:
-            raise RefusedInputError(str(name)[:100], "is no column of this model")
+            raise RefusedInputError(str(name)[:100], "is not a column of this model")
     found, filled = {}, []
     for name, column in taken.items():
         value = sent.get(name)
@@ -125,7 +125,7 @@ def _house(schema: Schema, sent: Mapping[str, Any], day: int) -> tuple[Houses, l
             continue
         if column.role != ID:
             if column.fill == REFUSE:
-                raise RefusedInputError(name, "is missing, and this model does not go without it")
+                raise RefusedInputError(name, "is missing, and this model requires it")
             filled.append(name)
         found[name] = np.nan if column.role in NUMERIC else ""
     levels = tuple((str(found[column.name]),) for column in schema.categories)

@@ -135,7 +135,7 @@ def tune(
     tuning = Tuning(tuple(done), defaults)
     gain = 1.0 - tuning.best.score / tuning.trials[0].score
     outcome = "the defaults stay" if tuning.kept_defaults else f"trial {tuning.best.number + 1} is taken"
-    report(f"best trial is {gain:.1%} better than the defaults, {MARGIN:.0%} is asked for: {outcome}")
+    report(f"best trial is {gain:.1%} better than the defaults, {MARGIN:.0%} is required: {outcome}")
     return tuning
 
 

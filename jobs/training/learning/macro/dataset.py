@@ -100,5 +100,5 @@ def _number(cell: str) -> float:
         return math.nan
     value = float(cell)
     if not math.isfinite(value):
-        raise ValueError(f"'{cell[:40]}' is no finite number")
+        raise ValueError(f"'{cell[:40]}' is not a finite number")
     return value

@@ -63,7 +63,7 @@ def parse_limits(text: str) -> Limits:
                 skill = Skill(int(horizon[1:]), baseline, float(ratio), float(p_value[0]) if p_value else None)
                 limits["skill"].append(skill)
             case _:
-                raise ValueError(f"'{' '.join(part)[:60]}' is no limit")
+                raise ValueError(f"'{' '.join(part)[:60]}' is not a limit")
     return Limits(**{**limits, "skill": tuple(limits["skill"])})
 
 

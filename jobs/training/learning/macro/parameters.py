@@ -98,7 +98,7 @@ def _span(text: str) -> Span | None:
         return None
     first, dots, last = text.partition("..")
     if not dots:
-        raise ValueError(f"'{text}' is no span; write YYYY-MM..YYYY-MM or none")
+        raise ValueError(f"'{text}' is not a span; write YYYY-MM..YYYY-MM or none")
     span = Span(parse_month(first), parse_month(last))
     if span.first > span.last:
         raise ValueError(f"'{text}' ends before it starts")

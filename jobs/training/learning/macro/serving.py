@@ -168,7 +168,7 @@ def _check_month(model: Model, asked: int | None) -> int:
     first, last = model.history.first_month + LOOKBACK_MONTHS, model.last_month + MONTHS_AHEAD
     if not first <= month <= last:
         span = f"{format_month(first)} to {format_month(last)}"
-        raise RefusedInputError("month", f"{format_month(month)} is out of reach: this model answers for {span}")
+        raise RefusedInputError("month", f"{format_month(month)} is outside the range of this model: {span}")
     return month
 
 
@@ -177,7 +177,7 @@ def _check_figures(model: Model, sent: Mapping[str, Any]) -> tuple[Mapping[str, 
     for entry in model.inputs:
         if entry.name not in sent:
             if entry.fill == "refuse":
-                raise RefusedInputError(entry.name, "is missing, and this model does not go without it")
+                raise RefusedInputError(entry.name, "is missing, and this model requires it")
             filled.append(entry.name)
             continue
         value = finite_number(entry.name, sent[entry.name])

@@ -19,5 +19,5 @@ def key_of(event: ObjectCreated, *, bucket: str, prefix: str = "") -> str:
     if found != bucket:
         raise InvalidInputError(f"{found!r} is not the data bucket", field="detail.bucket.name")
     if not key.startswith(prefix):
-        raise InvalidInputError(f"{key!r} does not lie under {prefix}", field="detail.object.key")
+        raise InvalidInputError(f"{key!r} is not under {prefix}", field="detail.object.key")
     return key

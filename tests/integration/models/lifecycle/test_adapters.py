@@ -187,7 +187,7 @@ def test_a_missing_or_unreadable_archive_is_refused(
 
 
 def test_an_archive_of_somebody_else_is_not_even_fetched(aws: Aws) -> None:
-    with pytest.raises(InvalidInputError, match="does not lie in the bucket"):
+    with pytest.raises(InvalidInputError, match="is not in the bucket"):
         S3Archives(BUCKET).read("s3://elsewhere/model.tar.gz", keep=frozenset())
     with pytest.raises(InvalidInputError):
         S3Archives(BUCKET).read(f"https://{BUCKET}/model.tar.gz", keep=frozenset())

@@ -197,7 +197,7 @@ def test_compressed_answers_are_read(feeds: FeedServer, body: bytes, encoding: s
         (gzip.compress(b"<rss>" + b" " * 10_000_000), "gzip", "larger than 200000 bytes when decompressed"),
         (gzip.compress(rss())[:-12], "gzip", "truncated"),
         (b"\x1f\x8b\x08" + b"no gzip at all" * 3, "gzip", "damaged"),
-        (b"\x0b\x02\x80feed", "br", "'br', which was not asked for"),
+        (b"\x0b\x02\x80feed", "br", "'br', which was not requested"),
         (b"x" * 30_000, "identity", "larger than 20000 bytes on the wire"),
     ],
 )

@@ -73,9 +73,9 @@ def test_a_duplicate_means_that_it_was_sent(broker: AlpacaPaperBroker, account: 
 def test_an_answer_about_another_order_is_none(broker: AlpacaPaperBroker, account: Account) -> None:
     stranger = b'{"id": "1", "client_order_id": "somebody-elses", "status": "filled"}'
     account.answers = [(200, stranger), (200, stranger)]
-    with pytest.raises(UpstreamError, match="told of somebody-elses"):
+    with pytest.raises(UpstreamError, match="returned order somebody-elses"):
         broker.find(ORDER.client_order_id)
-    with pytest.raises(UpstreamError, match="told of somebody-elses"):
+    with pytest.raises(UpstreamError, match="returned order somebody-elses"):
         broker.place(ORDER)
 
 

@@ -317,7 +317,7 @@ def _read_id(notation: TextNotation, text: str) -> str:
 def _read_date(notation: DateNotation, received_on: date, text: str) -> str:
     day = notation.read(_without_time(text))
     if day is None:
-        raise _RefusedError(f"{shown(text)} is no date ({notation.order.value} is expected)")
+        raise _RefusedError(f"{shown(text)} is not a date ({notation.order.value} is expected)")
     if day.year < FIRST_SALE_YEAR:
         raise _RefusedError(f"{day.isoformat()} is before {FIRST_SALE_YEAR}")
     if day > received_on:
@@ -334,11 +334,11 @@ def _read_figure(notation: NumberNotation, column: SalesColumn, text: str) -> st
     plain = notation.plain(text)
     value = None if plain is None else read_number(plain)
     if value is None:
-        raise _RefusedError(f"{shown(text)} is no number")
+        raise _RefusedError(f"{shown(text)} is not a number")
     if not math.isfinite(value):
         raise _RefusedError(f"{shown(text)} is out of range")
     if column.role == "price" and value <= 0:
-        raise _RefusedError(f"{shown(text)} is no price")
+        raise _RefusedError(f"{shown(text)} is not a price")
     low, high = _limits(column)
     if not low <= value <= high:
         raise _RefusedError(f"{shown(text)} is not plausible: {low:g} to {high:g} {column.unit} is expected".rstrip())

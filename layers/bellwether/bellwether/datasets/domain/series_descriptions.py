@@ -64,7 +64,7 @@ def read_descriptions(content: bytes) -> tuple[dict[str, SeriesDescription], lis
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        return {}, [Rejection(None, "file", "is no JSON")]
+        return {}, [Rejection(None, "file", "is not JSON")]
     if not isinstance(document, dict) or len(document) > MOST_SERIES:
         return {}, [Rejection(None, "file", f"has to be an object of at most {MOST_SERIES} series")]
     read: dict[str, SeriesDescription] = {}
@@ -79,7 +79,7 @@ def read_descriptions(content: bytes) -> tuple[dict[str, SeriesDescription], lis
 
 def _problems(series: str, entry: Any) -> Iterator[Rejection]:
     if not SERIES_PATTERN.fullmatch(series):
-        yield Rejection(None, series[:64], "is no series identifier")
+        yield Rejection(None, series[:64], "is not a series identifier")
         return
     if spec_of(series).known:
         reason = f"the catalogue knows this series (tcode {spec_of(series).tcode}); its own entry is used"

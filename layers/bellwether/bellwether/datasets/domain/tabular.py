@@ -385,7 +385,7 @@ def _read_rows(
         text = cells[header.date]
         day = notation.read(text)
         if day is None:
-            findings.add(number, header.date_name, f"{shown(text)} is no date ({notation.order.value} is expected)")
+            findings.add(number, header.date_name, f"{shown(text)} is not a date ({notation.order.value} is expected)")
             continue
         if header.series is not None:
             column = by_label.get(cells[header.series])
@@ -444,7 +444,7 @@ def _objection(column: _Column, day: date, text: str, value: float | None, *, mi
     if missing:
         return ""
     if value is None:
-        return f"{shown(text)} is no number"
+        return f"{shown(text)} is not a number"
     if not math.isfinite(value):
         return f"{shown(text)} is out of range"
     if not column.spec.admits(value):

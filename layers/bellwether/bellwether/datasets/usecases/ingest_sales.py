@@ -375,7 +375,7 @@ def _present(store: ObjectStore, spec: ValuationSpec) -> _Present:
     try:
         return _Present(csv, found, KeptManifest.model_validate_json(found.content))
     except ValidationError as error:
-        raise InvalidInputError("is no manifest of sales", field=spec.dataset.manifest_key) from error
+        raise InvalidInputError("is not a manifest of sales", field=spec.dataset.manifest_key) from error
 
 
 def _replace(store: ObjectStore, spec: ValuationSpec, present: _Present, dataset: SalesDataset) -> None:

@@ -32,7 +32,7 @@ def list_vintages(store: ObjectStore, series: str | None = None) -> dict[str, li
 
 
 def load_vintage(store: ObjectStore, series: str, name: VintageName) -> Vintage:
-    """Raises NotFoundError, and InvalidInputError when the content is not what it was."""
+    """Raises NotFoundError, and InvalidInputError when the content was changed."""
     return read_vintage(series, name, store.get(vintage_key(series, name)).content)
 
 

@@ -66,7 +66,7 @@ def _spec_of(key: str) -> ValuationSpec:
     for spec in CATALOGUE.values():
         if isinstance(spec, ValuationSpec) and key.startswith(spec.dataset.inbox):
             return spec
-    raise InvalidInputError(f"{key!r} lies in no inbox for sales", field="detail.object.key")
+    raise InvalidInputError(f"{key!r} is not in an inbox for sales", field="detail.object.key")
 
 
 def _update(

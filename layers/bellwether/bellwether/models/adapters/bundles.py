@@ -45,7 +45,7 @@ class S3Archives:
         """Hash every file of the tar and keep the bytes of those named; errors as the port says."""
         parts = urlsplit(uri)
         if parts.scheme != "s3" or parts.netloc != self._bucket:
-            raise InvalidInputError(f"does not lie in the bucket {self._bucket}", field=uri)
+            raise InvalidInputError(f"is not in the bucket {self._bucket}", field=uri)
         with translated(uri):
             found = s3_client().get_object(Bucket=self._bucket, Key=parts.path.lstrip("/"))
             archive = read_archive(cast(IO[bytes], found["Body"]), keep=keep, name=uri)
@@ -55,14 +55,14 @@ class S3Archives:
 def read_archive(stream: IO[bytes], *, keep: frozenset[str], name: str) -> BundleArchive:
     """Read a gzipped tar from a stream; `name` says in errors which one it is.
 
-    Raises InvalidInputError for what is no gzipped tar or larger than the limits, BundleTamperedError for an archive
+    Raises InvalidInputError for what is not gzipped tar or larger than the limits, BundleTamperedError for an archive
     that another program might read differently.
     """
     limits = Limits(MEMBER_LIMIT, MEMBER_LIMIT_BYTES, ARCHIVE_LIMIT_BYTES, KEPT_LIMIT_BYTES)
     try:
         tar = read_plain_tar(stream, keep=keep, limits=limits)
     except ArchiveUnreadableError as error:
-        raise InvalidInputError(f"is no readable tar.gz: {error}", field=name) from error
+        raise InvalidInputError(f"is not a readable tar.gz: {error}", field=name) from error
     except ArchiveTooLargeError as error:
         raise InvalidInputError(str(error), field=name) from error
     except ArchiveAmbiguousError as error:

@@ -180,7 +180,7 @@ def gates_of(order: BatchOrder, answered: Answered) -> tuple[Gate, ...]:
     """Whether every line has its answer."""
     return (
         _gate("lines_answered", answered.answers, order.lines, "answers for {limit} lines"),
-        _gate("answers_unreadable", answered.unreadable, 0, "answers are no JSON objects"),
+        _gate("answers_unreadable", answered.unreadable, 0, "answers are not JSON objects"),
     )
 
 

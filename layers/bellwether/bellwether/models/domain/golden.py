@@ -14,7 +14,7 @@ def differences(expected: Any, observed: Any, *, relative_tolerance: float, path
     """
     if isinstance(expected, dict):
         if not isinstance(observed, dict):
-            yield f"{path or 'answer'} is no object"
+            yield f"{path or 'answer'} is not an object"
             return
         for key, value in expected.items():
             where = f"{path}.{key}" if path else str(key)
@@ -26,7 +26,7 @@ def differences(expected: Any, observed: Any, *, relative_tolerance: float, path
             yield from differences(value, observed[key], relative_tolerance=relative_tolerance, path=where)
     elif isinstance(expected, list):
         if not isinstance(observed, list) or len(observed) != len(expected):
-            yield f"{path or 'answer'} is no list of {len(expected)}"
+            yield f"{path or 'answer'} is not a list of {len(expected)}"
             return
         for index, (wanted, seen) in enumerate(zip(expected, observed, strict=True)):
             yield from differences(wanted, seen, relative_tolerance=relative_tolerance, path=f"{path}[{index}]")

@@ -187,7 +187,7 @@ def _header(block: bytes) -> _Header:
         raise ArchiveUnreadableError("a header of the tar is damaged or of an unknown kind")
     for begin, end in ((100, 108), (108, 116), (116, 124), (124, 136), (136, 148), (148, 156), (329, 337), (337, 345)):
         if not _OCTAL.fullmatch(block[begin:end]):
-            raise ArchiveAmbiguousError(f"bytes {begin} to {end} of a header are no octal number")
+            raise ArchiveAmbiguousError(f"bytes {begin} to {end} of a header are not an octal number")
     if int(block[148:156].rstrip(b"\0 ") or b"0", 8) != sum(block[:148]) + sum(block[156:]) + 8 * ord(" "):
         raise ArchiveUnreadableError("the checksum of a header differs")
     prefix = _text(block[345:500])
@@ -234,7 +234,7 @@ def _pax_path(content: bytes) -> str | None:
         if not re.fullmatch(
             r"-?\d{1,15}(\.\d{1,20})?" if name.endswith("time") else r"\d{1,15}", values.get(name, "0")
         ):
-            raise ArchiveAmbiguousError(f"the PAX record {name} is no number")
+            raise ArchiveAmbiguousError(f"the PAX record {name} is not a number")
     return values.get("path")
 
 
@@ -248,7 +248,7 @@ def _path(header: _Header) -> str:
     """The place below the folder that the archive is unpacked into."""
     name = header.name
     if not _NAME.fullmatch(name):
-        raise ArchiveAmbiguousError(f"{name[:100]!r} is no name in printable ASCII")
+        raise ArchiveAmbiguousError(f"{name[:100]!r} is not a name in printable ASCII")
     if header.kind == FOLDER:
         if header.size or header.mode & _OWNER_ENTERS != _OWNER_ENTERS:
             raise ArchiveAmbiguousError(f"{name} is a folder with content, or one that its owner can't enter")

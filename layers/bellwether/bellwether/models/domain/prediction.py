@@ -176,7 +176,7 @@ class PredictionRequest:
 
 
 def read_request(body: bytes, spec: ModelSpec) -> PredictionRequest:
-    """Read a caller's request; raises InvalidInputError that names the field, `body` for what is no JSON object.
+    """Read a caller's request; raises InvalidInputError that names the field, `body` for what is not a JSON object.
 
     One row is `{"data": …}`, many are `{"instances": [{"data": …}, …]}`. What else may be said of a row may also be
     said once, beside `instances`, of all that don't say it themselves.
@@ -228,13 +228,13 @@ def _read_object(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode("utf-8-sig")  # a byte-order mark is allowed, as the endpoints allow it
     except UnicodeDecodeError as error:
-        raise InvalidInputError("is no UTF-8", field="body") from error
+        raise InvalidInputError("is not UTF-8", field="body") from error
     try:
         content = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise InvalidInputError("is no JSON", field="body") from error
+        raise InvalidInputError("is not JSON", field="body") from error
     if not isinstance(content, dict):
-        raise InvalidInputError("is no JSON object", field="body")
+        raise InvalidInputError("is not a JSON object", field="body")
     return content
 
 
@@ -247,4 +247,4 @@ def _finite(text: str) -> float:
 
 
 def _refuse_constant(name: str) -> Never:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -11,7 +11,7 @@ class BundleArchives(Protocol):
     def read(self, uri: str, *, keep: frozenset[str]) -> BundleArchive:
         """Hash every file of the tar and keep the bytes of those named.
 
-        Raises NotFoundError, InvalidInputError for what is no gzipped tar, lies elsewhere or is too large, and
+        Raises NotFoundError, InvalidInputError for what is not gzipped tar, is in another bucket or is too large, and
         BundleTamperedError for an archive that another program might read differently: a second gzip member, content
         after the end, a link, a device, a name that leads out or is there twice.
         """

@@ -42,7 +42,7 @@ def prepare_batch(
     """Count the lines and name the job after them: same folder, lines and version, same job.
 
     Raises NotFoundError for an unknown model, one that nobody deployed, or a batch without lines in the bucket, and
-    InvalidInputError for an input that is too large, a line that is, and a file that is no JSON lines.
+    InvalidInputError for an input that is too large, a line that is, and a file that is not JSON lines.
     """
     spec = model_spec(request.model)
     serving = current.get(spec.name)

@@ -126,7 +126,7 @@ def _unpacked(content: bytes, key: str) -> Iterator[tuple[str, str]]:
     try:
         text = gunzip(content, limit_bytes=UNPACKED_LIMIT_BYTES).decode()
     except (InvalidInputError, UnicodeDecodeError) as error:
-        raise InvalidInputError("is no gzipped text", field=key) from error
+        raise InvalidInputError("is not gzipped text", field=key) from error
     for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
         yield line, f"{key}:{number}"
 

@@ -148,7 +148,7 @@ def _value(row: _Row, notation: NumberNotation) -> float:
     plain = notation.plain(row.value)
     value = None if plain is None else read_number(plain)
     if value is None:
-        raise UnreadableError(f"{shown(row.value)} is no number", line=row.line, field=VALUE)
+        raise UnreadableError(f"{shown(row.value)} is not a number", line=row.line, field=VALUE)
     if not is_valid_actual(value):
         raise UnreadableError(f"{shown(row.value)} is out of range", line=row.line, field=VALUE)
     return value
@@ -167,7 +167,7 @@ def _instant(row: _Row, days: DateNotation) -> datetime | None:
             return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except OverflowError:
         pass
-    raise UnreadableError(f"{shown(text)} is no date or time (ISO is expected)", line=row.line, field=OBSERVED_AT)
+    raise UnreadableError(f"{shown(text)} is not a date or time (ISO is expected)", line=row.line, field=OBSERVED_AT)
 
 
 def _iso_instant(text: str) -> datetime | None:

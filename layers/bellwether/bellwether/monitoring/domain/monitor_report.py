@@ -118,7 +118,7 @@ class MonitorReport(ReportPart):
     estimate: EstimateReport | None
     weeks: tuple[WeekReport, ...]
     findings: tuple[str, ...]
-    remarks: tuple[str, ...] = Field(description="What could not be said, and what it would take")
+    remarks: tuple[str, ...] = Field(description="What could not be measured, and what is missing")
 
     @property
     def is_drifted(self) -> bool:

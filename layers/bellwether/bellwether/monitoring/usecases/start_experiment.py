@@ -22,10 +22,10 @@ def start_experiment(
     if running is not None:
         if running.experiment_id == plan.challenge.experiment_id:
             return running
-        raise ConflictError(f"experiment {running.experiment_id} began meanwhile")
+        raise ConflictError(f"experiment {running.experiment_id} started in the meantime")
     current = current_versions.get(spec.name)
     if current is None or current.version != plan.champion_version:
-        raise ConflictError(f"version {plan.champion_version} serves no longer")
+        raise ConflictError(f"version {plan.champion_version} is no longer in service")
     now = clock.now()
     experiment = Experiment(
         experiment_id=plan.challenge.experiment_id,

@@ -150,7 +150,7 @@ class HttpFeedFetcher:
                 )
             location = headers.get("location")
             if not location:
-                raise FetchError(f"HTTP {status} without a place to go to")
+                raise FetchError(f"HTTP {status} without a Location header")
             target = _joined(url, location)
             loses_tls = urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http"
             permanent = permanent and status in PERMANENT and not loses_tls
@@ -186,7 +186,7 @@ class HttpFeedFetcher:
                     case h11.EndOfMessage():
                         return status, headers, bytes(body)
                     case h11.ConnectionClosed() | h11.PAUSED:
-                        raise FetchError("the server hung up before it answered")
+                        raise FetchError("the server closed the connection before it responded")
 
     async def _addresses(self, target: "_Target") -> list[str]:
         loop = asyncio.get_running_loop()
@@ -297,7 +297,7 @@ class _Target:
             port = parts.port
             host = (parts.hostname or "").encode("idna").decode("ascii")
         except ValueError as error:  # UnicodeError is one
-            raise FetchError(f"no URL: {error}") from error
+            raise FetchError(f"invalid URL: {error}") from error
         if parts.scheme not in {"http", "https"} or not host:
             raise FetchError(f"only http and https are fetched, not {parts.scheme or 'this'}:")
         if parts.username is not None:
@@ -339,7 +339,7 @@ def _joined(url: str, location: str) -> str:
         target = quote(urljoin(url, named), safe="/?:@!$&'()*+,;=-._~%[]#")
         return urlunsplit(urlsplit(target)._replace(fragment=""))
     except ValueError as error:
-        raise FetchError(f"redirected to no URL: {error}") from error
+        raise FetchError(f"redirected to invalid URL: {error}") from error
 
 
 # --- responses ------------------------------------------------------------------------------------------------------
@@ -383,7 +383,7 @@ def _decoded(body: bytes, named: str, limit_bytes: int) -> bytes:
         zlib_header = len(body) > 1 and body[0] & 0x0F == 8 and (body[0] * 256 + body[1]) % 31 == 0
         return _inflate(body, 15 if zlib_header else -15, limit_bytes)
     if named not in {"", "identity", "none", "utf-8"}:  # some servers say what they please
-        raise UnreadableError(f"encoded as {named[:50]!r}, which was not asked for", body)
+        raise UnreadableError(f"encoded as {named[:50]!r}, which was not requested", body)
     return body
 
 

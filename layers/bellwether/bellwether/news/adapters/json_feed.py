@@ -22,7 +22,7 @@ def is_json(content: bytes) -> bool:
 
 
 def read_json_feed(content: bytes, *, url: str) -> FeedDocument:
-    """Read a JSON Feed; raises InvalidInputError for other JSON. An item that is no object counts as empty."""
+    """Read a JSON Feed; raises InvalidInputError for other JSON. An item that is not an object counts as empty."""
     try:
         found = json.loads(content.lstrip(_BLANK).decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError) as error:

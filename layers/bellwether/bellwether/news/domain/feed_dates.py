@@ -183,7 +183,7 @@ def read_date(text: str) -> FeedDate:
 
 
 def _read(parts: dict[str, str]) -> FeedDate:
-    """Raises ValueError for what is no date or no time."""
+    """Raises ValueError for what is not a date or no time."""
     days = list(_days(parts))
     if not days:
         raise ValueError("no such day")

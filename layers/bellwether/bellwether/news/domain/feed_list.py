@@ -48,7 +48,7 @@ def stored_list_key(content: str | Sequence[Any]) -> str | None:
         return None
     key = found["s3_key"]
     if not isinstance(key, str) or not _STORED_LIST.fullmatch(key):
-        raise InvalidInputError(f"{str(key)[:200]!r} is no key under {FEED_LISTS}", field="s3_key")
+        raise InvalidInputError(f"{str(key)[:200]!r} is not a key under {FEED_LISTS}", field="s3_key")
     return key
 
 

@@ -146,7 +146,7 @@ def _result(
         return FetchResult(status="untried", **facts)
     if answer.error is None and answer.unreadable is None:
         if answer.http_status == 410:
-            return FetchResult(status="gone", error="HTTP 410: gone for good", **facts)
+            return FetchResult(status="gone", error="HTTP 410: permanently gone", **facts)
         if answer.http_status == 304 and _is_conditional(answer.feed):
             return FetchResult(status="unchanged", **facts, **_validators(answer, answer.feed.body_sha256))
         if answer.http_status == 200:

@@ -68,4 +68,4 @@ def _answer(request: CustomResourceRequest, outcome: Mapping[str, Any]) -> None:
                 return
         except (URLError, TimeoutError, ConnectionError) as error:
             if attempt == _ATTEMPTS:
-                raise TransientUpstreamError(f"CloudFormation did not take the answer: {error}") from error
+                raise TransientUpstreamError(f"CloudFormation rejected the response: {error}") from error

@@ -67,7 +67,7 @@ class HttpClient:
         retry: urllib3.Retry = _Retry(self._limits.attempts - 1, backoff_factor=0.5, status_forcelist=range(500, 600))
         while True:
             if self._seconds_left() < self._limits.reserve_seconds:
-                raise TransientUpstreamError(f"no time left to ask {self._name}")
+                raise TransientUpstreamError(f"no time left to call {self._name}")
             response, error = None, None
             try:
                 response, content = self._attempt(url, parameters)

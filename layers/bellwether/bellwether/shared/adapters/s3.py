@@ -132,5 +132,5 @@ class S3ObjectStore:
                 yield
             except ClientError as error:
                 if str(error.response.get("Error", {}).get("Code", "")) in _CONDITION_FAILED:
-                    raise ConflictError(f"{self._place(key)} is not what it was") from error
+                    raise ConflictError(f"{self._place(key)} was changed by another writer") from error
                 raise

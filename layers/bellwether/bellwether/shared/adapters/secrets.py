@@ -32,15 +32,15 @@ class SecretsManagerStore:
         self._client = secretsmanager_client()
 
     def get_json(self, secret_id: str) -> dict[str, Any]:
-        """Raises NotFoundError when the secret is missing or has no value, InvalidInputError when it is no object."""
+        """Raises NotFoundError if the secret is missing or empty, InvalidInputError if it is not a JSON object."""
         with translated(f"secret {secret_id}"):
             secret = self._client.get_secret_value(SecretId=secret_id)
         try:
             value = json.loads(secret["SecretString"])
         except (KeyError, ValueError):  # not `from` it: the error would show the secret's text
-            raise InvalidInputError("holds no JSON", field=f"secret {secret_id}") from None
+            raise InvalidInputError("does not contain JSON", field=f"secret {secret_id}") from None
         if not isinstance(value, dict):
-            raise InvalidInputError("holds no JSON object", field=f"secret {secret_id}")
+            raise InvalidInputError("does not contain a JSON object", field=f"secret {secret_id}")
         return value
 
     def put_json(self, secret_id: str, value: Mapping[str, Any]) -> None:

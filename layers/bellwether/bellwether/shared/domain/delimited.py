@@ -64,7 +64,7 @@ class Findings:
 
 
 def lines_of(content: bytes) -> list[str]:
-    """The lines of a text file, whatever they end with; raises UnreadableError for what is no UTF-8 text."""
+    """The lines of a text file, whatever they end with; raises UnreadableError for what is not UTF-8 text."""
     if len(content) > MAX_FILE_BYTES:
         raise UnreadableError(f"larger than {MAX_FILE_BYTES} bytes")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):

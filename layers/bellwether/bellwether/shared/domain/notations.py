@@ -204,7 +204,7 @@ class NumberNotation:
     def plain(self, text: str) -> str | None:
         """The cell as a plain number ("1234.5"); None for a cell that is not written so. Plain cells stay as they are.
 
-        A cell without a percent sign is no number where the others have one, and the other way round.
+        A cell without a percent sign is not a number where the others have one, and the other way round.
         """
         if self.percent != text.endswith("%") or _ROUNDED.fullmatch(text):
             return None

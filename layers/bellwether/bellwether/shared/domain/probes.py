@@ -72,8 +72,9 @@ class Arrival:
                 yield Finding(
                     self.key,
                     f"{self.table} has an entry dated in the future",
-                    f"{self.table}: the newest entry is of {newest.isoformat()}, but it is {check.now.isoformat()}. "
-                    "A clock is or was wrong, and whether new entries arrive cannot be told.",
+                    f"{self.table}: the newest entry is dated {newest.isoformat()}, "
+                    f"but the time is {check.now.isoformat()}. "
+                    "A clock is or was wrong. The watchdog can't check whether new entries arrive.",
                 )
                 continue
             age = self.age(newest or check.watched_since, check.now)

@@ -70,7 +70,7 @@ class AlpacaPaperBroker:
         if status == 404:
             return None
         if status != 200:
-            raise UpstreamError(f"Alpaca does not tell of {client_order_id}: HTTP {status} {_told(content)}")
+            raise UpstreamError(f"Alpaca did not return order {client_order_id}: HTTP {status} {_told(content)}")
         return _read_own(content, client_order_id).order()
 
     def place(self, order: Order) -> BrokerOrder:
@@ -91,10 +91,10 @@ class AlpacaPaperBroker:
             return _read_own(content, order.client_order_id).order()
         told, code = _told(content), _code(content)
         if status in (409, 422) and "client_order_id" in told:
-            raise ConflictError(f"Alpaca has {order.client_order_id} already")
+            raise ConflictError(f"Alpaca already has an order {order.client_order_id}")
         if status in (400, 422) or (status == 403 and code in _ORDER_REFUSED):
             return BrokerOrder("", ExecutionStatus.REJECTED, reason=f"HTTP {status} {told}")
-        raise UpstreamError(f"Alpaca does not take orders: HTTP {status} {told}")
+        raise UpstreamError(f"Alpaca did not accept the request: HTTP {status} {told}")
 
     def _ask(self, method: str, path: str, **request: Any) -> tuple[int, bytes]:
         try:
@@ -146,13 +146,13 @@ def _read(content: bytes) -> _AlpacaOrder:
     try:
         return _AlpacaOrder.model_validate_json(content)
     except ValidationError as error:
-        raise UpstreamError("Alpaca's answer is not what its API promises") from error
+        raise UpstreamError("Alpaca's response does not match its API") from error
 
 
 def _read_own(content: bytes, client_order_id: str) -> _AlpacaOrder:
     found = _read(content)
     if found.client_order_id != client_order_id:
-        raise UpstreamError(f"Alpaca was asked about {client_order_id} and told of {found.client_order_id}"[:300])
+        raise UpstreamError(f"Alpaca returned order {found.client_order_id} instead of {client_order_id}"[:300])
     return found
 
 

@@ -107,7 +107,7 @@ class AlpacaMarketData:
             if not token:
                 return
             if token in seen:
-                raise UpstreamError("the market data API turns in circles: it gave the same page twice")
+                raise UpstreamError("the market data API returned the same page token twice")
             seen.add(token)
             parameters["page_token"] = token
         raise UpstreamError(f"the market data API has more than {MAX_PAGES} pages for one request")
@@ -170,7 +170,7 @@ def _read(content: bytes) -> tuple[_Page, Sequence[Refused]]:
             except ValidationError as problem:
                 refused.append(Refused(ticker, f"no bar: {_first_problem(problem)}"))
         if not rows:
-            raise UpstreamError("the market data API's answer is not what it promises") from error
+            raise UpstreamError("the market data API's response does not match its documentation") from error
         return _Page.model_construct(
             bars={ticker: tuple(each) for ticker, each in rows.items()}, next_page_token=odd.next_page_token
         ), tuple(refused)

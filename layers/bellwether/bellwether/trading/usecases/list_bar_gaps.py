@@ -57,7 +57,7 @@ class TickerList(BaseModel):
 
 
 def read_tickers(file: TickerFile, *, objects: ObjectStore) -> list[Any]:
-    """Read the list. Raises NotFoundError if it is missing, InvalidInputError if it is no JSON array."""
+    """Read the list. Raises NotFoundError if it is missing, InvalidInputError if it is not a JSON array."""
     try:
         return _ITEMS.validate_json(objects.get(file.s3_key).content)
     except ValidationError as error:
