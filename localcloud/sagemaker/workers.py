@@ -47,7 +47,7 @@ class WorkerLostError(Exception):
 
 
 class MovedOnError(WorkerLostError):
-    """This model is served no more; what replaced it may answer."""
+    """This model is no longer served; its replacement may respond."""
 
 
 class Worker:

@@ -132,7 +132,7 @@ def test_a_dropped_file_is_collected(aws: Aws, capsys: pytest.CaptureFixture[str
 def test_a_file_that_is_not_ours_is_refused(aws: Aws) -> None:
     event = sample_event("collect_actuals/file_dropped")
     event["detail"]["object"]["key"] = "fred-data/inbox/UNRATE.csv"
-    with pytest.raises(InvalidInputError, match="does not lie under"):
+    with pytest.raises(InvalidInputError, match="is not under"):
         invoke("collect_actuals", event)
     event["detail"]["bucket"]["name"] = "elsewhere"
     with pytest.raises(InvalidInputError, match="is not the data bucket"):

@@ -368,6 +368,6 @@ def test_when_others_keep_replacing_the_dataset_it_is_worth_another_try(world: W
 
 def test_a_manifest_that_is_none_stops_ingestion_and_the_file_stays(world: World) -> None:
     world.store.put(HOUSING.dataset.manifest_key, b"{}")
-    with pytest.raises(InvalidInputError, match="no manifest of sales"):
+    with pytest.raises(InvalidInputError, match="not a manifest of sales"):
         world.drop({"a.csv": CANBERRA + HOUSE}).ingest()
     assert world.store.keys(INBOX) == [f"{INBOX}a.csv"]

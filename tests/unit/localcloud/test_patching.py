@@ -19,7 +19,7 @@ def test_a_target_that_is_what_it_was_is_replaced() -> None:
 
 def test_a_target_that_is_gone_or_takes_something_else_is_refused() -> None:
     owner = SimpleNamespace(act=a_function)
-    with pytest.raises(PatchTargetMovedError, match="is gone"):
+    with pytest.raises(PatchTargetMovedError, match="no longer exists"):
         require(owner, "missing")
     with pytest.raises(PatchTargetMovedError, match="no longer takes"):
         require(owner, "act", ("event",))

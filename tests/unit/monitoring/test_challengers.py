@@ -235,13 +235,13 @@ def test_beginning_twice_is_beginning_once() -> None:
 
 def test_an_experiment_that_was_quicker_stays() -> None:
     experiments = InMemoryExperiments(running("other"))
-    with pytest.raises(ConflictError, match="experiment other began meanwhile"):
+    with pytest.raises(ConflictError, match="experiment other started in the meantime"):
         start(experiments)
 
 
 def test_a_champion_that_has_gone_meanwhile_is_nothing_to_compare_with() -> None:
     experiments = InMemoryExperiments()
-    with pytest.raises(ConflictError, match="version 2 serves no longer"):
+    with pytest.raises(ConflictError, match="version 2 is no longer in service"):
         start(experiments, champion(4))
     assert experiments.get("macro") is None
 

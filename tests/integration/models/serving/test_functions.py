@@ -96,7 +96,7 @@ def test_a_message_that_nobody_can_read_is_given_back_alone(aws: Aws, caplog: py
     # When it is stored; Then the nonsense goes back, with its reason in the log, and the others are there
     assert store_captures.handler(event, InvocationContext()) == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
     refused = [vars(line) for line in caplog.records if line.message == "message refused"]
-    assert [(line["message_id"], line["reason"]) for line in refused] == [("m-1", "message: holds no Message")]
+    assert [(line["message_id"], line["reason"]) for line in refused] == [("m-1", "message: is not a valid Message")]
     assert {record.request_id for record in S3CaptureStore(BUCKET).read("macro", **WEEK)} == {"r-1", "r-2"}
 
 

@@ -57,7 +57,7 @@ def update_sales(
 def update_sales_from_drop(
     store: ObjectStore, actuals: ActualsStore, key: str, *, pause: Callable[[int], None]
 ) -> SalesUpdate:
-    """Ingest one file; raises InvalidInputError when it lies in no inbox."""
+    """Ingest one file; raises InvalidInputError when it is not in an inbox."""
     spec = _spec_of(key)
     return _update(store, spec, ingest_sales(store, actuals, spec, pause=pause, keys=[key]))
 

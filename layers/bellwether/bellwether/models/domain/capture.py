@@ -131,7 +131,7 @@ def _read[M: BaseModel](kind: type[M], text: str, place: str) -> M:
     try:
         return kind.model_validate(json.loads(text))
     except (ValueError, ValidationError, RecursionError) as error:
-        raise InvalidInputError(f"holds no {kind.__name__.strip('_')}", field=place) from error
+        raise InvalidInputError(f"is not a valid {kind.__name__.strip('_')}", field=place) from error
 
 
 def _without(part: str, record: CaptureRecord) -> CaptureRecord:

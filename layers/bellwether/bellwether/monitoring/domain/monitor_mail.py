@@ -15,7 +15,7 @@ def subject_line(report: MonitorReport) -> str:
 
 
 def message(report: MonitorReport, *, page_uri: str, trigger: str | None) -> str:
-    """What people read: findings, what could not be said, what follows, where the pictures are."""
+    """Text of the mail: findings, what was not measured, next step, link to the report."""
     shown = [f"  - {each}" for each in report.findings[:MESSAGE_FINDINGS]]
     left = len(report.findings) - len(shown)
     follows = (
