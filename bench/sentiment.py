@@ -50,7 +50,10 @@ COMPANIES_LOOKED_AT: dict[Half, str] = {
     "unseen": "errors read once, at recall .938; names and rules changed since, the later ones for other cases",
 }
 SENTFIN_LOOKED_AT = "score; a few errors of roles, once"
-LATER_LOOKED_AT = {"first": "scored once, then errors read and kinds mended", "second": "scored once, after that"}
+LATER_LOOKED_AT = {
+    "first": "scored once, then errors read and kinds mended",
+    "second": "errors read at the first score; a name added since",
+}
 MISSING_DATA = f"no labelled data: set {VARIABLE} to the shared data folder"
 
 
