@@ -22,15 +22,15 @@ def exclusive(path: Path, command: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
-        raise CloudError(
-            f"{error.filename or path.parent} can't be written ({error.strerror}): set {VARIABLE} to a folder on a disk"
-            " with free space that you may write to"
-        ) from error
+        raise _unwritable(error, path) from error
 
 
 @contextmanager
 def _locked(path: Path, command: str) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # what /proc answers instead of EACCES
+        raise _unwritable(error, path) from error
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
@@ -43,3 +43,10 @@ def _locked(path: Path, command: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _unwritable(error: OSError, path: Path) -> CloudError:
+    return CloudError(
+        f"{error.filename or path.parent} can't be written ({error.strerror}): set {VARIABLE} to a folder on a disk"
+        " with free space that you may write to"
+    )

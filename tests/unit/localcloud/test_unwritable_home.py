@@ -32,6 +32,13 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
         Cloud(tmp_path / "file" / "home").up()
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
+@pytest.mark.parametrize("command", [Cloud.up, Cloud.down, Cloud.reset])
+def test_a_folder_that_cannot_be_made_is_named(command: Callable[[Cloud], object]) -> None:
+    with pytest.raises(CloudError, match=r"/proc/x can't be written.*BELLWETHER_HOME"):
+        command(Cloud(Path("/proc/x/home")))
+
+
 def test_asking_for_the_status_writes_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert not Cloud(home).status().healthy
