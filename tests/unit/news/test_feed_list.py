@@ -72,11 +72,11 @@ def test_a_list_in_the_data_bucket_is_read() -> None:
     ("content", "reason"),
     [
         ('{"s3_key": "news/feeds/gone.json"}', "news/feeds/gone.json"),
-        ('{"s3_key": "news/quarantine/x"}', "no key under news/feeds/"),
-        ('{"s3_key": "news/feeds/../x"}', "no key under news/feeds/"),
+        ('{"s3_key": "news/quarantine/x"}', "not a key under news/feeds/"),
+        ('{"s3_key": "news/feeds/../x"}', "not a key under news/feeds/"),
         ('{"s3_key": "news/feeds/bytes.json"}', "can't decode"),
         ('{"s3_key": "news/feeds/object.json"}', "not a JSON array"),
-        ('{"s3_key": 3}', "no key under news/feeds/"),
+        ('{"s3_key": 3}', "not a key under news/feeds/"),
     ],
 )
 def test_a_list_that_can_not_be_read_from_the_bucket_changes_nothing(content: str, reason: str) -> None:
