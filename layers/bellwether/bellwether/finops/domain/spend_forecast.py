@@ -50,6 +50,7 @@ class Node:
     path: tuple[float, ...]
     method: str
     series_class: SeriesClass | None  # None for a sum
+    usual: tuple[float, ...]  # the provisional days as the final days let expect them
     origins: tuple[Origin, ...] = ()
 
     @property
@@ -116,8 +117,15 @@ class SpendForecast:
 
     def day(self, node: Node, day: date) -> Total:
         """One day after the last final one."""
+        return self._day(node, day, node.path)
+
+    def usual_day(self, node: Node, day: date) -> Total:
+        """A provisional day as the final days let expect it, whatever is known of it."""
+        return self._day(node, day, node.usual)
+
+    def _day(self, node: Node, day: date, path: Sequence[float]) -> Total:
         ahead = (day - self.last_final_day).days
-        amount = node.path[ahead - 1]
+        amount = path[ahead - 1]
         calibration = conformal.nearest(self.policy.day_calibrations, ahead)
         size = self._scale(node, ahead - 1, ahead, amount, calibration)
         return Total(node, day, day, 0.0, amount, conformal.intervals(amount, size, calibration), size, calibration)
@@ -172,7 +180,7 @@ def _leaf(series: SpendSeries, days: int, policy: SpendPolicy) -> Node:
         for at, amount in enumerate(made.amounts)
     )
     method = f"{made.method}; {policy.method}"
-    return Node(Level.SERIES, series, path, method, made.series_class)
+    return Node(Level.SERIES, series, path, method, made.series_class, made.amounts[: len(series.provisional)])
 
 
 def _path(series: SpendSeries, back: int, days: int, policy: SpendPolicy) -> tuple[float, ...]:
@@ -229,7 +237,8 @@ def _nodes(level: Level, leaves: list[Node], past: Past, grid: tuple[int, ...]) 
             found.append(replace(members[0], origins=made))
             continue
         path = tuple(map(sum, zip(*(node.path for node in members), strict=True)))
-        found.append(Node(level, history, path, f"sum of {len(members)} series", None, made))
+        usual = tuple(map(sum, zip(*(node.usual for node in members), strict=True)))
+        found.append(Node(level, history, path, f"sum of {len(members)} series", None, usual, made))
     return found
 
 
