@@ -52,10 +52,13 @@ def test_one_purchase_alone_is_no_fee() -> None:
 
 
 def test_one_off_purchases_have_a_rate_and_sizes_of_their_own() -> None:
+    # Given an account of 10 USD a day that bought something for 900 once, and pays a fee
+    usage = [charge(date(2026, 1, 31) + timedelta(days=number), 10.0, USAGE, "AmazonEC2") for number in range(90)]
     bought = [charge(date(2026, 4, 12), 900.0, PURCHASE, "AWSMarketplace"), *fees(date(2026, 3, 1), date(2026, 4, 1))]
-    found = one_off_purchases(bought, MAY, 90)
-    assert found.sizes == (900.0,)
+    found = one_off_purchases([*usage, *bought], MAY, 90)["1"]
+    assert found.sizes == pytest.approx((900.0,))
     assert found.a_day == pytest.approx(1 / 90)
+    assert one_off_purchases(bought, MAY, 90) == {}
 
 
 def test_tax_is_a_rate_of_closed_months() -> None:

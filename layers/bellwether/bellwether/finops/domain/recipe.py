@@ -77,14 +77,14 @@ def forecast(
     series_class = evidence(history, recipe).series_class
     factors = _calendar_factors(history, last_day, holidays) if recipe.calendar and len(history) >= 2 * WEEK else {}
     if factors:
-        kinds = _kinds(last_day - timedelta(days=len(history) - 1), len(history), holidays)
-        history = [amount / factors.get(kind, 1.0) for amount, kind in zip(history, kinds, strict=True)]
+        special = _special(last_day - timedelta(days=len(history) - 1), len(history), holidays)
+        history = [amount / factors.get(special.get(at, ""), 1.0) for at, amount in enumerate(history)]
     names = recipe.members[series_class]
     paths = members(history, days, names)
     middle = [max(0.0, median(path[step] for path in paths)) for step in range(days)]
     if factors:
-        following = _kinds(last_day + timedelta(days=1), days, holidays)
-        middle = [amount * factors.get(kind, 1.0) for amount, kind in zip(middle, following, strict=True)]
+        following = _special(last_day + timedelta(days=1), days, holidays)
+        middle = [amount * factors.get(following.get(step, ""), 1.0) for step, amount in enumerate(middle)]
     return DailyForecast(tuple(middle), _method(names, len(history), factors), series_class)
 
 
@@ -207,17 +207,15 @@ def _weekday_strength(amounts: Sequence[float]) -> float:
 # --- calendar -----------------------------------------------------------------------------------------------------
 
 
-def _kinds(first: date, days: int, holidays: frozenset[date]) -> list[str]:
-    """What is special about each day; empty for an ordinary one."""
-    found = []
-    for number in range(days):
-        day = first + timedelta(days=number)
-        if day.day == 1:
-            found.append("first")
-        elif (day + timedelta(days=1)).day == 1:
-            found.append("last")
-        else:
-            found.append("holiday" if day in holidays else "")
+def _special(first: date, days: int, holidays: frozenset[date]) -> dict[int, str]:
+    """Positions of days that are the first or the last of a month, or a holiday, with their kind."""
+    last = first + timedelta(days=days - 1)
+    found = {(day - first).days: "holiday" for day in holidays if first <= day <= last}
+    month = first.replace(day=1)
+    while month <= last + timedelta(days=1):
+        at = (month - first).days
+        found |= {place: kind for place, kind in ((at, "first"), (at - 1, "last")) if 0 <= place < days}
+        month = (month + timedelta(days=31)).replace(day=1)
     return found
 
 
@@ -227,18 +225,22 @@ def _calendar_factors(history: Sequence[float], last_day: date, holidays: frozen
     A day is compared with the median of the same weekday one and two weeks before and after it. "Clearly" is three
     times the usual difference between a day and these neighbours.
     """
-    kinds = _kinds(last_day - timedelta(days=len(history) - 1), len(history), holidays)
+    special = _special(last_day - timedelta(days=len(history) - 1), len(history), holidays)
     ratios: dict[str, list[float]] = {}
-    for at, kind in enumerate(kinds):
+    for at, kind in special.items():
         if (ratio := _against_neighbours(history, at)) is not None:
             ratios.setdefault(kind, []).append(ratio)
-    usual = median(abs(ratio - 1) for ratio in ratios[""]) if ratios.get("") else 0.0
-    found = {}
-    for kind, seen in ratios.items():
-        clear = 3 * usual + 0.02
-        if kind and len(seen) >= 2 and (min(seen) > 1 + clear or max(seen) < 1 - clear):
-            found[kind] = min(20.0, max(0.05, median(seen)))
-    return found
+    aside = {kind: seen for kind, seen in ratios.items() if len(seen) >= 2 and (min(seen) > 1.02 or max(seen) < 0.98)}
+    if not aside:
+        return {}
+    ordinary = (_against_neighbours(history, at) for at in range(len(history)) if at not in special)
+    usual = [abs(ratio - 1) for ratio in ordinary if ratio is not None]
+    clear = 0.02 + (3 * median(usual) if usual else 0.0)
+    return {
+        kind: min(20.0, max(0.05, median(seen)))
+        for kind, seen in aside.items()
+        if min(seen) > 1 + clear or max(seen) < 1 - clear
+    }
 
 
 def _against_neighbours(history: Sequence[float], at: int) -> float | None:

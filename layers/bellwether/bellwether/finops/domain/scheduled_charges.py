@@ -76,26 +76,41 @@ def scheduled(charges: Iterable[Charge], month: date, last_day: date) -> list[Sc
     return expected
 
 
-def one_off_purchases(charges: Sequence[Charge], month: date, days: int) -> OneOffPurchases:
-    """Rate and sizes of purchases that are no fees, in the `days` before the month."""
+def one_off_purchases(charges: Sequence[Charge], month: date, days: int) -> dict[str, OneOffPurchases]:
+    """Rate and sizes, by account, of purchases that are no fees, from the `days` before the month.
+
+    Such purchases are too rare for an account to know its own rate, so that accounts share one; sizes are shared as
+    multiples of the account's usage a day.
+    """
     first = month.replace(day=1)
     since = first - timedelta(days=days)
-    made = [charge for charge in _purchases(charges) if since <= charge.key.day < first]
-    fees = {
-        (charge.key.account, charge.key.service, charge.key.day)
+    usage: dict[str, float] = defaultdict(float)
+    bought: dict[tuple[str, str], list[Charge]] = defaultdict(list)
+    for charge in charges:
+        key = charge.key
+        if not since <= key.day < first or key.correction:
+            continue
+        if key.category is ChargeCategory.USAGE:
+            usage[key.account] += float(charge.billed) / days
+        elif key.category is ChargeCategory.PURCHASE:
+            bought[key.account, key.service].append(charge)
+    multiples = [
+        float(charge.billed) / usage[account]
+        for (account, _), made in sorted(bought.items())
         for charge in made
-        if any(
-            other is not charge
-            and (other.key.account, other.key.service) == (charge.key.account, charge.key.service)
-            and abs(_months_between(other.key.day, charge.key.day)) == 1
-            and abs((_in_month(other.key.day, charge.key.day, 0) - charge.key.day).days) <= SAME_DAY
-            for other in made
-        )
+        if usage[account] > 0 and not _is_fee(charge.key.day, [each.key.day for each in made])
+    ]
+    rate = len(multiples) / (days * len(usage)) if usage else 0.0
+    return {
+        account: OneOffPurchases(rate, tuple(multiple * a_day for multiple in multiples))
+        for account, a_day in usage.items()
     }
-    sizes = tuple(
-        float(charge.billed) for charge in made if (charge.key.account, charge.key.service, charge.key.day) not in fees
-    )
-    return OneOffPurchases(len(sizes) / days if days else 0.0, sizes)
+
+
+def _is_fee(day: date, others: Sequence[date]) -> bool:
+    """Whether there is a purchase on the same day of the month before or after, give or take a day."""
+    wanted = (_in_month(day, day, -1), _in_month(day, day, 1))
+    return any(abs((other - each).days) <= SAME_DAY for each in wanted for other in others)
 
 
 def tax_rate(charges: Iterable[Charge], month: date) -> float | None:

@@ -147,9 +147,11 @@ def forecast_spend(
     known_at: datetime,
     policy: SpendPolicy = SpendPolicy(),  # noqa: B008 - frozen
     days_ahead: int = 90,
+    backtest_days: int = LONGEST_BACKTEST,
 ) -> SpendForecast:
     """Forecast every series to `days_ahead` days after `known_at`, and to the end of its month at least.
 
+    Errors of the last `backtest_days` decide on the width of a series' intervals; without them its roughness does.
     `series` are those of `usage_series` at the same moment and with the same number of provisional days.
     """
     last = last_final_day(known_at, policy.provisional_days)
@@ -157,7 +159,7 @@ def forecast_spend(
     ready = [_with_history(each) for each in series]
     days = (until - last).days
     leaves = [_leaf(each, days, policy) for each in ready]
-    grid = tuple(range(conformal.STEP_DAYS, LONGEST_BACKTEST + 1, conformal.STEP_DAYS))
+    grid = tuple(range(conformal.STEP_DAYS, backtest_days + 1, conformal.STEP_DAYS))
     past: Past = {node.key: [_path(node.history, back, BACKTEST_DAYS, policy) for back in grid] for node in leaves}
     if policy.reconciliation != "bottom_up":
         leaves, past = _reconciled(leaves, past, days, grid, policy)
