@@ -93,6 +93,14 @@ bench-drift: dev .venvs/evidently.stamp ## false alarms and power of the drift m
 bench-experiments: dev ## champion against challenger under a look after every point, beside peeked and fixed t-tests
 	$(BIN)/python -m bench.experiments
 
+.PHONY: bench-cost
+bench-cost: dev .venvs/statsforecast.stamp ## month-end spend beside public tools' rules and statsforecast, budgets, M4 and M3
+	$(BIN)/python -m bench.cost
+
+.PHONY: model-fidelity
+model-fidelity: dev ## train the spend model on simulated bills; fails when it errs more than its baselines
+	$(BIN)/python -m bench.model_fidelity
+
 .PHONY: bench-news
 bench-news: dev ## feeds to rows, signals, sentiment and tickers, each beside a peer in one run
 	$(BIN)/python -m bench.news

@@ -32,6 +32,8 @@ OFFICE_DAYS, SHOP_DAYS, ALL_DAYS = (
 )
 STEPS_A_YEAR, PURCHASES_A_YEAR, TAXED_SHARE, CREDITED_SHARE = 1.2, 2.5, 0.5, 0.2
 TAX_RATE = 0.08
+SUPPORT_MINIMUM = 100.0
+SUPPORT_TIERS = ((10_000.0, 0.10), (80_000.0, 0.07), (250_000.0, 0.05), (math.inf, 0.03))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def _account(chance: random.Random, account: str, services: int, first: date, da
                 credit = min(credit_left, amount * 0.5)
                 credit_left -= credit
                 yield _charge(day, account, service, center, ChargeCategory.CREDIT, -credit)
-    fee = round(size * chance.uniform(0.5, 3.0), 2)
+    fee = round(_support_fee(sum(billed.values()) / days * 30), 2)
     for day in _days(first, days):
         if day.day == 1:
             yield _charge(day, account, "AWSSupportBusiness", "", ChargeCategory.PURCHASE, fee)
@@ -89,6 +91,15 @@ def _account(chance: random.Random, account: str, services: int, first: date, da
     if taxed:
         for month, amount in billed.items():
             yield _charge(max(month, first), account, "Tax", "", ChargeCategory.TAX, round(amount * TAX_RATE, 2))
+
+
+def _support_fee(usage: float) -> float:
+    """Business support for a month of so much usage, by AWS's published tiers."""
+    fee, below = 0.0, 0.0
+    for limit, share in SUPPORT_TIERS:
+        fee += share * max(0.0, min(usage, limit) - below)
+        below = limit
+    return max(SUPPORT_MINIMUM, fee)
 
 
 def _shape(chance: random.Random, size: float) -> Shape:

@@ -11,6 +11,7 @@ from pathlib import Path
 from .errors import InvalidParameterError, JobError
 from .housing import training as housing
 from .macro import training as macro
+from .spend import training as spend
 
 OPT_ML = Path("/opt/ml")
 
@@ -40,7 +41,7 @@ class Folders:
 
 
 Train = Callable[[Mapping[str, str], Path, Path, Path], None]
-MODELS: Mapping[str, Train] = {"housing": housing.run, "macro": macro.run}
+MODELS: Mapping[str, Train] = {"housing": housing.run, "macro": macro.run, "spend": spend.run}
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:

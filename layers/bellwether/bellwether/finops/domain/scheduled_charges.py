@@ -98,7 +98,7 @@ def one_off_purchases(charges: Sequence[Charge], month: date, days: int) -> dict
         float(charge.billed) / usage[account]
         for (account, _), made in sorted(bought.items())
         for charge in made
-        if usage[account] > 0 and not _is_fee(charge.key.day, [each.key.day for each in made])
+        if usage.get(account, 0.0) > 0 and not _is_fee(charge.key.day, [each.key.day for each in made])
     ]
     rate = len(multiples) / (days * len(usage)) if usage else 0.0
     return {

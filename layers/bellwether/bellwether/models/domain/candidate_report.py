@@ -1,6 +1,6 @@
 """What people read about a candidate: plain text for monospaced mail, subject lines that SNS takes (ASCII, short)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from textwrap import wrap
 
 from bellwether.models.domain.evaluation import IntervalCoverage
@@ -11,6 +11,7 @@ from bellwether.models.domain.forecast_evaluation import (
     Method,
     RecessionEvaluation,
 )
+from bellwether.models.domain.spend_evaluation import SpendReport
 from bellwether.models.domain.valuation_evaluation import ValuationMetrics, ValuationReport
 from bellwether.shared.domain.decisions import Decision, Verdict
 
@@ -123,6 +124,34 @@ def valuation_summary(report: ValuationReport) -> list[str]:
         "in brackets the model's error divided by the baseline's:",
         "",
         *table(header, [_valuation_row(name, metrics, baselines) for name, metrics in present.items()]),
+    ]
+
+
+def spend_summary(report: SpendReport) -> list[str]:
+    """Errors of month totals by the day they were made on, and as a whole."""
+    baselines = [name for name in report.errors if name != "model"]
+    header = ["made on", "model", *(name.replace("_", " ") for name in baselines), "n"]
+
+    def row(label: str, mape: Mapping[str, float], count: int) -> list[str]:
+        own = mape.get("model")
+        return [label, _percent(own), *(_percent_beside(own, mape.get(name)) for name in baselines), str(count)]
+
+    overall = {name: each.mape for name, each in report.errors.items()}
+    rmse = {name: each.rmse for name, each in report.errors.items()}
+    return [
+        f"Mean absolute error in percent of accounts' month totals, {report.window.first_month} to",
+        f"{report.window.last_month}; in brackets the model's error divided by the baseline's:",
+        "",
+        *table(
+            header,
+            [
+                *(row(f"day {part.day}", part.mape, part.n) for part in report.by_day),
+                row("all", overall, report.n),
+                ["RMSE", *(f"{rmse[name]:.2f}" for name in ("model", *baselines) if name in rmse), str(report.n)],
+            ],
+        ),
+        "",
+        f"Intervals held {_held(report.intervals)} %; {report.scored_share:.0%} of the spend is large enough to score.",
     ]
 
 

@@ -121,8 +121,32 @@ class SalesManifest(Manifest):
         return {column.name: self.layout for column in self.columns}
 
 
+class SpendManifest(Manifest):
+    """What is in `spend.csv`: spend a day of each account, service and cost center, final days of one currency."""
+
+    first_day: Day
+    last_day: Day
+    metric: Literal["effective", "billed"]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+    @property
+    def begins(self) -> str:
+        """First day with a charge."""
+        return self.first_day
+
+    @property
+    def ends(self) -> str:
+        """Last final day."""
+        return self.last_day
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """All amounts come from the cost exports."""
+        return {"amount": f"{self.metric} cost"}
+
+
 _SCHEMAS: Mapping[DatasetKind, type[Manifest]] = MappingProxyType(
-    {DatasetKind.SERIES: DatasetManifest, DatasetKind.SALES: SalesManifest}
+    {DatasetKind.SERIES: DatasetManifest, DatasetKind.SALES: SalesManifest, DatasetKind.SPEND: SpendManifest}
 )
 
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from bellwether.models.domain import candidate_report, classifier_gate, forecast_gate, valuation_gate
+from bellwether.models.domain import candidate_report, classifier_gate, forecast_gate, spend_gate, valuation_gate
 from bellwether.models.domain.bundle_manifest import BundleManifest
 from bellwether.models.domain.classifier_evaluation import AgreementReport
 from bellwether.models.domain.evaluation import CandidateReport
 from bellwether.models.domain.forecast_evaluation import EvaluationReport, RecessionEvaluation
-from bellwether.models.domain.specs import ClassifierSpec, ForecastSpec, ModelSpec, ValuationSpec
+from bellwether.models.domain.specs import ClassifierSpec, ForecastSpec, ModelSpec, SpendSpec, ValuationSpec
+from bellwether.models.domain.spend_evaluation import SpendReport
 from bellwether.models.domain.valuation_evaluation import LossPoint, ValuationReport
 from bellwether.shared.domain.decisions import Gate
 from bellwether.shared.domain.errors import InvalidInputError
@@ -70,6 +71,12 @@ def _valuation_figures(report: ValuationReport) -> Mapping[str, float]:
     return {"mape": holdout.mape[forecast_gate.MODEL], **baselines, "bias": holdout.bias, "r2": holdout.r2}
 
 
+def _spend_figures(report: SpendReport) -> Mapping[str, float]:
+    own = report.errors[forecast_gate.MODEL]
+    baselines = {f"baseline_{name}": each.mape for name, each in report.errors.items() if name != forecast_gate.MODEL}
+    return {"mape": own.mape, "rmse": own.rmse, "mse": own.mse, "bias": own.bias, **baselines}
+
+
 def _agreement_figures(report: AgreementReport) -> Mapping[str, float]:
     return {f"macro_f1_{each.name}": each.model.macro_f1 for each in report.sets}
 
@@ -95,6 +102,16 @@ VALUATIONS = Family(
     loss=lambda report: report.holdout.mape[forecast_gate.MODEL],
     loss_curve=lambda report: report.training.loss_curve if report.training else (),
 )
+SPENDING = Family(
+    report=SpendReport,
+    check=spend_gate.check_consistent,
+    check_bundle=spend_gate.check_bundle,
+    gates=lambda report, spec: spend_gate.gates(report, spec.policy),
+    summary=candidate_report.spend_summary,
+    figures=_spend_figures,
+    headline=("MAPE", "mape"),
+    loss=lambda report: report.errors[forecast_gate.MODEL].mape,
+)
 AGREEMENTS = Family(
     report=AgreementReport,
     check=classifier_gate.check_consistent,
@@ -105,5 +122,5 @@ AGREEMENTS = Family(
     headline=("macro-F1", "macro_f1_"),
 )
 _FAMILIES: Mapping[type[ModelSpec], Family[Any, Any]] = MappingProxyType(
-    {ForecastSpec: FORECASTS, ValuationSpec: VALUATIONS, ClassifierSpec: AGREEMENTS}
+    {ForecastSpec: FORECASTS, ValuationSpec: VALUATIONS, SpendSpec: SPENDING, ClassifierSpec: AGREEMENTS}
 )

@@ -78,6 +78,7 @@ class DatasetKind(StrEnum):
 
     SERIES = "series"
     SALES = "sales"
+    SPEND = "spend"
 
 
 @dataclass(frozen=True)
@@ -284,6 +285,34 @@ class ValuationSpec(TrainedSpec):
     """Puts a value on single things, such as a house; judged by a holdout that is later than all it learned from."""
 
     policy: ValuationPolicy
+
+
+@dataclass(frozen=True)
+class SpendGatePolicy:
+    """Limits of the gate of a spend forecast; shares are plain numbers, 1.0 = all.
+
+    RMSE and MAPE of month totals may be at most these ratios of each baseline's; on parts (days of the month on which
+    forecasts were made, sizes of spend) MAPE is compared with the first baseline's alone. `intervals` are levels with
+    their tolerances. `scored_share_min` is the part of the spend that must be large enough to be forecast.
+    """
+
+    baselines: tuple[str, ...] = ("weekly_naive", "optscale_rule")
+    rmse_ratio_max: float = 1.0
+    mape_ratio_max: float = 1.0
+    slice_mape_ratio_max: float = 1.25
+    slice_forecasts_min: int = 24
+    days: tuple[int, ...] = (5, 10, 15, 20, 25)
+    bias_max: float = 0.05
+    intervals: tuple[tuple[float, float], ...] = ((0.8, 0.1), (0.95, 0.05))
+    forecasts_min: int = 12
+    scored_share_min: float = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpendSpec(TrainedSpec):
+    """Forecasts spend to the end of the month; judged by month totals that were forecast on several days."""
+
+    policy: SpendGatePolicy = field(default_factory=SpendGatePolicy)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Forecasts of cloud spend: by account, service and cost center, to the end of the month and 90 days ahead."""
