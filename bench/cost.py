@@ -91,7 +91,7 @@ class Scores:
 
     def lines(self) -> list[dict[str, float | str]]:
         """One row a method, best first."""
-        rows = []
+        rows: list[dict[str, float | str]] = []
         for method, by_day in self.errors.items():
             every = [error for errors in by_day.values() for error in errors]
             rows.append(

@@ -90,6 +90,7 @@ def test_requirement_7_usage_credit_and_net_are_columns_of_their_own() -> None:
     # April: 40 tax on 300 usage and a fee of 100 is 10%
     assert invoice.tax == pytest.approx(0.1 * (310 + 100))
     assert invoice.credits == pytest.approx(-4 * 31)
-    assert (invoice.gross, invoice.net) == (pytest.approx(451.0), pytest.approx(451.0 - 124.0))
+    assert invoice.gross == pytest.approx(451.0)
+    assert invoice.net == pytest.approx(451.0 - 124.0)
     # And a credit with 20 USD left is used up
     assert month_invoice(made, MAY, date(2026, 5, 10), 310.0, balance=20.0).credits == pytest.approx(-40 - 20)

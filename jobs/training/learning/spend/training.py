@@ -95,7 +95,7 @@ def _tune(
     dataset: Dataset, choosing: Sequence[date], job: JobParameters, started: float
 ) -> tuple[trees.TreeParameters, list[dict[str, Any]]]:
     """Try settings of the trees on the months that choose, within the time budget."""
-    trials = []
+    trials: list[dict[str, Any]] = []
     for number, parameters in enumerate(trees.GRID[: job.trials]):
         if trials and time.monotonic() - started > job.time_budget_seconds / 2:
             say("time budget ended tuning", trials=len(trials))
