@@ -1,6 +1,7 @@
 """Commands of cost data: what a month has cost so far, and the refresh."""
 
 import json
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 from rich.table import Table
 
 from cli import executions
-from cli.models import AsJson
+from cli.models import AsJson, Yes
 from cli.problems import CommandError
 from cli.target import Target, current_target
 from cli.terminal import console, done, spinner
@@ -51,15 +52,24 @@ def refresh(
         str | None,
         typer.Option("--invoice", help="Total of the month's invoice to reconcile with, 9460.69 or 9460.69:EUR."),
     ] = None,
+    cost_explorer: Annotated[
+        bool, typer.Option("--cost-explorer", help="Reconcile with Cost Explorer; AWS charges 0.01 USD a request.")
+    ] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Load whatever changed in the cost export since the last refresh."""
-    if invoice is not None and len(month or ()) != 1:
-        raise CommandError("--invoice belongs to one month: give it with one --month")
+    if (invoice is not None or cost_explorer) and len(month or ()) != 1:
+        raise CommandError("--invoice and --cost-explorer belong to one month: give one --month")
+    target = current_target()
     request: dict[str, Any] = {"periods": month or [], "export": export, "known_at": known_at}
     if invoice is not None and month:
         request["invoice_totals"] = {month[0]: _invoice(invoice)}
-    refreshed = run_refresh(current_target(), {name: value for name, value in request.items() if value})
+    elif cost_explorer and month:
+        if not yes and not typer.confirm("Cost Explorer costs 0.01 USD a request. Ask it?"):
+            raise typer.Exit(1)
+        request["invoice_totals"] = {month[0]: cost_explorer_total(target, month[0])}
+    refreshed = run_refresh(target, {name: value for name, value in request.items() if value})
     if as_json:
         typer.echo(json.dumps(refreshed, indent=2))
         return
@@ -68,6 +78,18 @@ def refresh(
     for each in refreshed:
         for line in refreshed_lines(each):
             done(line)
+
+
+def cost_explorer_total(target: Target, month: str) -> dict[str, str]:
+    """Unblended cost of a month by currency, in one request."""
+    first = date.fromisoformat(f"{month}-01")
+    following = (first + timedelta(days=31)).replace(day=1)
+    answer = target.client("ce").get_cost_and_usage(
+        TimePeriod={"Start": str(first), "End": str(following)}, Granularity="MONTHLY", Metrics=["UnblendedCost"]
+    )
+    (result,) = answer["ResultsByTime"]
+    total = result["Total"]["UnblendedCost"]
+    return {str(total["Unit"]): str(total["Amount"])}
 
 
 def run_refresh(target: Target, request: dict[str, Any]) -> list[dict[str, Any]]:

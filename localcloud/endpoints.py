@@ -40,7 +40,7 @@ class Endpoints:
 
     def client(self, service: str) -> Any:
         """A boto3 client for the local cloud. The caller's AWS profile, credentials and proxies play no part."""
-        url = self.sagemaker_url if service in _LOCAL_SAGEMAKER else self.aws_url
+        url = {**dict.fromkeys(_LOCAL_SAGEMAKER, self.sagemaker_url), "ce": self.replay_url}.get(service, self.aws_url)
         return _client(service, url, self.region, self.key)
 
     def stack_outputs(self, stack_name: str | None = None) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,12 +10,14 @@ from localcloud.ports import LOOPBACK
 from localcloud.replay import market
 from localcloud.replay.answers import Answer
 from localcloud.replay.clock import ReplayClock
+from localcloud.replay.cost_explorer import CostExplorer, CostTable
 from localcloud.replay.feeds import KINDS, SHOWN, publish
 from localcloud.replay.market import MarketApi
 from localcloud.replay.odd_feeds import JSON_PATH, ODD_PATH, odd_feeds
 from localcloud.replay.tape import Tape
 
 HEALTH, TAPE, FEEDS, REWIND = "/_replay/health", "/_replay/tape", "/_replay/feeds", "/_replay/rewind"
+COSTS = "/_replay/costs"
 HANG_SECONDS = 120
 BROKEN = (
     b'<?xml version="1.0"?>\n<rss version="2.0"><channel><title>Broken desk</title>'
@@ -51,6 +53,7 @@ class Replay:
     tape: Tape
     clock: ReplayClock
     market: MarketApi
+    cost_explorer: CostExplorer = field(default_factory=CostExplorer)
 
     @classmethod
     def of(cls, tape: Tape, clock: ReplayClock) -> "Replay":
@@ -132,9 +135,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(self.server.replay.get(self.path, self._request_headers(), self._base_url()))
 
     def do_POST(self) -> None:
-        """Rewind."""
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path == REWIND:
+        """Rewind, a request to Cost Explorer, or the charges that it answers from."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if target := self.headers.get("X-Amz-Target"):
+            self._send(self.server.replay.cost_explorer.answer(target, body))
+        elif self.path == COSTS:
+            self.server.replay.cost_explorer.enable(CostTable.of_json(body))
+            self._send(Answer.of_json(200, {"status": "enabled"}))
+        elif self.path == REWIND:
             self._send(self.server.replay.rewind())
         else:
             self._send(Answer.of_json(404, {"message": "Not Found"}))

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
+from urllib.request import Request, urlopen
 from uuid import UUID
 
+import boto3
 import pytest
 
 from bellwether.news.adapters.feed_http import HttpFeedFetcher, Limits
@@ -18,7 +20,9 @@ from bellwether.news.views import NewsViews
 from bellwether.trading.adapters.alpaca_actions import AlpacaCorporateActions
 from bellwether.trading.adapters.alpaca_data import AlpacaMarketData
 from bellwether.trading.domain.bars import BarRequest
+from cli.costs import cost_explorer_total
 from cli.demo.news import prepare_replay
+from cli.target import Target
 from localcloud import ports
 from localcloud.replay.clock import ReplayClock
 from localcloud.replay.server import ADDRESSES, Replay, ReplayServer
@@ -121,3 +125,19 @@ def test_the_demo_begins_anew_where_nothing_was_read_lately(
     age = datetime.now(UTC) - told.replay_from
     assert (age < timedelta(minutes=6)) is rewinds
     assert json.loads((tmp_path / "clock.json").read_bytes())["edition"] == (2 if rewinds else 1)
+
+
+def test_cost_explorer_answers_the_aws_sdk(url: str) -> None:
+    # Given a Cost Explorer that is not enabled, and then is
+    client = boto3.client(
+        "ce", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    target = Target("replay", "stack", lambda _service: client, "us-east-1")
+    with pytest.raises(client.exceptions.DataUnavailableException):
+        cost_explorer_total(target, "2026-05")
+    charges = [{"day": "2026-05-01", "UnblendedCost": "1.10"}, {"day": "2026-05-02", "UnblendedCost": "2.20"}]
+    table = json.dumps({"today": "2026-06-10", "charges": charges}).encode()
+    with urlopen(Request(f"{url}/_replay/costs", table)) as answer:  # noqa: S310 - loopback
+        assert answer.status == 200
+    # Then the command line's request has the month's total
+    assert cost_explorer_total(target, "2026-05") == {"USD": "3.30"}

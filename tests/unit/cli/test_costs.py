@@ -71,6 +71,23 @@ def test_an_invoice_belongs_to_one_month(target: Answers) -> None:
     assert "one --month" in refused.output
 
 
+def test_cost_explorer_is_asked_only_after_its_price_was_told(target: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def run(_target: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
+        asked.append(request)
+        return []
+
+    monkeypatch.setattr(costs, "run_refresh", run)
+    monkeypatch.setattr(costs, "cost_explorer_total", lambda _target, month: {"USD": f"total of {month}"})
+    arguments = ["costs", "refresh", "--month", "2026-05", "--cost-explorer"]
+    refused = CliRunner().invoke(app, arguments, input="n\n")
+    assert (refused.exit_code, asked) == (1, [])
+    assert "0.01 USD a request" in refused.output
+    assert CliRunner().invoke(app, [*arguments, "--yes"]).exit_code == 0
+    assert asked[0]["invoice_totals"] == {"2026-05": {"USD": "total of 2026-05"}}
+
+
 def test_a_refresh_is_told_with_what_it_moved(
     target: Answers, world: CostWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
