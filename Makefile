@@ -112,6 +112,10 @@ bench-news: dev ## feeds to rows, signals, sentiment and tickers, each beside a 
 bench-feeds: dev ## 200 feeds in one stack: time of a run, rows, and cost a month
 	$(BIN)/python -m bench.feeds
 
+.PHONY: bench-costs
+bench-costs: dev ## a month of a million line items through the refresh of cost data, alone and beside nine others
+	$(BIN)/python -m bench.costs_refresh
+
 .PHONY: bench-cold
 bench-cold: cloud dev build ## what each function loads before its first event, beside a Powertools hello world
 	$(BIN)/python -m bench.cold_start

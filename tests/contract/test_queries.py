@@ -50,6 +50,8 @@ def _faults(node: exp.Expr) -> Iterator[str]:
         _family(node.this)
     }:
         yield "arithmetic with text"
+    if isinstance(node, exp.Cast) and node.this.type is not None and node.this.type.this in exp.DataType.NESTED_TYPES:
+        yield "a cast of a map or an array"
     if isinstance(node, OF_TIMES) and _family(node.this) == "text":
         yield "a function of times with text"
 
@@ -128,6 +130,7 @@ def test_every_sql_file_is_checked() -> None:
     ("query", "fault"),
     [
         ("SELECT tags['x'] FROM t", "a subscript"),
+        ("SELECT CAST(tags AS varchar) FROM t", "a cast of a map"),
         ("SELECT amount / items FROM t", "a division"),
         ("SELECT amount / 0 FROM t", "a division"),
         ("SELECT day FROM t WHERE day > '2026-05-01'", "an implicit cast between text and time"),

@@ -1,8 +1,9 @@
 """What users of other tools complain about in cost data, each with the right value."""
 
 import gzip
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -390,6 +391,62 @@ def test_requirement_12_accounts_regions_and_currencies(world: CostWorld) -> Non
         "NOK": (11, True),
     }
     assert stored.findings["currencies"] == ["NOK", "USD"]
+
+
+def test_parquet_is_read_as_csv_is(world: CostWorld) -> None:
+    # Given the same line items in Parquet, typed as AWS types them: names in any case, doubles, times, a map
+    rows = [focus(BilledCost="0.1"), focus(BilledCost="0.2", Tags="{}"), focus(BilledCost="-0.3")]
+    key = "cost-data/exports/focus/data/BILLING_PERIOD=2026-05/1/focus-00001.snappy.parquet"
+    world.objects.put(key, parquet(rows))
+    columns = [
+        {"name": each.name, "type": PARQUET_TYPES.get(each.name, "string")} for each in map(ExportColumn, FOCUS_ROW)
+    ]
+    world.write_manifest([key], columns, content_type="application/vnd.apache.parquet")
+    (stored,) = world.refresh(at(5))
+    assert stored.outcome == "loaded", stored.reason
+    # Then charges are the same, and a rejected line item is told by its file
+    assert {each.key.cost_center: each.billed for each in charges(world)} == {
+        "retail": Decimal("0.1"),
+        "": Decimal("0.2"),
+    }
+    assert {(each.key.day, each.listed) for each in charges(world)} == {(date(2026, 5, 4), Decimal("1.25"))}
+    assert rejected(world) == [("negative usage", None)]
+
+
+PARQUET_TYPES = {
+    "BilledCost": "double",
+    "EffectiveCost": "double",
+    "ListCost": "double",
+    "BillingPeriodStart": "timestamp(3)",
+    "ChargePeriodStart": "timestamp(3)",
+    "ChargePeriodEnd": "timestamp(3)",
+    "Tags": "map<string, string>",
+}
+
+
+def parquet(rows: Sequence[Row]) -> bytes:
+    """Rows as AWS writes them in Parquet."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    kinds = {
+        "double": pa.float64(),
+        "timestamp(3)": pa.timestamp("ms"),
+        "map<string, string>": pa.map_(pa.string(), pa.string()),
+    }
+    read: dict[str, Callable[[str], object]] = {
+        "double": float,
+        "timestamp(3)": lambda text: datetime.fromisoformat(text).replace(tzinfo=None),
+        "map<string, string>": lambda text: list(json.loads(text).items()),
+    }
+    columns = {}
+    for name in rows[0]:
+        kind = PARQUET_TYPES.get(name)
+        cells = [read[kind](row[name]) if kind else row[name] or None for row in rows]
+        columns[name] = pa.array(cells, kinds[kind] if kind else pa.string())
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    return buffer.getvalue()
 
 
 # --- validation ------------------------------------------------------------------------------------------------------

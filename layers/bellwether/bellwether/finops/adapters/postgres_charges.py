@@ -16,6 +16,7 @@ from bellwether.shared.adapters.postgres import Database
 from bellwether.shared.domain.errors import ConflictError
 
 _KEY = "day, account, service, usage_type, region, cost_center, category, correction, currency"
+_LOAD_MILLISECONDS = 240_000
 _LOCK = 7_301_174  # of the loading of cost data
 
 CHARGES_AS_KNOWN = f"""
@@ -115,6 +116,7 @@ class PostgresCharges:
     ) -> Restated | None:
         """Store a delivery in one transaction: staging, changed aggregates, totals and quarantine."""
         with self._database.transaction() as connection:
+            connection.execute(f"SET LOCAL statement_timeout = {_LOAD_MILLISECONDS}")  # the function's limit is longer
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             if not self._note(connection, delivery, "loaded"):
                 return None

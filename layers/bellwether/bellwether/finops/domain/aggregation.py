@@ -65,7 +65,7 @@ def _lines(layout: Layout, source: Source, cost_center_tags: Sequence[str]) -> s
     """A SELECT with the layout's columns as text, the cost center, and where each line item comes from."""
     names = dict(zip(source.columns, glue_names(source.columns, source.format), strict=True))
     cells = {
-        column: _first(_text(_quoted(names[each]), source.format) for each in found)
+        column: _first(_cell(each, _quoted(names[each]), source.format) for each in found)
         for column, found in sources_of(layout, source.columns).items()
     }
     cost_center, tag_key, other_keys = _tags(layout, source, names, cost_center_tags)
@@ -84,6 +84,13 @@ def _lines(layout: Layout, source: Source, cost_center_tags: Sequence[str]) -> s
         where += f" AND COALESCE({_quoted(names[first])}, '') <> {_literal(first.name)}"
     table = f"{_quoted(source.database)}.{_quoted(source.table)}"
     return "SELECT\n    " + ",\n    ".join(selected) + f"\nFROM {table}\nWHERE {where}\n"
+
+
+def _cell(column: ExportColumn, name: str, file_format: FileFormat) -> str:
+    """A column as text; Trino casts no map to it."""
+    if file_format is FileFormat.PARQUET and column.type.startswith("map"):
+        return f"array_join(map_keys({name}), ',') || '=' || array_join(map_values({name}), ',')"
+    return _text(name, file_format)
 
 
 def _text(cell: str, file_format: FileFormat) -> str:
