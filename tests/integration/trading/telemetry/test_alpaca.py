@@ -182,9 +182,9 @@ def test_nobody_there_is_transient_and_the_key_is_never_told() -> None:
         (Answer(403, b'{"message": "subscription does not permit querying recent SIP data"}'), "subscription"),
         (Answer(400, b'{"message": "invalid timeframe"}'), "timeframe"),
         (Answer(302, headers={"Location": "http://127.0.0.1:1/"}), "302"),
-        (Answer(200, b"<html>"), "promises"),
-        (Answer(200, b'{"bars": {"ACME": [{"t": "yesterday"}]}}'), "promises"),
-        (Answer(200, b'{"bars": {}, "next_page_token": "again"}'), "circles"),
+        (Answer(200, b"<html>"), "does not match its documentation"),
+        (Answer(200, b'{"bars": {"ACME": [{"t": "yesterday"}]}}'), "does not match its documentation"),
+        (Answer(200, b'{"bars": {}, "next_page_token": "again"}'), "the same page token twice"),
     ],
 )
 def test_a_refusal_is_not_repeated(answer: Answer, told: str) -> None:
