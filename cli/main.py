@@ -12,7 +12,7 @@ from cli import (
     batches,
     bundles,
     cloud,
-    costs,
+    cost_outlook,
     dispatch,
     experiment,
     feeds,
@@ -81,7 +81,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(experiment.experiment_app, name="experiment")
 app.add_typer(feeds.feeds_app, name="feeds")
 app.add_typer(gaps.gaps_app, name="gaps")
-app.add_typer(costs.costs_app, name="costs")
+app.add_typer(cost_outlook.costs_app, name="costs")
 app.add_typer(tickers.tickers_app, name="tickers")
 
 

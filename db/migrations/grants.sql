@@ -24,6 +24,8 @@ BEGIN
     );
     EXECUTE format('GRANT SELECT, INSERT ON inbound_event_versions, story_keys TO %I', role);
     EXECUTE format('GRANT SELECT, INSERT ON cost_deliveries, cost_charges, cost_reconciliations, cost_quarantine TO %I', role);
+    EXECUTE format('GRANT SELECT, INSERT ON cost_forecasts, cost_envelopes, cost_budgets, cost_mutes, cost_alerts TO %I', role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON cost_anomalies TO %I', role);
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), role); -- a delivery's staging table
     -- retention deletes these; what belongs to a story goes with it
     EXECUTE format('GRANT DELETE ON inbound_events_raw, story_keys, lane_telemetry, telemetry_coverage, incidents TO %I', role);

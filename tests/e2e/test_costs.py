@@ -84,3 +84,25 @@ def test_a_manifest_that_names_a_missing_file_is_refused_by_its_name(target: Tar
     with pytest.raises(CommandError, match=r"DeliveryRefused: 2026-07: .*does not exist"):
         refresh(target, export="focus")
     assert refresh(target, export="focus") == []
+
+
+def test_a_forecast_checks_budgets_and_sends_each_alert_once(target: Target, bill: Path) -> None:
+    # Given April and most of May, and a budget that May's run rate exceeds
+    deliver(target, bill / "2026-05-14", "focus")
+    refresh(target, export="focus", periods=["2026-04"], known_at="2026-05-14T07:00:00Z")
+    control = {"control": "envelope", "cost_center": "retail", "amount": "2000.00", "requested_by": "test"}
+    target.invoke(target.output("SetCostControlFunctionName"), {"request": control})
+    # When costs are forecast twice
+    arn = target.output("ForecastCostsStateMachineArn")
+    first = executions.run(target, arn, {"known_at": "2026-05-20T08:00:00Z"}, timeout_seconds=120)
+    second = executions.run(target, arn, {"known_at": "2026-05-20T09:00:00Z"}, timeout_seconds=120)
+    # Then the budget's alert was sent by the first run, and all can be shown
+    assert "Budget of retail is likely to be exceeded" in [alert["title"] for alert in first["alerts"]]
+    assert second["alerts"] == []
+    show = target.output("ShowOutlookFunctionName")
+    months = target.invoke(show, {"subject": "forecast"})["months"]
+    assert {line["first_day"] for line in months} == {"2026-05-01", "2026-06-01", "2026-07-01"}
+    (budget,) = target.invoke(show, {"subject": "budgets"})["budgets"]
+    assert budget["chance_of_exceeding"] > 0.8
+    assert "anomalies" in target.invoke(show, {"subject": "anomalies"})
+    assert "by_day" in target.invoke(show, {"subject": "score"})

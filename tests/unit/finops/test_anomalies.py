@@ -16,7 +16,7 @@ from bellwether.finops.domain.anomalies import (
     Spend,
     cause_chain,
     find_anomalies,
-    usage_series,
+    series_by_usage_type,
 )
 from bellwether.finops.domain.charges import Charge, ChargeCategory, ChargeKey
 from samples.billing import spend
@@ -44,7 +44,7 @@ def _known_on(name: str) -> list[Anomaly]:
     delivery = next(each for each in deliveries_of(MONTHS.newest) if each.name == name)
     known = [line for line in LINES if line.billing_month < MONTHS.newest] + delivered(LINES, delivery)
     closed = min(delivery.on - timedelta(days=1 + PROVISIONAL_DAYS), MONTHS.end - timedelta(days=1))
-    return find_anomalies(usage_series(map(_charge, known), closed), usd_min=5.0)
+    return find_anomalies(series_by_usage_type(map(_charge, known), closed), usd_min=5.0)
 
 
 def test_the_planted_truths_and_nothing_else() -> None:
@@ -82,7 +82,7 @@ def test_requirement_14_seasonality_and_fees_are_no_anomaly() -> None:
     charges += [
         _day(100, category, -3000) for category in (ChargeCategory.CREDIT, ChargeCategory.REFUND, ChargeCategory.TAX)
     ]
-    assert find_anomalies(usage_series(charges, date(2026, 4, 30)), usd_min=1) == []
+    assert find_anomalies(series_by_usage_type(charges, date(2026, 4, 30)), usd_min=1) == []
 
 
 def _day(number: int, category: ChargeCategory, amount: int) -> Charge:
@@ -108,7 +108,7 @@ def test_a_spike_that_goes_on_is_the_same_finding_on_the_next_day() -> None:
 
 def test_few_false_alarms_and_no_tripled_day_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spend, "STEPS_A_YEAR", 0)
-    series = usage_series(spend.simulate_spend(1, 20, 5, date(2026, 1, 1), 150), date(2026, 5, 30))
+    series = series_by_usage_type(spend.simulate_spend(1, 20, 5, date(2026, 1, 1), 150), date(2026, 5, 30))
     months = sum(len(each.values) for each in series) / 30
     assert len(find_anomalies(series, usd_min=1)) < 0.02 * months
     daily = [each for each in series if sum(value <= 0 for value in each.values) < 0.3 * len(each.values)]
@@ -147,3 +147,8 @@ def test_the_cause_chain_ends_where_no_part_explains_most() -> None:
 
 def test_a_short_history_finds_nothing() -> None:
     assert find_anomalies([Spend(NAME, date(2026, 1, 1), [1.0] * 10 + [50.0])], usd_min=1) == []
+
+
+def test_a_missing_delivery_is_not_a_fall() -> None:
+    charges = [_day(number, ChargeCategory.USAGE, 100 + number % 3) for number in range(60) if number not in (40, 41)]
+    assert find_anomalies(series_by_usage_type(charges, date(2026, 3, 20)), usd_min=1) == []

@@ -102,24 +102,32 @@ class Mute:
         )
 
 
-def usage_series(charges: Iterable[Charge], closed_until: date) -> list[Spend]:
-    """Build the series of all accounts up to the newest closed day; days without a charge are zero."""
+def series_by_usage_type(charges: Iterable[Charge], closed_until: date) -> list[Spend]:
+    """Build the series of all accounts up to the newest closed day that was delivered for the account.
+
+    A day without a charge of a series is zero. A day without any charge of the account was not delivered: it takes the
+    amount of a week before, so that a missing delivery is not taken for a fall.
+    """
     totals: dict[tuple[SeriesName, str], dict[date, float]] = defaultdict(lambda: defaultdict(float))
+    delivered: dict[str, set[date]] = defaultdict(set)
     for charge in charges:
         key = charge.key
         if key.category is ChargeCategory.USAGE and not key.correction and key.day <= closed_until:
             totals[SeriesName(key.account, key.service, key.usage_type), key.currency][key.day] += float(
                 charge.effective
             )
-    result = []
-    for (name, _), days in sorted(totals.items()):
-        first = min(days)
-        result.append(
-            Spend(
-                name, first, [days.get(first + timedelta(days=n), 0.0) for n in range((closed_until - first).days + 1)]
-            )
-        )
-    return result
+            delivered[key.account].add(key.day)
+    return [_series(name, days, delivered[name.account]) for (name, _), days in sorted(totals.items())]
+
+
+def _series(name: SeriesName, days: Mapping[date, float], delivered: set[date]) -> Spend:
+    first, last = min(days), max(delivered)
+    values: list[float] = []
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        missing = day not in delivered and number >= WEEK
+        values.append(values[number - WEEK] if missing else days.get(day, 0.0))
+    return Spend(name, first, values)
 
 
 def find_anomalies(series: Iterable[Spend], *, usd_min: float) -> list[Anomaly]:
