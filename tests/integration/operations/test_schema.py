@@ -249,6 +249,16 @@ def test_rights_are_stated_anew_by_each_run(owner: DatabaseLogin, migrated: Data
         migrated.username,
     )
     assert rights == [
+        ("cost_alerts", "INSERT,SELECT"),
+        ("cost_anomalies", "INSERT,SELECT,UPDATE"),
+        ("cost_budgets", "INSERT,SELECT"),
+        ("cost_charges", "INSERT,SELECT"),
+        ("cost_deliveries", "INSERT,SELECT"),
+        ("cost_envelopes", "INSERT,SELECT"),
+        ("cost_forecasts", "INSERT,SELECT"),
+        ("cost_mutes", "INSERT,SELECT"),
+        ("cost_quarantine", "INSERT,SELECT"),
+        ("cost_reconciliations", "INSERT,SELECT"),
         ("decision_outcomes", "INSERT,SELECT"),
         ("decisions", "INSERT,SELECT"),
         ("dispatch_controls", "INSERT,SELECT"),
