@@ -13,6 +13,7 @@ from cli.problems import CommandError
 from cli.target import Target
 from samples.billing.organisation import Calendar
 from samples.make_bill_sample import write_deliveries
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.aws
 
@@ -80,10 +81,10 @@ def test_a_manifest_that_names_a_missing_file_is_refused_by_its_name(target: Tar
     (manifest,) = (bill / "2026-05-03" / "focus").rglob("*-Manifest.json")
     key = manifest.relative_to(bill / "2026-05-03").as_posix().replace("2026-05", "2026-07")
     target.objects.put(f"cost-data/exports/{key}", manifest.read_bytes().replace(b"2026-05", b"2026-07"))
-    # When it is refreshed; Then the machine fails and says so, and does not try the same delivery again
+    # When it is refreshed; Then the machine fails and says so, once
     with pytest.raises(CommandError, match=r"DeliveryRefused: 2026-07: .*does not exist"):
         refresh(target, export="focus")
-    assert refresh(target, export="focus") == []
+    assert [each["outcome"] for each in refresh(target, export="focus")] == ["unchanged"]
 
 
 def test_a_forecast_checks_budgets_and_sends_each_alert_once(target: Target, bill: Path) -> None:
@@ -106,3 +107,29 @@ def test_a_forecast_checks_budgets_and_sends_each_alert_once(target: Target, bil
     assert budget["chance_of_exceeding"] > 0.8
     assert "anomalies" in target.invoke(show, {"subject": "anomalies"})
     assert "by_day" in target.invoke(show, {"subject": "score"})
+
+
+def test_athena_says_what_it_read_and_why_it_failed(target: Target) -> None:
+    # Given the last query of the refresh
+    athena = target.client("athena")
+    group = f"bellwether-{target.environment}-costs"
+    queries = [
+        athena.get_query_execution(QueryExecutionId=each)["QueryExecution"]
+        for each in athena.list_query_executions(WorkGroup=group)["QueryExecutionIds"]
+    ]
+    # Then it read the files of its delivery, and its result is where it says
+    assert all(each["Status"]["State"] == "SUCCEEDED" for each in queries)
+    assert all(0 < each["Statistics"]["DataScannedInBytes"] < 100_000 for each in queries)
+    key = queries[0]["ResultConfiguration"]["OutputLocation"].partition("://")[2].partition("/")[2]
+    assert target.objects.get(key).content.startswith(b'"day","account"')
+    # And one without a delivery is refused as in AWS
+    query = queries[0]["Query"].replace("delivery = ", "delivery > ")
+    started = athena.start_query_execution(QueryString=query, WorkGroup=group)["QueryExecutionId"]
+    status = wait_for(lambda: _ended(athena, started), "the query to end")
+    assert status["State"] == "FAILED"
+    assert "CONSTRAINT_VIOLATION" in status["StateChangeReason"]
+
+
+def _ended(athena: Any, query: str) -> dict[str, Any] | None:
+    status: dict[str, Any] = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+    return status if status["State"] in ("FAILED", "SUCCEEDED") else None

@@ -1,11 +1,17 @@
-"""Forecasts, budgets and anomalies of costs, as they are in the database."""
+"""Spend, forecasts, budgets and anomalies of costs, as they are in the database."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 from pydantic import BaseModel
+
+from bellwether.finops.adapters.postgres_charges import CHARGES_AS_KNOWN, DELIVERIES_AS_KNOWN, charges_of
+from bellwether.finops.domain.charges import Charge
+from bellwether.finops.domain.cost_summary import MonthSummary, summarize
+from bellwether.finops.domain.provisional import DeliveryState
 
 
 class ForecastView(BaseModel, frozen=True):
@@ -69,10 +75,23 @@ class AnomalyView(BaseModel, frozen=True):
 
 
 class CostViews:
-    """Reads the outlook's tables over one connection; raises psycopg.Error."""
+    """Reads the cost tables over one connection; raises psycopg.Error."""
 
     def __init__(self, connection: Connection[TupleRow]) -> None:
         self._connection = connection
+
+    def charges(self, known_at: datetime, first_day: date, last_day: date) -> Sequence[Charge]:
+        """Daily charges as of a time."""
+        parameters = {"first_day": first_day, "last_day": last_day, "known_at": known_at}
+        return charges_of(self._connection.execute(CHARGES_AS_KNOWN, parameters, binary=True).fetchall())
+
+    def deliveries(self, known_at: datetime) -> Sequence[DeliveryState]:
+        """The newest loaded delivery of each billing period as of a time."""
+        return [DeliveryState(*row) for row in self._connection.execute(DELIVERIES_AS_KNOWN, (known_at,)).fetchall()]
+
+    def month(self, first_day: date, last_day: date, known_at: datetime) -> MonthSummary:
+        """A month's spend as of a time."""
+        return summarize(first_day, known_at, self.charges(known_at, first_day, last_day), self.deliveries(known_at))
 
     def months(self) -> list[ForecastView]:
         """Months of the newest forecast: the total and cost centers, the earliest month and largest amount first."""

@@ -62,7 +62,7 @@ def prepare_delivery(
         refused = PreparedDelivery(
             status="quarantined",
             reason=str(refusal),
-            delivery_id=delivery_id(place, content, files),
+            delivery_id=f"{delivery_id(place, content, files)}-refused",  # it can be ready later, with the same files
             export=place.export,
             period=place.period,
             manifest_key=place.key,

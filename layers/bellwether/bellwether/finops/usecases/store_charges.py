@@ -85,10 +85,12 @@ def store_charges(
     )
     period = f"{delivery.period:%Y-%m}"
     if delivery.status == "quarantined":
-        charges.refuse(record)
-        _note_loaded(store, delivery)
+        is_new = charges.refuse(record)  # not noted as loaded: the next run looks whether what was missing has arrived
         return StoredCharges(
-            outcome="quarantined", delivery_id=delivery.delivery_id, period=period, reason=delivery.reason
+            outcome="quarantined" if is_new else "unchanged",
+            delivery_id=delivery.delivery_id,
+            period=period,
+            reason=delivery.reason,
         )
     if result_key is None:
         raise InvalidInputError("a delivery that is ready comes with a result", field="result")
