@@ -48,7 +48,10 @@ def positions(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(portfolio, indent=2))
     else:
-        console.print(positions_table(portfolio))
+        if portfolio["positions"]:
+            console.print(positions_table(portfolio))
+        else:
+            console.print(f"No positions and no open orders at {portfolio['broker']}.")
         console.print(totals_table(portfolio))
 
 
@@ -82,7 +85,7 @@ def positions_table(portfolio: dict[str, Any]) -> Table:
     table = Table(title=f"Positions at {portfolio['broker']}, {at:%Y-%m-%d %H:%M} UTC")
     table.add_column("ticker")
     for name in ("shares", "average price", "price", "value", "unrealised", "realised", "today", "buying", "selling"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
     for each in portfolio["positions"]:
         amounts = ("average_price", "price", "value_usd", "unrealised_usd", "realised_usd", "gain_today_usd")
         table.add_row(

@@ -38,7 +38,9 @@ Identity = Annotated[
     typer.Option("--identity", help="What identifies its entries (id, link or words), instead of the decision."),
 ]
 
-feeds_app = typer.Typer(no_args_is_help=True, help="The feeds that are polled: list, add, remove, test.")
+feeds_app = typer.Typer(
+    no_args_is_help=True, help="The feeds that are polled: list, add, remove, test, import, export."
+)
 
 
 @feeds_app.command("list")
@@ -125,7 +127,7 @@ def import_feeds(
     target = current_target()
     try:
         outlines = list(ET.parse(file).getroot().iter("outline"))  # noqa: S314 - expat bounds entities
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError, ValueError) as error:  # also an encoding that nobody knows
         raise CommandError(f"{file} is not OPML: {error}") from error
     feeds = {given["url"]: given for each in outlines if (given := _from_outline(each))["url"]}
     if not feeds:
@@ -192,11 +194,16 @@ def _new_items(
         item = given | {"feed_id": given.get("feed_id") or _free_id(url, ids), "url": url}
         item = {name: item[name] for name in ListedFeed.model_fields if item.get(name) is not None}
         if problems := read_feed_list([item]).problems:
-            raise CommandError(f"{given['url']}: {problems[0].reason}")
+            raise CommandError(f"{given['url'].strip() or 'empty address'}: {_fault(problems[0].reason)}")
         urls.add(url)
         ids.add(item["feed_id"])
         added.append(item)
     return added
+
+
+def _fault(reason: str) -> str:
+    """A reason without what the poll makes of the item: a command refuses it."""
+    return re.sub(r" is ignored(?=: )", "", reason.removeprefix("left out: "))
 
 
 def _from_outline(outline: ET.Element) -> dict[str, Any]:
@@ -327,14 +334,15 @@ def feeds_table(rows: Sequence[dict[str, Any]], where: str) -> Table:
     """Feeds with their state as a person reads it."""
     table = Table(title=f"Feeds in the {where}")
     for name in ("feed", "state", "stories", "last success", "next attempt", "every", "identity"):
-        table.add_column(name)
+        is_time = name in ("last success", "next attempt")
+        table.add_column(name, overflow="fold", min_width=len("2026-03-02") if is_time else None)
     for row in rows:
         table.add_row(
             row["feed_id"],
             row["state"],
             str(row.get("stories", "")),
             _minute(row.get("last_success_at")),
-            "never" if row.get("retired") else _minute(row.get("next_attempt_at")),
+            _next_attempt(row),
             f"{row['interval_seconds']} s" if "interval_seconds" in row else "",
             f"{row.get('basis', '')}: {row['basis_reason']}" if row.get("basis_reason") else str(row.get("basis", "")),
         )
@@ -359,6 +367,12 @@ def feed_state(row: dict[str, Any], now: datetime | None = None) -> str:
     if (now or datetime.now(UTC)) - datetime.fromisoformat(newest) > QUIET_AFTER:
         return f"well; its last new story came {_minute(newest)}"
     return f"well; moved to {row['moved_to']}" if row.get("moved_to") else "well"
+
+
+def _next_attempt(row: dict[str, Any]) -> str:
+    if row.get("retired"):
+        return "never"
+    return _minute(row["next_attempt_at"]) if "next_attempt_at" in row else "at the next poll"
 
 
 def _minute(instant: str | None) -> str:

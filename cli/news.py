@@ -7,7 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from bellwether.news.views import packaged_companies
+from bellwether.trading.domain.ticker_list import select_tickers
 from cli.models import AsJson
+from cli.problems import CommandError
 from cli.target import current_target
 from cli.terminal import console
 
@@ -18,13 +21,33 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Numb
 def news(ticker: Ticker = None, limit: Limit = 30, as_json: AsJson = False) -> None:
     """Show the newest stories: tone and weight for each company, and why they are not traded."""
     target = current_target()
-    event: dict[str, Any] = {"show": True, "stories": limit} | ({"ticker": ticker.upper()} if ticker else {})
+    event: dict[str, Any] = {"show": True, "stories": limit} | ({"ticker": _ticker(ticker)} if ticker else {})
     report = target.invoke(target.output("MakeRecommendationsFunctionName"), event)
     if as_json:
         typer.echo(json.dumps(report, indent=2))
         return
-    console.print(companies_table(report))
-    console.print(stories_table(report))
+    if report["companies"]:
+        console.print(companies_table(report))
+    if report["stories"]:
+        console.print(stories_table(report))
+    else:
+        console.print(_why_none(event.get("ticker")))
+
+
+def _ticker(name: str) -> str:
+    """The symbol; raises CommandError for what is none."""
+    (ticker,) = select_tickers([name.strip().upper()]).tickers or (None,)
+    if ticker is None:
+        raise CommandError(f"{name!r} is no ticker such as AAPL or BRK.B.")
+    return ticker
+
+
+def _why_none(ticker: str | None) -> str:
+    if ticker is None:
+        return "No story is stored. `bellwether feeds list` shows whether the feeds are read."
+    if ticker not in packaged_companies():
+        return f"No story names {ticker}, which is not in the list of companies."
+    return f"No story names {ticker}."
 
 
 def companies_table(report: dict[str, Any]) -> Table:

@@ -42,8 +42,9 @@ def list_tickers(as_json: AsJson = False) -> None:
 def add_tickers(tickers: Tickers, as_json: AsJson = False) -> None:
     """Add tickers. Their bars are fetched within five minutes, those of the last sessions included."""
     wanted = list(dict.fromkeys(each.strip().upper() for each in tickers))
-    if problems := select_tickers(wanted).problems:
-        raise CommandError("; ".join(problems))
+    selection = select_tickers(wanted)
+    if unusable := [each for each in wanted if each not in selection.tickers]:
+        raise CommandError(f"Not tickers such as AAPL or BRK.B: {', '.join(map(repr, unusable))[:500]}.")
     parameter = _list(current_target())
     items = parameter.items()
     added = [each for each in wanted if each not in items]

@@ -82,8 +82,10 @@ def test_a_feed_is_added_with_an_id_from_its_address_and_removed(played: Played)
         (("add", "https://example.org/", "--id", "fed-press"), "has a feed fed-press already"),
         (("add", "ftp://example.org/"), "only http:// and https://"),
         (("add", "https://example.org/", "--id", "My_Feed"), "use a-z"),
-        (("add", "https://example.org/", "--interval", "5"), "interval_seconds"),
-        (("add", "https://example.org/", "--identity", "title"), "identity"),
+        (("add", "ftp://example.org/"), "^(?!.*left out)"),
+        (("add", " "), "^empty address: url"),
+        (("add", "https://example.org/", "--interval", "5"), "interval_seconds '5': Input"),
+        (("add", "https://example.org/", "--identity", "title"), "identity 'title': Input"),
         (("remove", "unknown"), "no feed unknown"),
     ],
 )
@@ -165,6 +167,11 @@ def test_a_faulty_item_stays_and_is_shown(played: Played) -> None:
     assert shown["problems"] == ["item 2 ('My_Feed'): left out: feed_id 'My_Feed': use a-z, 0-9 and hyphens, at most 60 characters"]  # fmt: skip  # noqa: E501
 
 
+def test_a_feed_that_was_never_polled_is_polled_next(played: Played) -> None:
+    played.answers["ListDueFeedsFunctionName"] = {"states": []}
+    assert "at the next poll" in run("list")
+
+
 def test_the_list_says_why_a_feed_is_silent(played: Played) -> None:
     state = {
         "feed_id": "fed-press",
@@ -216,6 +223,16 @@ def test_a_page_names_its_feeds() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"\x89PNG\r\n", b"<opml><body><outline", b"<?xml version='1.0' encoding='none'?><opml/>"]
+)
+def test_a_file_that_is_no_opml_is_named(played: Played, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "feeds.opml").write_bytes(content)
+    with pytest.raises(CommandError, match=r"feeds\.opml is not OPML"):
+        run("import", str(tmp_path / "feeds.opml"))
+    assert played.items == LISTED
+
+
 def test_opml_goes_out_and_comes_in(played: Played, tmp_path: Path) -> None:
     file = tmp_path / "feeds.opml"
     run("add", "https://example.org/a?b=1&c=2", "--id", "mine", "--interval", "900", "--identity", "link")
@@ -228,7 +245,7 @@ def test_opml_goes_out_and_comes_in(played: Played, tmp_path: Path) -> None:
     # An outline that can't be used is named and left out; the others are imported
     file.write_text('<opml><outline xmlUrl="ftp://x.example/"/><outline xmlUrl="https://example.org/c"/></opml>')
     told = run("import", str(file))
-    assert "left out: ftp://x.example/: left out: url" in told
+    assert "left out: ftp://x.example/: url" in told
     assert "added example-org-c" in told
     # And two feeds of one name have an id each
     outlines = (f'<outline text="a" xmlUrl="https://{host}.example/"/>' for host in "ab")

@@ -8,6 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli import news
+from cli.problems import CommandError
 from cli.target import Target
 
 REPORT = {
@@ -67,3 +68,25 @@ def test_stories_show_tone_weight_and_the_reason_for_no_trade(asked: list[dict[s
 def test_one_company_and_json(asked: list[dict[str, Any]]) -> None:
     assert json.loads(run("acme", "--json")) == REPORT
     assert asked[0]["ticker"] == "ACME"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ((), "No story is stored"),
+        (("aapl",), "No story names AAPL."),
+        (("ZZZZZ",), "ZZZZZ, which is not in the list of companies"),
+    ],
+)
+def test_no_story_is_told_with_the_reason(
+    asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], reason: str
+) -> None:
+    monkeypatch.setitem(REPORT, "stories", [])
+    monkeypatch.setitem(REPORT, "companies", [])
+    assert reason in run(*words)
+
+
+def test_what_is_no_ticker_is_refused(asked: list[dict[str, Any]]) -> None:
+    with pytest.raises(CommandError, match=r"'\?\?' is no ticker"):
+        run("??")
+    assert not asked

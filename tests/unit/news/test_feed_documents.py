@@ -133,7 +133,8 @@ def test_malformed_xml_still_gives_entries(content: bytes) -> None:
     [
         (b"", "neither RSS nor Atom"),
         (b"   ", "no entries"),
-        (b"<!doctype html><html><head><title>Log in</title></head><body><p>Please</p></body></html>", "no entries"),
+        (b"<!doctype html><html><head><title>Log in</title></head><body><p>Please</p></body></html>", "a web page"),
+        (b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body/></html>', "a web page"),
         (b'{"version": "https://jsonfeed.org/version/1", "items": {}}', "are no list"),
         (b'{"items": []}', "not a JSON Feed"),
         (b"[1, 2]", "not a JSON Feed"),

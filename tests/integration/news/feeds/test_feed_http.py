@@ -1,6 +1,7 @@
 """The reader against servers of every manner: caches, moves, limits, and attempts to lead it inside."""
 
 import gzip
+import socket
 import threading
 import time
 import zlib
@@ -375,4 +376,20 @@ def test_a_redirect_is_checked_like_an_address(feeds: FeedServer, monkeypatch: p
 
 def test_a_certificate_is_checked_against_the_name(feeds: FeedServer) -> None:
     answer = ask_one(due(feeds.url.replace("http:", "https:") + "/feed"))
-    assert "no connection" in (answer.error or "")
+    assert answer.error is not None
+    assert answer.error.startswith("no connection to 127.0.0.1: [SSL")
+
+
+def test_a_refused_connection_is_named_without_the_call() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    answer = ask_one(due(f"http://127.0.0.1:{port}/feed"))
+    assert answer.error == "no connection to 127.0.0.1: Connection refused"
+
+
+def test_a_name_without_an_address_is_named_without_the_number() -> None:
+    def unknown(_host: str, _port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    (answer,) = HttpFeedFetcher(resolve=unknown).fetch([due("http://nowhere.example.org/feed")], seconds_left=5)
+    assert answer.error == "nowhere.example.org has no address: Name or service not known"

@@ -59,6 +59,7 @@ _REFERENCE_OR_NONE = rb"(?:[A-Za-z_:][\w:.-]{0,200}|#[0-9]{1,10}|#[xX][0-9A-Fa-f
 _BARE_AMPERSAND = re.compile(rb"&(?!" + _REFERENCE_OR_NONE + rb")")
 _ESCAPABLE = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|" + _BARE_AMPERSAND.pattern, re.S)
 _ENTRY = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.I)
+_PAGE = re.compile(rb"<(?:!doctype\s+html|html)[\s>]", re.I)
 _MARKUP = frozenset({"text/html", "application/xhtml+xml"})
 
 
@@ -118,6 +119,8 @@ def _parsed(content: bytes, headers: Mapping[str, str]) -> Any:
 def _document(parsed: Any, content: bytes) -> FeedDocument:
     if not parsed.entries and (not parsed.get("version") or (parsed.bozo and _has_entries(content))):
         reason = parsed.bozo_exception if parsed.bozo else "neither RSS nor Atom"
+        if _PAGE.search(content[:1000]):
+            reason = "a web page, neither RSS nor Atom"
         raise InvalidInputError(f"no entries: {plain_text(str(reason), characters=300)}", field="document")
     feed = parsed.feed
     names = [_text(feed, "id"), _text(feed, "link"), *(_text(link, "href") for link in _list(feed, "links"))]

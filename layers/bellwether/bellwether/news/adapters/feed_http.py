@@ -6,6 +6,8 @@ need a library of its own for a few percent, and no server insists on it.
 """
 
 import asyncio
+import errno
+import os
 import re
 import socket
 import ssl
@@ -193,7 +195,7 @@ class HttpFeedFetcher:
         try:
             found = await loop.run_in_executor(self._resolvers, self._resolve, target.host, target.port)
         except (OSError, UnicodeError) as error:
-            raise FetchError(f"{target.host} has no address: {error}") from error
+            raise FetchError(f"{target.host} has no address: {_describe(error)}") from error
         closed = [] if self._allow_private else [each for each in found if not is_public(each)]
         if closed or not found:
             raise FetchError(f"{target.host} is not on the public internet ({', '.join(closed) or 'no address'})")
@@ -416,4 +418,7 @@ def _limited(text: str | None, characters: int) -> str | None:
 def _describe(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is refused: {error.verify_message}"
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):  # asyncio's text names the call as well
+        known = error.errno in errno.errorcode
+        return os.strerror(error.errno) if error.errno and known else error.strerror or type(error).__name__
     return (str(error) or type(error).__name__)[:300]
