@@ -12,7 +12,7 @@ import csv
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,6 +56,7 @@ SAFE_RANK_FREQUENT, SAFE_RANK_NAME, GUARDED_RANK = 600, 150, 3000
 PLAIN = frozenset({"UPS"})  # the word is never written in capitals
 PLAIN_RANK = {2: 400, 3: 2000}  # by letters: short capitals of small companies mean other things more often
 SHORTEST_NAME = 4
+NAMES = ("aliases", "guarded")
 OVER_THE_COUNTER = r"[A-Z]{4}Y"
 CURATED = Path(__file__).parent / "tickers" / "curated.csv"
 SHIPPED = Path(__file__).parents[1] / "layers" / "bellwether/bellwether/news/data/us_symbols.csv"
@@ -206,23 +207,12 @@ def main(target: Path) -> int:
     names = sort_names(issuers, words)
     with CURATED.open(newline="", encoding="utf-8") as file:
         curated = {row["symbol"]: row for row in csv.DictReader(file)}
-    own = {_key(each) for row in curated.values() for column in ("aliases", "guarded") for each in _split(row[column])}
+    own = {_key(each) for row in curated.values() for column in NAMES for each in _split(row[column])}
     lines = []
     for issuer in issuers:
-        row = curated.get(issuer.symbol, {})
         kept = [[each for each in part if _key(each) not in own] for part in names[issuer.symbol]]
-        lines.append(
-            [
-                issuer.symbol,
-                "plain" if is_plain(issuer.symbol, issuer.rank, words) else "",
-                ";".join([*_split(row.get("aliases", "")), *kept[0]]),
-                ";".join([*_split(row.get("guarded", "")), *kept[1]]),
-                row.get("unless", ""),
-            ]
-        )
-        lines += [
-            [other, "plain" if is_plain(other, issuer.rank, words) else "", "", "", ""] for other in issuer.classes
-        ]
+        lines.append(_line(issuer.symbol, issuer.rank, words, curated.get(issuer.symbol, {}), kept))
+        lines += [_line(other, issuer.rank, words, curated.get(other, {})) for other in issuer.classes]
     listed = {line[0] for line in lines}
     lines += [  # American depositary receipts that trade over the counter
         [symbol, "plain", row["aliases"], row["guarded"], row["unless"]]
@@ -235,6 +225,14 @@ def main(target: Path) -> int:
         writer.writerow(["symbol", "bare", "aliases", "guarded", "unless"])
         writer.writerows(lines)
     return len(lines)
+
+
+def _line(
+    symbol: str, rank: int, words: Words, curated: Mapping[str, str], found: Sequence[Sequence[str]] = ((), ())
+) -> list[str]:
+    """A share class other than the main listing has curated names only."""
+    names = [";".join([*_split(curated.get(column, "")), *part]) for column, part in zip(NAMES, found, strict=True)]
+    return [symbol, "plain" if is_plain(symbol, rank, words) else "", *names, curated.get("unless", "")]
 
 
 def _split(cell: str) -> list[str]:
