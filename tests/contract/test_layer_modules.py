@@ -36,7 +36,7 @@ def _unreachable(modules: dict[str, Path], entries: list[Path]) -> set[str]:
 def test_each_module_of_the_layer_is_reachable_from_a_function() -> None:
     modules = {_module(path): path for path in PACKAGE.rglob("*.py")}
     unreachable = _unreachable(modules, sorted((ROOT / "functions").glob("*/*/app.py")))
-    waiting = {name for name in unreachable if name.split(".")[1] == "finops"}  # its functions are still to come
+    waiting = {"bellwether.finops.domain.commitments"}  # its function is still to come
     assert {name for name in unreachable - waiting if name.split(".")[2] not in ALLOWED} == set(), (
         "move them to where they are used"
     )
