@@ -52,7 +52,7 @@ def weekly() -> Rows:
         return []
     train, test, naive2 = read
     started = time.process_time()
-    made = _level(train, 13, 52, depth=6, rounds=300, eta=0.05)
+    made = _level(train, 13, 52, depth=6, rounds=300, eta=0.05, origins=range(13, 173, 4))
     return [_owa("global XGBoost", made, train, test, naive2, 1, time.process_time() - started)]
 
 
@@ -220,13 +220,21 @@ def _hourly_rows(past: Array) -> tuple[Array, Array, float]:
 
 
 def _level(
-    train: Sequence[Array], horizon: int, longest: int, *, depth: int, rounds: int, eta: float, seasonal: int = 1
+    train: Sequence[Array],
+    horizon: int,
+    longest: int,
+    *,
+    depth: int,
+    rounds: int,
+    eta: float,
+    seasonal: int = 1,
+    origins: range | None = None,
 ) -> list[Array]:
     """Global boosting of (value - last) / mean |difference|, with recent and seasonal lags, means and slopes."""
     parts, targets = [], []
     for past in train:
-        for back in range(horizon, horizon + 8 * max(1, horizon // 4), max(1, horizon // 4)):
-            known = past[: len(past) - back]
+        for back in origins or range(horizon, horizon + 8 * max(1, horizon // 4), max(1, horizon // 4)):
+            known = past[: max(0, len(past) - back)]
             if len(known) >= max(8, seasonal + 2):
                 features, base, scale = _level_rows(known, horizon, longest, seasonal)
                 parts.append(features)
@@ -260,12 +268,15 @@ def _level_rows(past: Array, horizon: int, longest: int, seasonal: int) -> tuple
     if seasonal > 1 and len(past) > seasonal:
         base = past[len(past) - seasonal + steps % seasonal] + 0.0
         base = (base + last) / 2 if len(past) < 2 * seasonal else base
-    recent = [(past[-lag] if len(past) >= lag else past[0]) - last for lag in (2, 3, 4, 5, 6)]
+    recent = [(past[-lag] if len(past) >= lag else past[0]) - last for lag in (2, 3, 4, 5, 6, 8, 10, 13)]
     averages = [past[-window:].mean() - last for window in (3, 6, 13, 26, 52)]
     seasonals = []
     for cycle in (longest, 2 * longest):
         places = len(past) - cycle + steps
-        seasonals.append(np.where(places >= 0, past[np.clip(places, 0, len(past) - 1)] - last, np.nan))
+        before = past[np.clip(places, 0, len(past) - 1)]
+        seasonals.append(np.where(places >= 0, before - last, np.nan))
+        start = past[max(0, len(past) - cycle - 1)]
+        seasonals.append(np.where(places >= 0, before - start, np.nan))  # the change over the same days a cycle ago
     slopes = []
     for window in (6, 13, 26):
         tail = past[-window:]

@@ -20,7 +20,7 @@ from bellwether.finops.domain.charges import ChargeCategory
 from bellwether.models.domain.specs import SpendGatePolicy
 from bellwether.models.domain.spend_evaluation import SpendReport
 from bellwether.models.domain.spend_gate import fidelity
-from jobs.training.learning.spend import training
+from jobs.training.learning.cloudspend import training
 from samples.billing.spend import simulate_spend
 
 SEED, ACCOUNTS, SERVICES, FIRST, DAYS = 4, 24, 3, date(2026, 1, 1), 212
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         write_channel(folder / "train")
-        training.run({"model": "spend", "trials": "1"}, folder / "train", folder / "model", folder / "output")
+        training.run({"model": "cloudspend", "trials": "1"}, folder / "train", folder / "model", folder / "output")
         content = (folder / "output" / training.EVALUATION_FILE).read_bytes()
     broken = check(SpendReport.model_validate_json(content), SpendGatePolicy())
     for reason in broken:

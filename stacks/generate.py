@@ -7,8 +7,8 @@ A template marks each repetition with a comment that holds the pattern:
     …generated lines…
     # end
 
-Items are `model`, `trained model`, `valued model`, `dataset` and `limit`. A field in angle brackets is an attribute of
-the item. Contract tests compare.
+Items are `model`, `trained model`, `alarmed model`, `valued model`, `dataset` and `limit`. A field in angle brackets is
+an attribute of the item. Contract tests compare.
 `Fn::ForEach` doesn't serve: it makes keys, but no list entries such as a policy's resources, and can't read Python.
 """
 
@@ -70,6 +70,7 @@ def _items(specs: tuple[ModelSpec, ...]) -> dict[str, list[Item]]:
     return {
         "model": [*specs],
         "trained model": [*trained],
+        "alarmed model": [spec for spec in trained if spec.has_error_alarm],
         "valued model": [spec for spec in trained if isinstance(spec, ValuationSpec)],
         "dataset": [*{spec.dataset.name: spec.dataset for spec in trained}.values()],
     }

@@ -6,5 +6,5 @@ setup(
     name="bellwether-training",
     version="1.0.0",
     py_modules=["train", "inference"],
-    packages=["learning", "learning.housing", "learning.macro", "learning.macro.recession", "learning.spend"],
+    packages=["learning", "learning.housing", "learning.macro", "learning.macro.recession", "learning.cloudspend"],
 )

@@ -38,6 +38,11 @@ every_model = pytest.mark.parametrize("spec", CATALOGUE.values(), ids=lambda spe
 every_trained_model = pytest.mark.parametrize(
     "spec", [each for each in CATALOGUE.values() if isinstance(each, TrainedSpec)], ids=lambda spec: spec.name
 )
+every_alarmed_model = pytest.mark.parametrize(
+    "spec",
+    [each for each in CATALOGUE.values() if isinstance(each, TrainedSpec) and each.has_error_alarm],
+    ids=lambda spec: spec.name,
+)
 
 
 # --- the catalogue itself --------------------------------------------------------------------------------------------
@@ -154,6 +159,7 @@ def test_a_new_model_of_a_known_family_takes_an_entry_in_the_catalogue(
     test_a_model_has_its_group_and_the_logs_of_its_endpoints(new)
     if isinstance(new, TrainedSpec):
         test_a_trained_model_is_trained_by_schedule_and_from_its_own_data(new)
+    if isinstance(new, TrainedSpec) and new.has_error_alarm:
         test_a_trained_model_is_trained_anew_when_it_errs_more_than_its_policy_allows(new)
 
 
@@ -263,7 +269,7 @@ def test_a_trained_model_is_trained_by_schedule_and_from_its_own_data(spec: Trai
     assert any(each.endswith(f"/{spec.dataset.folder}/train/*") for each in readable)
 
 
-@every_trained_model
+@every_alarmed_model
 def test_a_trained_model_is_trained_anew_when_it_errs_more_than_its_policy_allows(spec: TrainedSpec) -> None:
     # Given the alarm on the model's error; Then its limit is the policy's
     name = f"{spec.name.capitalize()}ErrorAlarm"

@@ -13,9 +13,9 @@ import pytest
 
 from jobs.training.learning import job
 from jobs.training.learning.bundle import read_verified
+from jobs.training.learning.cloudspend import serving
+from jobs.training.learning.cloudspend.channel import parse
 from jobs.training.learning.errors import InvalidDatasetError, RefusedInputError
-from jobs.training.learning.spend import serving
-from jobs.training.learning.spend.channel import parse
 from samples.billing.spend import simulate_spend
 
 FIRST, DAYS = date(2026, 1, 1), 151
@@ -54,7 +54,7 @@ def train(root: Path, **hyperparameters: str) -> int:
         "SM_OUTPUT_DATA_DIR": str(root / "output" / "data"),
         "SM_OUTPUT_DIR": str(root / "output"),
     }
-    given = {"model": "spend", "trials": "1", "holdout_months": "1", "choosing_months": "1"} | hyperparameters
+    given = {"model": "cloudspend", "trials": "1", "holdout_months": "1", "choosing_months": "1"} | hyperparameters
     return job.main([part for name, value in given.items() for part in (f"--{name}", value)], environment)
 
 
@@ -75,7 +75,7 @@ def evaluation(root: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def model(root: Path) -> serving.Model:
     manifest, digest, parts = read_verified(root / "model")
-    return serving.from_manifest(manifest, parts, f"spend-{digest[:8]}")
+    return serving.from_manifest(manifest, parts, f"cloudspend-{digest[:8]}")
 
 
 def ask(model: serving.Model, **data: Any) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cloudspend import training as cloudspend
 from .errors import InvalidParameterError, JobError
 from .housing import training as housing
 from .macro import training as macro
-from .spend import training as spend
 
 OPT_ML = Path("/opt/ml")
 
@@ -41,7 +41,7 @@ class Folders:
 
 
 Train = Callable[[Mapping[str, str], Path, Path, Path], None]
-MODELS: Mapping[str, Train] = {"housing": housing.run, "macro": macro.run, "spend": spend.run}
+MODELS: Mapping[str, Train] = {"housing": housing.run, "cloudspend": cloudspend.run, "macro": macro.run}
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from bellwether.finops.domain.spend_policy import DEFAULT_GRID, SpendPolicy
 from tests.places import PACKAGE, ROOT
 
-JOB = ROOT / "jobs" / "training" / "learning" / "spend"
+JOB = ROOT / "jobs" / "training" / "learning" / "cloudspend"
 
 
 @pytest.mark.parametrize("name", ["recipe.py", "conformal.py"])

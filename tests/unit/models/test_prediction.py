@@ -149,7 +149,7 @@ def test_what_the_model_refuses_names_its_field(api: Api) -> None:
 def test_an_unknown_model_is_404(api: Api) -> None:
     status, answer, _ = api.post({"data": {}}, model="weather")
     assert (status, answer["error"], answer["field"]) == (404, "not_found", "model")
-    assert "known: housing, macro, sentiment" in answer["message"]
+    assert "known: cloudspend, housing, macro, sentiment" in answer["message"]
 
 
 def test_a_model_that_nobody_deployed_is_404(api: Api) -> None:

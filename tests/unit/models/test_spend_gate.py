@@ -11,13 +11,13 @@ from bellwether.models.domain.spend_gate import check_consistent, fidelity, gate
 from bellwether.shared.domain.errors import InvalidInputError
 
 SPEC = SpendSpec(
-    name="spend",
+    name="cloudspend",
     description="cloud spend to the end of the month",
     dataset=DatasetSpec("cost", "cost-data", "spend.csv", DatasetKind.SPEND),
     schedule="cron(0 9 2 * ? *)",
     target="effective_cost",
-    package_group="SpendForecastModels",
-    endpoint_name="Spend-Serverless-Endpoint",
+    package_group="CloudSpendModels",
+    endpoint_name="CloudSpend-Serverless-Endpoint",
     endpoint_memory_mb=2048,
     endpoint_max_concurrency=1,
 )
@@ -32,7 +32,7 @@ def report(**changed: Any) -> SpendReport:
     mape = {"model": 0.04, "weekly_naive": 0.06, "optscale_rule": 0.05}
     content = {
         "schema_version": 1,
-        "model": "spend",
+        "model": "cloudspend",
         "target": "effective_cost",
         "unit": "USD",
         "dataset_sha256": "a" * 64,

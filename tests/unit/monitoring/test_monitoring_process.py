@@ -9,7 +9,7 @@ from tests.fakes.process import Ending, Failure, Process
 MONITOR = Process(
     "monitor_models",
     {
-        "ModelNames": "['macro', 'housing', 'sentiment']",
+        "ModelNames": "['macro', 'housing', 'cloudspend', 'sentiment']",
         "AlarmsTopicArn": "alarms",
         "TrainModelStateMachineArn": "train",
     },
@@ -34,8 +34,13 @@ def run(answers: dict[str, Any], given: dict[str, Any] | None = None) -> Ending:
 def test_every_model_is_monitored_at_unless_somebody_names_some() -> None:
     ending = run({"Measure Drift": QUIET}, {})
     assert (ending.status, ending.state) == ("SUCCEEDED", "Models Monitored")
-    assert [each["model"] for each in ending.given["Collect Actuals"]] == ["macro", "housing", "sentiment"]
-    assert [each["model"] for each in ending.output["results"]] == ["macro", "housing", "sentiment"]
+    assert [each["model"] for each in ending.given["Collect Actuals"]] == [
+        "macro",
+        "housing",
+        "cloudspend",
+        "sentiment",
+    ]
+    assert [each["model"] for each in ending.output["results"]] == ["macro", "housing", "cloudspend", "sentiment"]
     assert run({"Measure Drift": QUIET}).given["Measure Drift"] == [{"model": "housing", "request_id": "run-1"}]
 
 

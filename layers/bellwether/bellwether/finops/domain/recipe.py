@@ -1,6 +1,6 @@
 """Daily spend forecast of one series: the class of the series decides which members are combined by their median.
 
-Standard library only. The training job carries a byte-equal copy (`jobs/training/learning/spend/recipe.py`), so that
+Standard library only. The training job carries a byte-equal copy in `jobs/training/learning/cloudspend`, so that
 backtest and daily forecast run the same code. A series is a sequence of amounts, one a day, without gaps.
 """
 

@@ -16,6 +16,7 @@ from bellwether.models.domain.specs import (
     MonitorPolicy,
     RecessionPolicy,
     SkillLimit,
+    SpendSpec,
     TrainedSpec,
     ValuationPolicy,
     ValuationSpec,
@@ -98,6 +99,24 @@ HOUSING = ValuationSpec(
 )
 
 
+COSTS = DatasetSpec("cost", "cost-data", "spend.csv", DatasetKind.SPEND, fresh_days=7)
+
+
+SPEND = SpendSpec(
+    name="cloudspend",
+    description="cloud spend to the end of the month and 90 days ahead, from daily charges",
+    dataset=COSTS,
+    schedule="cron(0 9 4 * ? *)",  # when the last days of the month before are no longer provisional
+    target="effective_cost",
+    package_group="CloudSpendModels",
+    endpoint_name="CloudSpend-Serverless-Endpoint",
+    endpoint_memory_mb=2048,
+    endpoint_max_concurrency=2,  # answers "what if" questions only: the daily forecast calls no endpoint
+    has_error_alarm=False,  # the scorecard compares each day's forecast with what came
+    hyperparameters=MappingProxyType({"model": "cloudspend", "target": "effective_cost", "seed": "7", "trials": "4"}),
+)
+
+
 SENTIMENT = ClassifierSpec(
     name="sentiment",
     description="the tone of a headline",
@@ -111,7 +130,7 @@ SENTIMENT = ClassifierSpec(
 )
 
 
-CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (MACRO, HOUSING, SENTIMENT)})
+CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (MACRO, HOUSING, SPEND, SENTIMENT)})
 
 
 def model_spec(name: str) -> ModelSpec:

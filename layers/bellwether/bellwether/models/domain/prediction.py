@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Never
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bellwether.models.domain.capture import Point
-from bellwether.models.domain.specs import ClassifierSpec, ForecastSpec, ModelSpec, ValuationSpec
+from bellwether.models.domain.specs import ClassifierSpec, ForecastSpec, ModelSpec, SpendSpec, ValuationSpec
 from bellwether.shared.domain.errors import InvalidInputError
 
 BODY_LIMIT_BYTES = 256 * 1024
@@ -102,6 +102,10 @@ class ValuationRow(Row):
         return () if self.entity_id is None else (_point(self.entity_id, answer),)
 
 
+class SpendRow(Row):
+    """Whose spend, for how many days, and by how many percent it grows; no actual ever answers a "what if" question."""
+
+
 class TextRow(Row):
     """A text to be classified, as `{"data": {"text": …}}`; its endpoint takes the text alone."""
 
@@ -127,6 +131,7 @@ class TextRow(Row):
 _ROWS: Mapping[type[ModelSpec], type[Row]] = {
     ForecastSpec: ForecastRow,
     ValuationSpec: ValuationRow,
+    SpendSpec: SpendRow,
     ClassifierSpec: TextRow,
 }
 

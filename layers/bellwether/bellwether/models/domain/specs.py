@@ -250,6 +250,7 @@ class TrainedSpec(ModelSpec):
     dataset: DatasetSpec
     schedule: str  # when it is trained anew by itself, as EventBridge Scheduler takes it; UTC
     hyperparameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    has_error_alarm: bool = True  # whether an alarm on errors of its predictions requests a training
     retrain: RetrainPolicy = field(default_factory=RetrainPolicy)
 
 

@@ -14,7 +14,7 @@ class JobParameters:
     too small to forecast.
     """
 
-    model: str = "spend"
+    model: str = "cloudspend"
     target: str = "effective_cost"
     seed: int = 7
     trials: int = 4

@@ -26,7 +26,7 @@ EVALUATION_FILE, FORECASTS_FILE, TREES = "evaluation.json", "forecasts.jsonl", "
 HISTORY_DAYS = 112  # of each series, kept in the bundle
 SERVED = served_files(
     *("bundle", "errors", "requests"),
-    *(f"spend.{name}" for name in ("conformal", "recipe", "serving")),
+    *(f"cloudspend.{name}" for name in ("conformal", "recipe", "serving")),
 )
 
 
