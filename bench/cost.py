@@ -227,7 +227,7 @@ def _statsforecast(
     tasks: Sequence[tuple[str, int, list[float], list[float], _Span, float, float]], scores: Scores
 ) -> None:
     """AutoETS, Theta and CES on the raw totals, and their median on usage with purchases as booked."""
-    chosen = [task for task in tasks if task[1] == 10]
+    chosen = [task for task in tasks if task[1] in (3, 10, 20)]
     series = [raw[max(0, span.known - 120) : span.known] for _, _, raw, _, span, _, _ in chosen]
     series += [usage[max(0, span.known - 120) : span.known] for _, _, _, usage, span, _, _ in chosen]
     made = cost_peers.statsforecast(series, 28)
@@ -238,12 +238,14 @@ def _statsforecast(
         ahead = span.stop - span.known
         booked = sum(raw[span.start : span.known])
         for name in paths:
-            label = f"{name}, raw total (day 10)"
+            label = f"{name}, raw total (days 3, 10, 20)"
             scores.add(label, day, booked + sum(paths[name][at][:ahead]), actual)
             scores.seconds[label] = seconds[name] / 2
         middle = [median(step) for step in zip(*(paths[name][len(chosen) + at] for name in paths), strict=True)]
         usage_booked = sum(chosen[at][3][span.start : span.known])
-        scores.add("median of the three, usage apart (day 10)", day, fixed + usage_booked + sum(middle[:ahead]), actual)
+        scores.add(
+            "median of the three, usage apart (days 3, 10, 20)", day, fixed + usage_booked + sum(middle[:ahead]), actual
+        )
 
 
 # --- figures ------------------------------------------------------------------------------------------------------

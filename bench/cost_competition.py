@@ -235,7 +235,7 @@ def _level(
     for past in train:
         for back in origins or range(horizon, horizon + 8 * max(1, horizon // 4), max(1, horizon // 4)):
             known = past[: max(0, len(past) - back)]
-            if len(known) >= max(8, seasonal + 2):
+            if len(known) >= (60 if origins else max(8, seasonal + 2)):
                 features, base, scale = _level_rows(known, horizon, longest, seasonal)
                 parts.append(features)
                 targets.append((past[len(past) - back :][:horizon] - base) / scale)
@@ -247,6 +247,7 @@ def _level(
         "max_bin": 128,
         "max_depth": depth,
         "eta": eta,
+        "min_child_weight": 5,
         "subsample": 0.7,
         "colsample_bytree": 0.7,
         "nthread": 1,

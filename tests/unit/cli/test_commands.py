@@ -41,7 +41,7 @@ def test_an_unknown_model_names_the_known_ones(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("cli.models.current_target", lambda: None)
     result = CliRunner().invoke(app, ["train", "micro"])
     assert result.exit_code == 1
-    assert "known: housing, macro" in result.output
+    assert "known: cloudspend, housing, macro" in result.output
 
 
 def test_unknown_target_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,7 @@ def test_a_broken_manifest_names_its_field() -> None:
 
 
 def test_an_unknown_model_is_not_found() -> None:
-    with pytest.raises(NotFoundError, match="known: housing, macro"):
+    with pytest.raises(NotFoundError, match="known: cloudspend, housing, macro"):
         prepare(model="weather")
 
 

@@ -96,8 +96,8 @@ def test_a_training_that_was_asked_for_already_is_no_failure() -> None:
     "state", ["Collect Actuals", "Measure Drift", "Record Findings", "Send Findings", "Start Training"]
 )
 def test_one_model_s_failure_leaves_the_others_alone_and_fails_the_run_in_the_end(state: str) -> None:
-    # Given three models, the first of which fails in this state
-    times = iter(range(3))
+    # Given four models, the first of which fails in this state
+    times = iter(range(4))
 
     def once(_arguments: Any) -> Any:
         return Failure("InvalidInputError", "line 3 of a capture") if next(times) == 0 else answers[state]
@@ -105,9 +105,9 @@ def test_one_model_s_failure_leaves_the_others_alone_and_fails_the_run_in_the_en
     answers: dict[str, Any] = {"Collect Actuals": {}, "Measure Drift": DRIFTED, "Record Findings": {}}
     answers |= {"Send Findings": {}, "Start Training": {}}
     ending = run({**answers, state: once}, {})
-    # Then all three were begun, two came to their end, and the run says what failed
-    assert len(ending.given["Collect Actuals"]) == 3
-    assert ending.path.count("Return Findings") == 2
+    # Then all four were begun, three came to their end, and the run says what failed
+    assert len(ending.given["Collect Actuals"]) == 4
+    assert ending.path.count("Return Findings") == 3
     assert (ending.status, ending.error) == ("FAILED", "MonitoringFailed")
     assert ending.cause == "macro: InvalidInputError: line 3 of a capture"
 

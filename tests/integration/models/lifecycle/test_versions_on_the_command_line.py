@@ -237,7 +237,7 @@ def test_an_experiment_that_cannot_be_read_is_said(aws: Aws, target: Target) -> 
 
 
 def test_without_a_name_every_model_is_shown(aws: Aws, target: Target) -> None:
-    for group in ("HousingPriceModels", "NewsSentimentModels"):
+    for group in ("CloudSpendModels", "HousingPriceModels", "NewsSentimentModels"):
         aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
     assert [view.model for view in registry.model_views(target, None)] == list(CATALOGUE)
     with pytest.raises(NotFoundError, match="weather"):
