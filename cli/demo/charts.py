@@ -61,6 +61,40 @@ def draw_backtest(points: list[BacktestPoint], *, title: str, path: Path, unit: 
     return path
 
 
+@dataclass(frozen=True)
+class SpendDay:
+    """One day's spend in USD: what came, or the forecast of it with its 80% interval."""
+
+    day: date
+    actual: float | None
+    prediction: float | None
+    lower: float | None = None
+    upper: float | None = None
+
+
+def draw_spend(days: Sequence[SpendDay], *, title: str, path: Path) -> Path:
+    """Draw spend by day with the forecast as it was made; returns the PNG's path."""
+    from matplotlib.figure import Figure  # a second to import, which other commands need not wait for
+
+    figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    ahead = [each for each in days if each.prediction is not None]
+    known = [each for each in days if each.actual is not None]
+    future, past = [each.day for each in ahead], [each.day for each in known]
+    lower, upper = [each.lower or 0.0 for each in ahead], [each.upper or 0.0 for each in ahead]
+    axes.fill_between(future, lower, upper, color="#4c78a8", alpha=0.2, linewidth=0, label="80% interval")  # type: ignore[arg-type]
+    axes.plot(future, [each.prediction or 0.0 for each in ahead], color="#4c78a8", label="forecast")  # type: ignore[arg-type]
+    axes.plot(past, [each.actual or 0.0 for each in known], color="#222222", label="actual")  # type: ignore[arg-type]
+    axes.set_ylim(bottom=0)
+    axes.set_title(title, loc="left")
+    axes.set_ylabel("USD a day")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, ncols=3)
+    figure.savefig(path)
+    return path
+
+
 def draw_ticker(chart: TickerChart, rule: SignalRule, path: Path) -> Path:
     """Price with its moving average and the trades above, stories and the rule's decayed sentiment below."""
     from matplotlib.dates import ConciseDateFormatter  # a second to import, which other commands need not wait for

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.demo.costs import run_costs
 from cli.demo.housing import begin_housing, run_housing
 from cli.demo.macro import run_macro
 from cli.demo.news import run_news
@@ -27,7 +28,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for report.json, charts and pages.")] = ROOT / "build" / "demo",
     trials: Annotated[int, typer.Option(min=1, max=500, help="Number of Optuna trials.")] = 8,
 ) -> None:
-    """Run the whole system on this machine: ingestion, training, deployment, experiments, drift, news, dispatch."""
+    """Run the whole system on this machine: ingestion, training, deployment, drift, news, dispatch, costs."""
     started = time.monotonic()
     packs = _packs()
     out.mkdir(parents=True, exist_ok=True)
@@ -40,6 +41,7 @@ def demo(
     report = run_macro(target, packs, trials, out, forms=None if os.environ.get(PACK_VARIABLE) else FORMS)
     report["housing"] = run_housing(target, begun, out)
     report["news"] = run_news(target, cloud, out)
+    report["costs"] = run_costs(target, out)
     report["seconds"] = round(time.monotonic() - started, 1)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     pictures = ", ".join(_shown(path) for path in sorted((*out.glob("*.png"), *out.glob("*.html"))))

@@ -59,7 +59,9 @@ def answers(lines: Sequence[Line], months: Calendar) -> dict[str, Any]:
         },
         "restated": _restated(lines, months),
         "untagged": _untagged(usage),
-        "spellings": {spelling: sum(1 for line in usage if dict(line.tags).get(spelling)) for spelling in SPELLINGS},
+        "spellings": {
+            spelling: _amount(line.effective for line in usage if spelling in dict(line.tags)) for spelling in SPELLINGS
+        },
         "late_days": {name: _late(lines, months, name) for name in ("day10", "day20")},
         "budgets": _budgets(usage, months),
     }
@@ -137,10 +139,10 @@ def _late(lines: Sequence[Line], months: Calendar, name: str) -> str:
 
 
 def _budgets(usage: Sequence[Line], months: Calendar) -> dict[str, Any]:
-    """Set the envelopes: one breaks on the 23rd, one is nearly used up, one has room."""
+    """Set the envelopes of the first spelling's cost centers: one breaks on the 23rd, one nearly, one has room."""
     budgets = {}
     for center, rule in ((RETAIL, "breaks"), (PLATFORM, "nearly"), (DATA, "room")):
-        own = [line for line in usage if any(key in SPELLINGS and value == center for key, value in line.tags)]
+        own = [line for line in usage if dict(line.tags).get(SPELLINGS[0]) == center]
         total = sum((line.effective for line in own), NOTHING)
         before = sum((line.effective for line in own if line.day < months.day(BREACH_DAY)), NOTHING)
         of_day = sum((line.effective for line in own if line.day == months.day(BREACH_DAY)), NOTHING)

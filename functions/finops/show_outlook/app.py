@@ -1,7 +1,6 @@
 """Show forecasts, budgets, anomalies and scores of costs."""
 
 from dataclasses import asdict
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -50,9 +49,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def _shown(database: Database, subject: Subject) -> dict[str, Any]:
-    now = SystemClock().now()
     if subject is Subject.SCORE:
-        card = score_costs(PostgresCharges(database), PostgresOutlooks(database), now)
+        card = score_costs(PostgresCharges(database), PostgresOutlooks(database), SystemClock().now())
         return {
             "metric": card.metric,
             "by_day": [{"day": day, **asdict(each), "maturity": each.maturity} for day, each in card.by_day.items()],
@@ -67,7 +65,7 @@ def _shown(database: Database, subject: Subject) -> dict[str, Any]:
         if subject is Subject.BUDGETS:
             return {"budgets": [each.model_dump(mode="json") for each in views.budgets()]}
         if subject is Subject.ANOMALIES:
-            found = views.anomalies((now - timedelta(days=ANOMALY_DAYS)).date())
+            found = views.anomalies(ANOMALY_DAYS)
             return {"anomalies": [{**each.model_dump(mode="json"), "extra": str(each.extra)} for each in found]}
         return {
             "months": [each.model_dump(mode="json") for each in views.months()],

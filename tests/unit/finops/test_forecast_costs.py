@@ -26,11 +26,10 @@ MONTHS = Calendar(date(2026, 1, 1), date(2026, 6, 1))
 LINES = bill(MONTHS)
 SHEET = answers(LINES, MONTHS)
 ENVELOPES = [Envelope(name, MONTHS.newest, Decimal(each["envelope"])) for name, each in SHEET["budgets"].items()]
-CENTER_TAGS = ("CostCenter", "costcenter", "user:CostCenter")
 
 
 def _charge(line: Line) -> Charge:
-    center = next((value for key, value in line.tags if key in CENTER_TAGS), "")
+    center = dict(line.tags).get("CostCenter", "")
     category = ChargeCategory(FOCUS_CATEGORY[line.kind])
     key = ChargeKey(line.day, line.account, line.service, line.usage_type, "", center, category, line.correction, "USD")
     return Charge(key, line.billed, line.effective, line.listed, 1)

@@ -125,8 +125,8 @@ class CostViews:
                 """
             ).fetchall()
 
-    def anomalies(self, since: date) -> list[AnomalyView]:
-        """Anomalies that lasted until a day or longer, the most expensive first."""
+    def anomalies(self, days: int) -> list[AnomalyView]:
+        """Anomalies of the last days before the newest forecast, the most expensive first."""
         with self._connection.cursor(row_factory=class_row(AnomalyView)) as cursor:
             return cursor.execute(
                 """
@@ -135,8 +135,9 @@ class CostViews:
                     WHERE mute.account IN ('', found.account) AND mute.service IN ('', found.service)
                         AND mute.usage_type IN ('', found.usage_type) AND coalesce(mute.kind, found.kind) = found.kind
                 ) AS muted_until
-                FROM cost_anomalies AS found WHERE last_day >= %s
+                FROM cost_anomalies AS found
+                WHERE last_day >= (SELECT max(known_at)::date FROM cost_forecasts) - %s::integer
                 ORDER BY abs(actual - expected) DESC, account, service, usage_type, first_day
                 """,
-                (since,),
+                (days,),
             ).fetchall()
