@@ -1,6 +1,6 @@
 """By what an entry is known, and which entries tell the same story."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -142,6 +142,7 @@ def same_story(one: str, other: str) -> bool:
         TOLD.upper(),
         f"UPDATE 2-{TOLD}",
         f"BREAKING: {TOLD}",
+        f"JUST IN: {TOLD}",
         f"{TOLD} - Reuters",
         f"{TOLD} | The Daily Ledger",
         "Apple to Acquire Chip-Designer Arteris for 2 Billion Dollars".replace("-", " "),
@@ -166,6 +167,27 @@ SERIES = [  # the same words around another name, figure or direction
 @pytest.mark.parametrize(("words", "one", "other"), SERIES)
 def test_another_story_is_another(words: str, one: str, other: str) -> None:
     assert not same_story(words.format(one), words.format(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "hours", "stories"),
+    [
+        ("Boeing profit soars", "Boeing profit soars", 1, 1),
+        ("Nvidia beats", "BREAKING: Nvidia beats", 1, 1),
+        ("Nvidia beats", "Nvidia misses", 1, 2),
+        ("Boeing profit soars", "Boeing profit soars", 24, 2),  # a move of another day
+        ("Stocks rise", "Stocks rise", 24, 2),
+        ("Market wrap", "Market wrap", 1, 2),  # no word of direction: a series
+        ("Earnings call transcript", "Earnings call transcript", 1, 2),
+        ("Soars", "Soars", 1, 2),
+    ],
+)
+def test_short_titles_are_one_story_word_by_word_on_one_day(one: str, other: str, hours: int, stories: int) -> None:
+    feeds = [
+        ("one", NOON, [entry(1, title=one, link_name="")]),
+        ("other", NOON, [entry(2, title=other, link_name="", published_at=NOON + timedelta(hours=hours))]),
+    ]
+    assert len({each.leader_uid for each in as_batch(feeds).stories}) == stories
 
 
 def test_keys_are_the_same_for_ever() -> None:

@@ -11,6 +11,9 @@ call", "5 questions from Zenith's call"). What decides is part of every key, so 
 meet: the first word (of most headlines the company), figures, symbols and short names in capitals, words of direction
 ("rises", "cut"). Two titles with Jaccard 0.85 share a key with probability 0.994, with 0.7 0.93. The cost is bounded:
 four keys a title and `CANDIDATES` comparisons a key.
+
+Titles of fewer than `FEWEST_TERMS` words ("Boeing profit soars") have too little to compare: they are one story when
+their words and day are the same and one is a word of direction.
 """
 
 import re
@@ -18,7 +21,7 @@ import struct
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from hashlib import blake2b, sha256
 from urllib.parse import urlsplit, urlunsplit
@@ -29,7 +32,8 @@ from bellwether.news.domain.feeds import Entry
 ALIKE_WITHIN, ALIKE_BESIDE = 0.7, 0.85
 """Least Jaccard similarity of two titles of one story: one within the other, or each with words of its own."""
 FEWEST_TERMS = 4
-"""Shorter titles ("Market wrap") are never near-duplicates."""
+"""Shorter titles ("Market wrap") are near-duplicates only word by word, on one day, with a word of direction."""
+FEWEST_SHORT_TERMS = 2
 CANDIDATES = 8
 """Number of the latest titles with the same key that are compared."""
 STORY_DAYS = 3
@@ -44,7 +48,8 @@ _TITLE_IDENTITY = 300  # characters
 _WORD = re.compile(r"[^\W_]+(?:[.,'’&-][^\W_]+)*")
 _SOURCE_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
 _WIRE_PREFIX = re.compile(
-    r"^(?:(?:update|refile|corrected|correction|wrapup|rpt|breaking|exclusive|(?:watch\s+)?live)\b\s*\d*\s*[-–:|]+\s*)+",
+    r"^(?:(?:update|refile|corrected|correction|wrapup|rpt|breaking|exclusive|just in|developing|alert"
+    r"|(?:watch\s+)?live)\b\s*\d*\s*[-–:|]+\s*)+",
     re.I,
 )
 _TRACKING = re.compile(
@@ -128,7 +133,7 @@ def link_key(link: str) -> int | None:
     """Hash of a canonical link (64 bits, signed), under which other feeds' tellings are found."""
     if not link.startswith("//"):
         return None
-    return int.from_bytes(blake2b(link.encode(errors="surrogatepass"), digest_size=8).digest(), signed=True)
+    return _key(link)
 
 
 def event_uid(feed_id: str, entry_id: str) -> str:
@@ -166,19 +171,24 @@ class Signature:
     keys: tuple[int, ...]
 
 
-def signature(title: str) -> Signature:
-    """Signature of a title; without keys when the title is too short."""
+def signature(title: str, day: date | None = None) -> Signature:
+    """Signature of a title; without keys when the title is too short.
+
+    `day`: the day on which a short title ("Boeing profit soars") tells the same story in other feeds.
+    """
     words = _words(title)
     terms = tuple(sorted({_signed(crc32(word.casefold().encode()), 32) for word in words}))[:_MOST_TERMS]
     if len(terms) < FEWEST_TERMS:
-        return Signature(terms, ())
+        plain = sorted(word.casefold() for word in words)
+        if day is None or len(terms) < FEWEST_SHORT_TERMS or _DIRECTIONS.isdisjoint(plain):
+            return Signature(terms, ())
+        return Signature(terms, (_key(f"{day}:{plain}"),))
     least = list(map(min, zip(*(_hashes(word.casefold()) for word in words), strict=True)))
     decisive = _decisive(words)
     keys = []
     for band in range(_BANDS):
         rows = least[band * _ROWS : (band + 1) * _ROWS]
-        digest = blake2b(f"{band}:{rows}:{decisive}".encode(), digest_size=8).digest()
-        keys.append(int.from_bytes(digest, signed=True))
+        keys.append(_key(f"{band}:{rows}:{decisive}"))
     return Signature(terms, tuple(keys))
 
 
@@ -252,6 +262,11 @@ def _hashes(word: str) -> tuple[int, ...]:
     return struct.unpack(f"<{_BANDS * _ROWS}I", blake2b(word.encode(), digest_size=4 * _BANDS * _ROWS).digest())
 
 
+def _key(text: str) -> int:
+    """Hash of a text, 64 bits, signed. It must never change: keys are stored in the database."""
+    return int.from_bytes(blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), signed=True)
+
+
 def _signed(number: int, bits: int) -> int:
     return number - (1 << bits) if number >= 1 << (bits - 1) else number
 
@@ -307,7 +322,10 @@ def as_batch(fetched: Iterable[tuple[str, datetime, Sequence[Entry]]]) -> Batch:
                 entries[uid] = (feed_id, seen_at, entry, sha256_)
             elif entries[uid][3] != sha256_:
                 others[uid, sha256_] = StoryText(uid, sha256_, entry.title, entry.summary)
-    signatures = {uid: signature(entry.title) for uid, (_, _, entry, _) in entries.items()}
+    signatures = {
+        uid: signature(entry.title, (entry.published_at or seen_at).astimezone(UTC).date())
+        for uid, (_, seen_at, entry, _) in entries.items()
+    }
     leader_of = leaders(signatures, {uid: link_key(entry.link_name) for uid, (_, _, entry, _) in entries.items()})
     stories = tuple(
         Story(
