@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
-from bellwether.shared.domain.decisions import Decision
+from bellwether.shared.domain.decisions import Decision, Verdict
 from bellwether.shared.domain.errors import BellwetherError, ConflictError, NotFoundError
 from bellwether.trading.domain.book import RUNNING, Book, Control, Holding
 from bellwether.trading.domain.executions import (
@@ -20,11 +20,11 @@ from bellwether.trading.domain.executions import (
     settlement_action,
 )
 from bellwether.trading.domain.gate_evaluation import Evaluation
-from bellwether.trading.domain.orders import DRY_RUN, ZERO, Order, Quote, Recommendation
+from bellwether.trading.domain.orders import DRY_RUN, ZERO, Order, Quote, Recommendation, order_decision_id
 from bellwether.trading.domain.positions import Fill
 from bellwether.trading.domain.risk_gates import DispatchPolicy
 from bellwether.trading.domain.signals import Side
-from bellwether.trading.ports.dispatch import Unsettled
+from bellwether.trading.ports.dispatch import Unsettled, Unusable
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)  # a Monday, 11 o'clock in New York
 OPENED = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
@@ -130,6 +130,7 @@ class InMemoryDispatchStores:
         self._outcomes: list[tuple[UUID, str]] = []
         self._controls: list[Control] = []
         self._bars: dict[str, list[Quote]] = {}
+        self.unreadable: set[UUID] = set()
 
     @property
     def recommendations(self) -> "InMemoryDispatchStores":
@@ -165,6 +166,13 @@ class InMemoryDispatchStores:
     def outcomes(self) -> list[str]:
         return sorted(status for _, status in self._outcomes)
 
+    def put_back(self, recommendation: Recommendation) -> None:
+        line = self._recommendations[recommendation.recommendation_id]
+        line.status, line.claim_token, line.claimed_until = "PENDING", None, None
+
+    def break_terms(self, recommendation: Recommendation) -> None:
+        self.unreadable.add(recommendation.recommendation_id)
+
     # --- RecommendationStore
 
     @contextmanager
@@ -182,7 +190,7 @@ class InMemoryDispatchStores:
 
     def claim_unsettled(
         self, token: UUID, *, limit: int, now: datetime, claimed_until: datetime
-    ) -> tuple[Unsettled, ...]:
+    ) -> tuple[Unsettled | Unusable, ...]:
         lost = [
             (key, line)
             for key, line in self._recommendations.items()
@@ -190,8 +198,31 @@ class InMemoryDispatchStores:
         ]
         for _, line in lost[:limit]:
             line.claim_token, line.claimed_until = token, claimed_until
-        executions = [self._executions[key] for key, _ in lost[:limit]]
-        return tuple(Unsettled(row.order, row.status is ExecutionStatus.SENT) for row in executions)
+        executions = [(key, self._executions[key]) for key, _ in lost[:limit]]
+        return tuple(
+            Unusable(key, "order_terms can't be read")
+            if key in self.unreadable
+            else Unsettled(row.order, row.status is ExecutionStatus.SENT)
+            for key, row in executions
+        )
+
+    def set_decided_aside(
+        self, recommendations: Sequence[Recommendation], token: UUID, *, now: datetime
+    ) -> tuple[Unusable, ...]:
+        found = []
+        for each in recommendations:
+            key, decision = each.recommendation_id, self._decisions.get(order_decision_id(each))
+            if decision is None:
+                continue
+            line, row = self._recommendations[key], self._executions.get(key)
+            line.status = "REFUSED" if decision.verdict is Verdict.REFUSED else "FAILED"
+            if row and not row.status.is_final:
+                line.status, line.claim_token, line.claimed_until = "CLAIMED", token, now
+            elif row:
+                ends = {ExecutionStatus.FILLED: "EXECUTED", ExecutionStatus.REJECTED: "FAILED"}
+                line.status = ends.get(row.status, "EXPIRED")
+            found.append(Unusable(key, f"pending, but it already has a decision; now {line.status}"))
+        return tuple(found)
 
     def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
         executions = [

@@ -36,6 +36,8 @@ class DispatchStores(Protocol):
     def controls(self) -> DispatchControls: ...
     def add(self, *recommendations: Recommendation) -> None: ...
     def add_bar(self, ticker: str, price: Decimal, ended_at: datetime) -> None: ...
+    def put_back(self, recommendation: Recommendation) -> None: ...
+    def break_terms(self, recommendation: Recommendation) -> None: ...
     def status(self, recommendation: Recommendation) -> str: ...
     def execution_status(self, recommendation: Recommendation) -> str | None: ...
     def decisions(self) -> list[tuple[str, str]]: ...
@@ -328,6 +330,57 @@ class DispatchSuite:
         assert [(each.client_order_id, each.reason) for each in settled.refused] == [
             (second, "violates a check constraint")
         ]
+
+    def test_a_pending_recommendation_with_a_decision_stops_no_other(
+        self, stores: DispatchStores, clock: ManualClock, broker: FakeBroker
+    ) -> None:
+        # Given one that is filled, one whose order is open, and one that was refused; all three are put back by hand
+        filled, still_open, refused, fresh = (a_recommendation(n, quantity=Decimal(1)) for n in range(1, 5))
+        stores.add(filled)
+        settle_executions(execute(claim(stores, clock, EASY), broker, clock), store=stores.executions)
+        stores.add(still_open)
+        (order,) = claim(stores, clock, EASY).orders
+        stores.add(refused)
+        claim(stores, clock, with_limits(EASY, max_trades_per_day=0))
+        for each in (filled, still_open, refused):
+            stores.put_back(each)
+        stores.add(fresh)
+        # When the next run claims, then each gets the status that follows from its decision and is named
+        claimed = claim(stores, clock, EASY)
+        assert {each.recommendation_id: each.reason.rpartition(" ")[2] for each in claimed.failed} == {
+            filled.recommendation_id: "EXECUTED",
+            still_open.recommendation_id: "CLAIMED",
+            refused.recommendation_id: "REFUSED",
+        }
+        # And the fresh one is approved
+        assert [each.recommendation_id for each in claimed.orders] == [fresh.recommendation_id]
+        # And the open order is followed by the next run, under its one decision
+        again = claim(stores, clock, EASY)
+        assert [each.client_order_id for each in again.orders] == [order.client_order_id]
+        assert len(stores.decisions()) == 4
+
+    def test_an_order_with_unreadable_terms_stops_no_other(
+        self, stores: DispatchStores, clock: ManualClock, broker: FakeBroker
+    ) -> None:
+        # Given two abandoned orders, one of which can't be read, and a fresh recommendation
+        broken, whole, fresh = (a_recommendation(n, quantity=Decimal(1)) for n in range(1, 4))
+        stores.add(broken, whole)
+        claim(stores, clock, EASY)
+        stores.break_terms(broken)
+        clock.forward(seconds=EASY.lease_seconds)
+        stores.add(fresh)
+        # When the next run claims, then it is named, and the others are claimed
+        claimed = claim(stores, clock, EASY)
+        assert [each.recommendation_id for each in claimed.failed] == [broken.recommendation_id]
+        assert "order_terms" in claimed.failed[0].reason
+        assert {each.recommendation_id for each in claimed.orders} == {
+            whole.recommendation_id,
+            fresh.recommendation_id,
+        }
+        # And it stays open for a person, whom later runs tell again
+        assert stores.execution_status(broken) == "APPROVED"
+        clock.forward(seconds=EASY.lease_seconds)
+        assert broken.recommendation_id in {each.recommendation_id for each in claim(stores, clock, EASY).failed}
 
     # --- who does not come back
 

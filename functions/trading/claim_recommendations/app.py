@@ -46,6 +46,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _log(claimed: Claimed) -> None:
     for refusal in claimed.refused:
         logger.info("recommendation refused", extra=refusal.model_dump(mode="json"))
+    for failure in claimed.failed:
+        logger.warning("recommendation not usable", extra=failure.model_dump(mode="json"))
     for order in claimed.orders:
         logger.info("order approved", extra=order.model_dump(mode="json", exclude={"claim_token"}))
     logger.info("recommendations claimed", extra={"orders": claimed.count, "refused": len(claimed.refused)})

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import LiteralString
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -62,6 +63,28 @@ class PostgresDispatchStores:
                 """,
                 {"ticker": ticker, "ts": ended_at - timedelta(minutes=5), "price": price},
             )
+
+    def put_back(self, recommendation: Recommendation) -> None:
+        self._execute(
+            """
+            UPDATE dispatch_recommendations SET status = 'PENDING', claim_token = NULL, claimed_until = NULL
+            WHERE recommendation_id = %s
+            """,
+            recommendation,
+        )
+
+    def break_terms(self, recommendation: Recommendation) -> None:
+        self._execute(
+            """
+            UPDATE dispatch_executions SET order_terms = order_terms || '{"limit_price": "cheap"}'
+            WHERE recommendation_id = %s
+            """,
+            recommendation,
+        )
+
+    def _execute(self, statement: LiteralString, recommendation: Recommendation) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(statement, (recommendation.recommendation_id,))
 
     def status(self, recommendation: Recommendation) -> str:
         return str(

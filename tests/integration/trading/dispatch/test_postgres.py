@@ -9,7 +9,6 @@ import pytest
 
 from bellwether.shared.adapters.postgres import Database
 from bellwether.shared.domain.database import DatabaseLogin
-from bellwether.shared.domain.errors import ConflictError
 from bellwether.trading.domain.gate_evaluation import evaluate
 from bellwether.trading.domain.signals import Side
 from bellwether.trading.usecases.claim_recommendations import Claimed
@@ -111,21 +110,6 @@ def test_halting_waits_for_evaluations_and_stops_the_next(
     halting.join()
     # When it is through; Then nothing is approved any more
     assert claim(stores, ManualClock()).count == 0
-
-
-@pytest.mark.usefixtures("market")
-def test_nothing_is_decided_twice(stores: PostgresDispatchStores) -> None:
-    # Given a recommendation that was decided, and somebody who puts it back by hand
-    stores.add(a_recommendation())
-    claim(stores, ManualClock())
-    with stores._database.transaction() as connection:
-        connection.execute(
-            "UPDATE dispatch_recommendations SET status = 'PENDING', claim_token = NULL, claimed_until = NULL"
-        )
-    # When it is claimed; Then the ledger refuses, and nothing changes
-    with pytest.raises(ConflictError, match="already has a decision"):
-        claim(stores, ManualClock(), token=uuid4())
-    assert stores.status(a_recommendation()) == "PENDING"
 
 
 @pytest.mark.usefixtures("market")

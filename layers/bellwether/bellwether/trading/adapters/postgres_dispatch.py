@@ -14,6 +14,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
+from pydantic import ValidationError
 from pydantic_core import to_json
 
 from bellwether.shared.adapters.postgres import Database
@@ -23,17 +24,18 @@ from bellwether.shared.domain.errors import ConflictError, NotFoundError
 from bellwether.trading.domain.book import RUNNING, Book, Control, Holding
 from bellwether.trading.domain.executions import Execution, ExecutionStatus, SettlementAction, settlement_action
 from bellwether.trading.domain.gate_evaluation import Evaluation
-from bellwether.trading.domain.orders import Order, Quote, Recommendation
+from bellwether.trading.domain.orders import Order, Quote, Recommendation, order_decision_id
 from bellwether.trading.domain.positions import Fill
 from bellwether.trading.domain.signals import Side
-from bellwether.trading.ports.dispatch import Unsettled
+from bellwether.trading.ports.dispatch import Unsettled, Unusable
 
 POLL_SECONDS = 45  # for an order that is open at the broker
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bellwether:dispatch', 0))"
 _CURRENT_CONTROL = "SELECT halted, actor, reason, changed_at FROM dispatch_controls ORDER BY control_id DESC LIMIT 1"
 _BAR = timedelta(minutes=5)
 
-_BOOK = """
+# An order with an unreadable limit price counts in shares, and so in the exposure, but not in USD.
+_BOOK = r"""
 WITH traded AS (
     SELECT
         ticker,
@@ -44,8 +46,9 @@ WITH traded AS (
         sum(quantity) FILTER (WHERE settled_at IS NULL AND side = 'BUY') AS ordered_in,
         sum(quantity) FILTER (WHERE settled_at IS NULL AND side = 'SELL') AS ordered_out,
         sum(paid) AS paid, sum(fees) AS fees,
-        sum(quantity * (order_terms ->> 'limit_price')::numeric) FILTER (WHERE settled_at IS NULL AND side = 'BUY')
-            AS ordered_in_usd,
+        sum(quantity * CASE WHEN order_terms ->> 'limit_price' ~ '^\d+(\.\d+)?$'
+                THEN (order_terms ->> 'limit_price')::numeric END
+        ) FILTER (WHERE settled_at IS NULL AND side = 'BUY') AS ordered_in_usd,
         max(approved_at) AS last_trade_at,
         count(*) FILTER (WHERE is_today) AS trades_today
     FROM (
@@ -83,6 +86,28 @@ LEFT JOIN LATERAL (
     ) AND bar.ticker = line.ticker AND bar.timeframe = '5Min'
     ORDER BY bar.ts DESC LIMIT 1
 ) AS newest ON true
+"""
+
+_SET_DECIDED_ASIDE = """
+UPDATE dispatch_recommendations AS recommendation
+SET status = known.status, decision_id = known.decision_id, attempts = attempts + 1,
+    status_reason = 'was pending, but already had a decision', status_changed_at = %(now)s,
+    claim_token = CASE known.status WHEN 'CLAIMED' THEN %(token)s::uuid END,
+    claimed_until = CASE known.status WHEN 'CLAIMED' THEN %(now)s::timestamptz END
+FROM (
+    SELECT asked.recommendation_id, decision_id, CASE
+        WHEN execution.status IN ('APPROVED', 'SENT') THEN 'CLAIMED'
+        WHEN execution.status = 'FILLED' THEN 'EXECUTED'
+        WHEN execution.status IN ('UNFILLED', 'UNSENT') THEN 'EXPIRED'
+        WHEN decision.verdict = 'refused' THEN 'REFUSED'
+        ELSE 'FAILED'
+    END AS status
+    FROM unnest(%(recommendation_id)s::uuid[], %(decision_id)s::uuid[]) AS asked (recommendation_id, decision_id)
+    JOIN decisions AS decision USING (decision_id)
+    LEFT JOIN dispatch_executions AS execution USING (recommendation_id)
+) AS known
+WHERE recommendation.recommendation_id = known.recommendation_id
+RETURNING recommendation.recommendation_id, recommendation.status
 """
 
 _MARK = """
@@ -143,8 +168,8 @@ class PostgresRecommendations:
 
     def claim_unsettled(
         self, token: UUID, *, limit: int, now: datetime, claimed_until: datetime
-    ) -> tuple[Unsettled, ...]:
-        """Claim approved orders whose claim has expired, under `token`."""
+    ) -> tuple[Unsettled | Unusable, ...]:
+        """Claim approved orders whose claim has expired, under `token`; one with unreadable terms is unusable."""
         rows = self._connection.execute(
             """
             WITH lost AS (
@@ -157,12 +182,31 @@ class PostgresRecommendations:
                 FROM lost WHERE recommendation.recommendation_id = lost.recommendation_id
                 RETURNING recommendation.recommendation_id
             )
-            SELECT order_terms, status FROM dispatch_executions JOIN claimed USING (recommendation_id)
+            SELECT recommendation_id, order_terms, status
+            FROM dispatch_executions JOIN claimed USING (recommendation_id)
             ORDER BY approved_at, recommendation_id
             """,
             {"now": now, "limit": limit, "token": token, "until": claimed_until},
         ).fetchall()
-        return tuple(Unsettled(Order.model_validate(terms), sent=status == "SENT") for terms, status in rows)
+        return tuple(_unsettled(*row) for row in rows)
+
+    def set_decided_aside(
+        self, recommendations: Sequence[Recommendation], token: UUID, *, now: datetime
+    ) -> tuple[Unusable, ...]:
+        """Give pending recommendations that have a decision already the status that follows from it.
+
+        One with an open order is claimed until `now`, so that the next dispatcher follows the order.
+        """
+        rows = self._connection.execute(
+            _SET_DECIDED_ASIDE,
+            {
+                "recommendation_id": [each.recommendation_id for each in recommendations],
+                "decision_id": [order_decision_id(each) for each in recommendations],
+                "token": token,
+                "now": now,
+            },
+        ).fetchall()
+        return tuple(Unusable(each, f"pending, but it already has a decision; now {status}") for each, status in rows)
 
     def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
         """Return the book at `broker` with quotes of `tickers`; locked until the transaction ends."""
@@ -248,6 +292,15 @@ class PostgresRecommendations:
         if self._open is None:
             raise RuntimeError("called outside of transaction()")
         return self._open
+
+
+def _unsettled(recommendation_id: UUID, terms: object, status: str) -> Unsettled | Unusable:
+    try:
+        return Unsettled(Order.model_validate(terms), sent=status == "SENT")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return Unusable(recommendation_id, f"order_terms can't be read: {place}: {first['msg']}")
 
 
 def _mark(evaluation: Evaluation) -> dict[str, Any]:

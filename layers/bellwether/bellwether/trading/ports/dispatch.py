@@ -22,6 +22,14 @@ class Unsettled:
     sent: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A stored recommendation or order that dispatch can't use, and why."""
+
+    recommendation_id: UUID
+    reason: str
+
+
 class RecommendationStore(Protocol):
     """Pending recommendations and their decisions. Call all other methods inside `transaction`."""
 
@@ -33,8 +41,16 @@ class RecommendationStore(Protocol):
 
     def claim_unsettled(
         self, token: UUID, *, limit: int, now: datetime, claimed_until: datetime
-    ) -> tuple[Unsettled, ...]:
-        """Claim approved orders whose claim has expired, under `token`."""
+    ) -> tuple[Unsettled | Unusable, ...]:
+        """Claim approved orders whose claim has expired, under `token`; one with unreadable terms is unusable."""
+
+    def set_decided_aside(
+        self, recommendations: Sequence[Recommendation], token: UUID, *, now: datetime
+    ) -> tuple[Unusable, ...]:
+        """Give pending recommendations that have a decision already the status that follows from it.
+
+        One with an open order is claimed until `now`, so that the next dispatcher follows the order.
+        """
 
     def book(self, tickers: Sequence[str], *, broker: str, day_start: datetime, failures_since: datetime) -> Book:
         """Return the book at `broker` with quotes of `tickers`; locked until the transaction ends."""

@@ -11,7 +11,7 @@ from bellwether.trading.domain.gate_evaluation import Evaluation, evaluate
 from bellwether.trading.domain.orders import ClaimedOrder, Order
 from bellwether.trading.domain.risk_gates import DispatchPolicy
 from bellwether.trading.domain.signals import Side
-from bellwether.trading.ports.dispatch import RecommendationStore, Unsettled
+from bellwether.trading.ports.dispatch import RecommendationStore, Unsettled, Unusable
 
 
 class Refusal(BaseModel):
@@ -26,6 +26,15 @@ class Refusal(BaseModel):
     reasons: tuple[str, ...]
 
 
+class Failure(BaseModel):
+    """A stored recommendation or order that can't be used; it stops no other."""
+
+    model_config = ConfigDict(frozen=True)
+
+    recommendation_id: UUID
+    reason: str
+
+
 class Claimed(BaseModel):
     """Orders claimed by this dispatcher. `reclaimed` of them were abandoned by another dispatcher."""
 
@@ -35,6 +44,7 @@ class Claimed(BaseModel):
     refused: tuple[Refusal, ...]
     count: int
     reclaimed: int
+    failed: tuple[Failure, ...] = ()
 
 
 def claim_recommendations(
@@ -49,17 +59,24 @@ def claim_recommendations(
     """Claim, evaluate and record in one transaction. Dispatchers evaluate one at a time and see each other's orders.
 
     An expired claim is claimed again with its existing decision: it is never evaluated again, and sent only while its
-    terms are valid. Raises ConflictError when a recommendation already has a decision.
+    terms are valid. A pending recommendation that already has a decision fails alone, and so does an order with
+    unreadable terms.
     """
     now = clock.now()
     claimed_until = now + timedelta(seconds=policy.lease_seconds)
     send_before = now + timedelta(seconds=policy.send_window_seconds)
     evaluations: list[Evaluation] = []
     with store.transaction():
-        abandoned = store.claim_unsettled(token, limit=limit, now=now, claimed_until=claimed_until)
+        found = store.claim_unsettled(token, limit=limit, now=now, claimed_until=claimed_until)
+        abandoned = [each for each in found if isinstance(each, Unsettled)]
         pending = store.lock_pending(limit - len(abandoned))
+        decided = store.set_decided_aside(pending, token, now=now) if pending else ()
+        unusable = [*(each for each in found if isinstance(each, Unusable)), *decided]
+        aside = {each.recommendation_id for each in decided}
+        pending = tuple(each for each in pending if each.recommendation_id not in aside)
+        failed = tuple(Failure(recommendation_id=each.recommendation_id, reason=each.reason) for each in unusable)
         if not abandoned and not pending:
-            return Claimed(orders=(), refused=(), count=0, reclaimed=0)
+            return Claimed(orders=(), refused=(), count=0, reclaimed=0, failed=failed)
         book = store.book(
             sorted({each.ticker for each in pending}),
             broker=policy.broker,
@@ -83,6 +100,7 @@ def claim_recommendations(
         refused=tuple(_refusal(evaluation) for evaluation in evaluations if not evaluation.order),
         count=len(orders),
         reclaimed=len(again),
+        failed=failed,
     )
 
 
