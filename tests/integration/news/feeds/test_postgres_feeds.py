@@ -163,6 +163,17 @@ def test_a_document_of_new_entries_only_is_a_first_reading_again(store: Postgres
     assert set(ages(database).values()) == {None}
 
 
+def test_an_archive_that_a_feed_publishes_again_has_an_unknown_age(store: PostgresFeeds, database: Database) -> None:
+    # Given a feed of two undated entries
+    store.list_feeds(listed("example"), now=NOON)
+    read_at(store, NOON, "one", "two")
+    # When three more appear at once beside them, then they may be old; one more at a time is new
+    read_at(store, NOON + LEASE, "old one", "old two", "old three", "one", "two")
+    assert set(ages(database).values()) == {None}
+    read_at(store, NOON + 2 * LEASE, "new", "old one", "old two", "old three", "one", "two")
+    assert {title for title, age in ages(database).items() if age} == {"new"}
+
+
 def test_a_feed_of_one_entry_at_a_time_has_ages_from_its_second_reading(
     store: PostgresFeeds, database: Database
 ) -> None:

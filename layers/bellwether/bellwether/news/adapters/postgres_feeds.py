@@ -101,9 +101,10 @@ known AS (
     FROM inbound_events_raw r WHERE r.event_uid = ANY (%(event_uid)s::text[])
 ),
 fresh AS (SELECT i.* FROM incoming i WHERE NOT EXISTS (SELECT FROM known k WHERE k.event_uid = i.event_uid)),
-reading AS ( -- whether an undated entry that is new has appeared since a reading shortly before this one
+reading AS ( -- whether an undated entry that is new has appeared since a reading shortly before this one: a document of
+    -- mostly new entries may be an archive that is published again
     SELECT i.feed_id, s.last_success_at >= max(i.seen_at) - %(reading_gap)s::interval
-            AND (count(k.event_uid) > 0 OR count(*) = 1) AS continues
+            AND (2 * count(k.event_uid) >= count(*) OR count(*) = 1) AS continues
     FROM incoming i JOIN feed_state s USING (feed_id) LEFT JOIN known k USING (event_uid)
     GROUP BY i.feed_id, s.last_success_at
 ),
