@@ -18,13 +18,13 @@ GOOD = {"feed_id": "good", "url": "https://example.org/feed"}
     [
         ({"feed_id": "My_Feed", "url": "https://example.org/x"}, "feed_id 'My_Feed': use a-z, 0-9 and hyphens"),
         ({"feed_id": "b", "url": "feed://example.org/x"}, "url 'feed://example.org/x': only http:// and https://"),
-        ({"feed_id": "b"}, "url: only http:// and https:// addresses"),
-        ({"url": "https://example.org/x"}, "feed_id: Field required"),
+        ({"feed_id": "b"}, "url is missing"),
+        ({"url": "https://example.org/x"}, "feed_id is missing"),
         ({"feed_id": "good", "url": "https://example.org/x"}, "an earlier feed has the same feed_id"),
         ({"feed_id": 3, "url": None}, "feed_id: Input should be a valid string"),
-        ("https://example.org/x", "item 'https://example.org/x': Input should be"),
-        (None, "item: Input should be"),
-        ([], "item: Input should be"),
+        ("https://example.org/x", "'https://example.org/x' is not an object with feed_id and url"),
+        (None, "None is not an object with feed_id and url"),
+        ([], "[] is not an object with feed_id and url"),
     ],
 )
 def test_a_bad_item_is_left_out_with_its_place_and_reason(item: Any, reason: str) -> None:

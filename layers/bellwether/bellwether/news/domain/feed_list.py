@@ -107,8 +107,12 @@ def _reason(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     value = first["input"]
+    if not field:
+        return f"{value!r:.100} is not an object with feed_id and url"
+    if first["type"] == "missing":
+        return f"{field} is missing"
     said = f" {value[:100]!r}" if isinstance(value, str) else ""
     hint = ": only http:// and https:// addresses are fetched" if field == "url" else ""
     if field == "feed_id" and isinstance(value, str):
         hint = ": use a-z, 0-9 and hyphens, at most 60 characters"
-    return f"{field or 'item'}{said}: {first['msg']}{hint}" if not hint else f"{field}{said}{hint}"
+    return f"{field}{said}{hint or ': ' + first['msg']}"
