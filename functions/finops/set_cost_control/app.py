@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from bellwether.finops.adapters.postgres_outlooks import PostgresOutlooks
 from bellwether.finops.domain.anomalies import AnomalyKind, Mute
@@ -32,7 +32,7 @@ class EnvelopeRequest(BaseModel):
     amount: Annotated[Decimal, Field(gt=0, max_digits=15, decimal_places=2)]
     month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
-    counts_credits: Annotated[bool, Field(strict=True)] = False
+    counts_credits: StrictBool = False
     requested_by: Annotated[str, Field(min_length=1, max_length=256)]
 
 

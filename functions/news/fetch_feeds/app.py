@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from bellwether.news.adapters.feed_documents import FeedparserReader
 from bellwether.news.adapters.feed_http import HttpFeedFetcher, Limits
@@ -34,7 +34,7 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     feeds: tuple[DueFeed, ...]
-    trial: bool = False
+    trial: StrictBool = False
 
 
 @observed

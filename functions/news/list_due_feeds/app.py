@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from bellwether.news.adapters.postgres_feeds import PostgresFeeds
 from bellwether.news.domain.feed_list import FeedList
@@ -36,7 +36,7 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     feeds: list[Any] | str | None = None
-    show: bool = False
+    show: StrictBool = False
 
 
 class DueFeeds(BaseModel):

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from bellwether.shared.adapters.clock import SystemClock
 from bellwether.shared.observability import MetricUnit, logger, metrics, observed
@@ -29,7 +29,7 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    show: bool = False
+    show: StrictBool = False
     ticker: Annotated[str, Field(max_length=20)] | None = None
     stories: Annotated[int, Field(ge=1, le=1000)] = 50
 

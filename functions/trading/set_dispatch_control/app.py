@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import load, parse
@@ -21,7 +21,7 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    halted: bool | None = None
+    halted: StrictBool | None = None
     actor: Annotated[str, Field(max_length=400)] = ""
     reason: Annotated[str, Field(max_length=2000)] = ""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from bellwether.datasets.usecases.ingest_sales import SalesIngestion, ingest_sales, published, start_over
 from bellwether.models.domain.catalogue import CATALOGUE, valuation_spec
@@ -20,7 +20,7 @@ class SalesUpdateRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
-    start_over: bool = False
+    start_over: StrictBool = False
 
 
 class SalesSummary(BaseModel):

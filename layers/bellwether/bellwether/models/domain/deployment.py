@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from bellwether.models.domain.report_schema import Sha256
 from bellwether.shared.domain.errors import InvalidInputError
@@ -125,7 +125,7 @@ class DeploymentPlan(BaseModel):
     version: Version
     model_package_arn: str
     action: Literal[Action.DEPLOY, Action.ROLLBACK, Action.CHALLENGE] = Action.DEPLOY
-    deploy: bool = True
+    deploy: StrictBool = True
     reason: str = ""
     despite_gate: str = ""  # why a person approved a version that its gate refused
     bundle_sha256: Sha256

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from bellwether.models.domain.bundle import EVALUATION_FILE, MANIFEST_FILE, verify
 from bellwether.models.domain.bundle_manifest import BundleManifest
@@ -33,7 +33,7 @@ class Assessment(BaseModel):
 
     model: str
     job_name: str
-    accepted: bool
+    accepted: StrictBool
     decision: Decision
     evidence_key: str
     evidence_sha256: Sha256

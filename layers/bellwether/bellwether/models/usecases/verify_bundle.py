@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, StrictBool, model_validator
 
 from bellwether.models.domain.bundle import (
     MANIFEST_FILE,
@@ -51,7 +51,7 @@ class VerificationRequest(BaseModel):
     version: Version
     model_package_arn: str
     action: Literal[Action.DEPLOY, Action.ROLLBACK, Action.CHALLENGE] = Action.DEPLOY
-    promote: bool = False
+    promote: StrictBool = False
     challenge: Challenge | None = None
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from bellwether.models.domain.capture import CaptureRecord
 from bellwether.models.domain.catalogue import CATALOGUE, model_spec
@@ -43,7 +43,7 @@ class JudgementRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     models: tuple[str, ...] = ()
-    act: bool = True
+    act: StrictBool = True
 
 
 class Judgement(BaseModel):

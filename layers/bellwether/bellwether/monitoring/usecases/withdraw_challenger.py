@@ -1,6 +1,6 @@
 """Take a challenger out of service: nobody is sent to it any more, then its endpoint goes."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from bellwether.models.domain.catalogue import model_spec
 from bellwether.models.domain.deployment import EndpointPhase
@@ -16,7 +16,7 @@ class WithdrawalOrder(BaseModel):
 
     model: str
     experiment_id: ExperimentId | None = None
-    keep_endpoint: bool = False
+    keep_endpoint: StrictBool = False
 
 
 class Withdrawal(BaseModel):

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
 
 MIN_INTERVAL_SECONDS = 60
 """Default and shortest polling interval."""
@@ -94,7 +94,7 @@ class Entry(_Fact):
     title: str
     summary: str
     published_at: AwareDatetime | None = None
-    is_old: bool = False
+    is_old: StrictBool = False
     link_name: str = ""
     words_name: str = ""
 

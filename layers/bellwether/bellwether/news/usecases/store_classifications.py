@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from bellwether.news.domain.sentiment import POLICY, ClaimPolicy, Results, Settled
 from bellwether.news.ports.story_queue import StoryQueue
@@ -26,7 +26,7 @@ class ReleaseRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     claim_token: UUID
-    counted: bool
+    counted: StrictBool
 
 
 class ClaimOutcome(BaseModel):

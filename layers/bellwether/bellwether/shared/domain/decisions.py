@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 from bellwether.shared.domain.field_types import NonEmptyText
 
@@ -51,7 +51,7 @@ class Gate(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=120)]
     observed: float | int | str | bool | None = None  # a missing one is null: processes may drop nulls
     limit: float | int | str | bool | None = None
-    passed: bool
+    passed: StrictBool
     reason: str = ""
 
     @field_validator("name")

@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import batched
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from bellwether.shared.domain.errors import InvalidInputError
 from bellwether.trading.domain.market_calendar import Session
@@ -96,7 +96,7 @@ class BarRequest(BaseModel):
     session_day: date
     start: AwareDatetime
     end: AwareDatetime
-    settles: bool = False  # the whole session, well after its close
+    settles: StrictBool = False  # the whole session, well after its close
 
 
 @dataclass(frozen=True, slots=True)
