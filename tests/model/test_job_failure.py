@@ -28,7 +28,7 @@ def failure(root: Path) -> str:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--model", "weather"], "hyperparameter model: 'weather' is unknown; known are housing, macro"),
+        (["--model", "weather"], "hyperparameter model: 'weather' is unknown; known are cloudspend, housing, macro"),
         (["--trails", "3"], "hyperparameter trails: unknown"),
         (["--trials", "3"], "UNRATE has 240 months; a backtest of at least 60 months"),
         (["--target", "GONE"], "the dataset has no series 'GONE'"),
