@@ -470,4 +470,23 @@ MONITOR = (
     Case("monitoring/measure_drift/unknown_model", error="NotFoundError"),
 )
 
-CASES = OPERATIONS + MODELS + MONITOR + CLASSIFY + DISPATCH + NEWS
+# --- finops: no cost export has been delivered ---------------------------------------------------------------------
+
+FINOPS = (
+    Case("finops/find_deliveries/changed", {"count": 0}),
+    Case("finops/find_deliveries/month_with_invoice", {"count": 0}),
+    Case("finops/prepare_delivery/delivery", error="NotFoundError"),
+    Case("finops/summarize_costs/newest_month", {"last": None}),
+    Case("finops/summarize_costs/month_as_known_then", {"month": "2026-05", "last": None}),
+    Case("finops/store_charges/result", error="NotFoundError"),
+    Case("finops/store_charges/refused", {"outcome": "quarantined"}),
+    Case("finops/forecast_costs/replayed", error="NotFoundError"),
+    Case("finops/set_cost_control/envelope", {"cost_center": "retail", "month": "2026-06"}),
+    Case("finops/set_cost_control/mute", {"service": "AmazonS3"}),
+    Case("finops/show_outlook/forecast", {"months": [], "days": []}),
+    Case("finops/show_outlook/budgets", {"budgets": []}),
+    Case("finops/show_outlook/anomalies", {"anomalies": []}),
+    Case("finops/show_outlook/score", {"by_day": []}),
+)
+
+CASES = OPERATIONS + MODELS + MONITOR + CLASSIFY + DISPATCH + NEWS + FINOPS
