@@ -218,6 +218,12 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read("DATE,UNRATE\n").rejections == (Rejection(None, "file", "larger than 10 bytes"),)
 
 
+@pytest.mark.parametrize("blank", ["\x0b,", '"",""', "\u00a0;\u00a0", ' "" '])
+def test_lines_of_blanks_are_no_header(blank: str) -> None:
+    assert read(blank).rejections
+    assert read(f"{blank}\nDATE,UNRATE\n2020-01-01,3.5\n").tables
+
+
 @given(st.binary(max_size=400))
 def test_no_bytes_whatever_make_it_fail(content: bytes) -> None:
     reading = read(content)

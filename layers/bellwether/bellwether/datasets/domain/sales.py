@@ -33,6 +33,7 @@ from bellwether.shared.domain.delimited import (
     UnreadableError,
     delimiter_of,
     first_cells,
+    is_blank,
     lines_of,
     read_number,
     shown,
@@ -147,7 +148,7 @@ def _rows(lines: Sequence[str], header_line: int, width: int, delimiter: str, fi
     rows: list[Row] = []
     seen = 0
     for number, line in enumerate(lines[header_line:], start=header_line + 1):
-        if not line.strip(", \t;"):
+        if is_blank(line):
             continue
         seen += 1
         if seen > MAX_SALES:

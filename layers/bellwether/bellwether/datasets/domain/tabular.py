@@ -38,6 +38,7 @@ from bellwether.shared.domain.delimited import (
     UnreadableError,
     delimiter_of,
     first_cells,
+    is_blank,
     lines_of,
     read_number,
     shown,
@@ -147,7 +148,7 @@ class _Header:
 def _header(lines: Sequence[str]) -> _Header:
     before = 0
     for number, line in enumerate(lines, start=1):
-        if not line.strip(", \t;"):
+        if is_blank(line):
             continue
         if before > HEADER_LINES or line.lstrip().startswith("<"):
             break
@@ -192,7 +193,7 @@ def _header_of(lines: Sequence[str], number: int, line: str) -> _Header | None:
             if len(names) == place + 1:
                 raise UnreadableError("no series column beside the date", line=number, field="header")
             return _Header(number, delimiter, cells, place)
-    following = next((each for each in lines[number:] if each.strip(", \t;")), "")
+    following = next((each for each in lines[number:] if not is_blank(each)), "")
     if len(names) > 1 and not names[0] and looks_like_date(following.partition(delimiter)[0].strip(' "')):
         note = "the unnamed first column is read as the dates"
         return _Header(number, delimiter, cells, 0, assumptions=(note,))
@@ -331,7 +332,7 @@ def _rows(lines: Sequence[str], header: _Header, findings: Findings) -> list[Row
     rows: list[Row] = []
     wrong = seen = 0
     for number, line in enumerate(lines[header.line :], start=header.line + 1):
-        if not line.strip(", \t;"):
+        if is_blank(line):
             continue
         seen += 1
         if seen > MAX_ROWS:

@@ -15,6 +15,7 @@ from bellwether.shared.domain.delimited import (
     UnreadableError,
     delimiter_of,
     first_cells,
+    is_blank,
     lines_of,
     read_number,
     shown,
@@ -103,7 +104,7 @@ def _rows(
 ) -> list[_Row]:
     rows: list[_Row] = []
     for number, line in enumerate(lines[header_line:], start=header_line + 1):
-        if not line.strip(", \t;"):
+        if is_blank(line):
             continue
         try:
             cells = split_line(line, number, delimiter)

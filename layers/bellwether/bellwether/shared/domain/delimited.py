@@ -81,9 +81,14 @@ def lines_of(content: bytes) -> list[str]:
     return _LINE_END.split(text)
 
 
+def is_blank(line: str) -> bool:
+    """Whether a line holds nothing but space, separators and empty quotes."""
+    return all(each.isspace() or each in ',;"' for each in line)
+
+
 def first_cells(lines: Sequence[str]) -> tuple[int, list[str]]:
     """Number and cells of the first line that is not blank; raises UnreadableError where there is none to be had."""
-    number, line = next(((i, line) for i, line in enumerate(lines, start=1) if line.strip(", \t;")), (1, ""))
+    number, line = next(((i, line) for i, line in enumerate(lines, start=1) if not is_blank(line)), (1, ""))
     if not line:
         raise UnreadableError("nothing but commas")
     if line.lstrip().startswith("<"):
