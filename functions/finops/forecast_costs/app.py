@@ -32,25 +32,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     settings = load(Settings)
     database = application_database(settings)
     known_at = parse(Request, event).known_at or SystemClock().now()
-    made = forecast_costs(PostgresCharges(database), PostgresOutlooks(database), known_at)
-    months = [line for line in made.outlook.lines if line.level == "total" and line.first_day != line.last_day]
-    report = {
-        "known_at": known_at.isoformat(),
-        "metric": made.outlook.metric,
-        "months": [
-            {
-                "month": f"{line.first_day:%Y-%m}",
-                "currency": line.key.currency,
-                "mean": round(line.mean, 2),
-                "interval_80": [round(line.lower_80, 2), round(line.upper_80, 2)],
-                "interval_95": [round(line.lower_95, 2), round(line.upper_95, 2)],
-            }
-            for line in months
-        ],
-        "budgets": len(made.outlook.budgets),
-        "without_spend": list(made.without_spend),
-        "anomalies": len(made.outlook.anomalies),
-        "alerts": [{"title": alert.title, "message": alert.message} for alert in made.alerts],
-    }
+    report = forecast_costs(PostgresCharges(database), PostgresOutlooks(database), known_at).report
     logger.info("costs forecast", extra=report)
     return report

@@ -31,6 +31,11 @@ class ForecastLine:
     too_small: bool
     method: str
 
+    @property
+    def is_month(self) -> bool:
+        """Whether it is a month's total and not a single day."""
+        return self.first_day < self.last_day
+
 
 @dataclass(frozen=True, slots=True)
 class MonthForecast:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from bellwether.finops.domain import anomalies as anomaly
 from bellwether.finops.domain.budgets import BudgetStatus, Envelope, budget_status
 from bellwether.finops.domain.charges import Charge, ChargeCategory
-from bellwether.finops.domain.outlook import Alert, Outlook, anomaly_alert, budget_alert, forecast_lines
+from bellwether.finops.domain.outlook import Alert, ForecastLine, Outlook, anomaly_alert, budget_alert, forecast_lines
 from bellwether.finops.domain.spend_forecast import Level, SpendForecast, forecast_spend
 from bellwether.finops.domain.spend_policy import SpendPolicy
 from bellwether.finops.domain.spend_series import Metric, usage_series, utc_day
@@ -27,6 +28,30 @@ class Forecasted:
     outlook: Outlook
     alerts: Sequence[Alert]
     without_spend: Sequence[str]  # cost centers with an envelope and no spend
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """Return what the log and the state machine need: months of the total, counts, alerts to send."""
+        lines = self.outlook.lines
+        return {
+            "known_at": self.outlook.known_at.isoformat(),
+            "metric": self.outlook.metric,
+            "months": [_month_report(line) for line in lines if line.level is Level.TOTAL and line.is_month],
+            "budgets": len(self.outlook.budgets),
+            "without_spend": list(self.without_spend),
+            "anomalies": len(self.outlook.anomalies),
+            "alerts": [{"title": alert.title, "message": alert.message} for alert in self.alerts],
+        }
+
+
+def _month_report(line: ForecastLine) -> dict[str, Any]:
+    return {
+        "month": f"{line.first_day:%Y-%m}",
+        "currency": line.key.currency,
+        "mean": round(line.mean, 2),
+        "interval_80": [round(line.lower_80, 2), round(line.upper_80, 2)],
+        "interval_95": [round(line.lower_95, 2), round(line.upper_95, 2)],
+    }
 
 
 def forecast_costs(
