@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from bellwether.shared.domain.decisions import claimed
 from cli.models import AsJson, Yes
 from cli.target import Target, current_target
 from cli.terminal import console
@@ -56,7 +55,7 @@ def positions(as_json: AsJson = False) -> None:
 
 
 def _change(target: Target, *, halted: bool, reason: str) -> dict[str, Any]:
-    return target.invoke(target.output(FUNCTION), {"halted": halted, "actor": claimed(target.caller), "reason": reason})
+    return target.invoke(target.output(FUNCTION), {"halted": halted, "actor": target.caller, "reason": reason})
 
 
 def _show(target: Target, state: dict[str, Any], as_json: bool) -> None:

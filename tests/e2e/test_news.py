@@ -325,7 +325,7 @@ def test_nothing_passes_a_halted_dispatch(news: News) -> None:
         news.run(DISPATCH)
     made = news.recommendation(recommendation_id)
     assert (made.status, made.execution) == ("REFUSED", None)
-    assert any("halted by a test" in reason for reason in made.refused_by)
+    assert any("halted by claimed: a test" in reason for reason in made.refused_by)
 
 
 def test_the_watchdog_tells_of_a_halt_once(news: News) -> None:

@@ -11,6 +11,7 @@ from bellwether.finops.adapters.postgres_outlooks import PostgresOutlooks
 from bellwether.finops.domain.anomalies import AnomalyKind, Mute
 from bellwether.finops.domain.budgets import Envelope
 from bellwether.shared.adapters.clock import SystemClock
+from bellwether.shared.domain.decisions import claimed
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import load, parse
 from bellwether.shared.wiring import DatabaseSettings, application_database
@@ -64,7 +65,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Store the control; the newest of a kind counts."""
     request = parse(Request, event).request
     outlooks = PostgresOutlooks(application_database(load(Settings)))
-    now, by = SystemClock().now(), f"claimed: {request.requested_by}"
+    now, by = SystemClock().now(), claimed(request.requested_by)
     if isinstance(request, EnvelopeRequest):
         month = date.fromisoformat(f"{request.month}-01") if request.month else now.date().replace(day=1)
         envelope = Envelope(request.cost_center, month, request.amount, request.currency, request.counts_credits)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from bellwether.shared.domain.decisions import claimed
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import load, parse
 from bellwether.shared.wiring import DatabaseSettings, application_database
@@ -57,7 +58,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return the gaps as they stand after the review, if there is one."""
     review = parse(Request, event).review
     store = PostgresGaps(application_database(load(Settings)))
-    gaps = review_price_gap(store, **dict(review)) if review else store.gaps()
+    gaps = review_price_gap(store, **dict(review) | {"actor": claimed(review.actor)}) if review else store.gaps()
     if review:
         logger.info("price gap reviewed", extra=review.model_dump(mode="json"))
     unreviewed = sum(gap.ratio is None for gap in gaps)

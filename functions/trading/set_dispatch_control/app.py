@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
+from bellwether.shared.domain.decisions import claimed
 from bellwether.shared.observability import logger, observed
 from bellwether.shared.settings import load, parse
 from bellwether.shared.wiring import DatabaseSettings, application_database
@@ -37,6 +38,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return the current state of the switch."""
     request = parse(Request, event)
     controls = PostgresDispatchControls(application_database(load(Settings)))
-    state = set_dispatch_control(controls, halted=request.halted, actor=request.actor, reason=request.reason)
+    state = set_dispatch_control(controls, halted=request.halted, actor=claimed(request.actor), reason=request.reason)
     logger.info("dispatch control read", extra=state.model_dump(mode="json"))
     return state.model_dump(mode="json")

@@ -14,6 +14,7 @@ from bellwether.shared.domain.decisions import (
     Gate,
     Kind,
     Verdict,
+    claimed,
     decision_id,
     scope,
 )
@@ -81,3 +82,7 @@ def test_other_names_are_refused_but_can_be_read_back(name: str) -> None:
 def test_any_label_makes_a_scope(label: str, expected: str) -> None:
     assert scope(label) == expected
     assert GATE_NAME.fullmatch(f"slice.{scope(label)}.h1")
+
+
+def test_an_actor_is_marked_as_claimed_once() -> None:
+    assert claimed("me") == claimed(claimed("me")) == claimed("claimed:  me") == "claimed: me"

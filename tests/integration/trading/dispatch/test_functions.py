@@ -127,7 +127,7 @@ def test_a_reviewed_split_changes_the_shares_held(stores: PostgresDispatchStores
     review = {"ticker": "AAPL", "ratio": "50:1", "actor": "me", "reason": "press release of the company"}
     found = call("review_price_gap", {"review": review})
     # Then it is recorded, and a hundred shares at a fiftieth of the price are held: no loss
-    assert (found["unreviewed"], found["gaps"][0]["ratio"], found["gaps"][0]["actor"]) == (0, "50:1", "me")
+    assert (found["unreviewed"], found["gaps"][0]["ratio"], found["gaps"][0]["actor"]) == (0, "50:1", "claimed: me")
     portfolio = call("list_positions")
     (position,) = portfolio["positions"]
     assert {name: Decimal(position[name]) for name in ("quantity", "average_price", "unrealised_usd")} == {
@@ -201,7 +201,9 @@ def test_halted_is_told_once_and_over_when_it_is_over(stores: PostgresDispatchSt
     halted = call("set_dispatch_control", sample_event("set_dispatch_control/halt"))
     assert (halted["halted"], halted["open_orders"]) == (True, 0)
     recommend(stores)
-    assert call("claim_recommendations")["refused"][0]["reasons"][0].startswith("manual_kill_switch: halted by arn:")
+    assert call("claim_recommendations")["refused"][0]["reasons"][0].startswith(
+        "manual_kill_switch: halted by claimed: arn:"
+    )
     # When the watchdog looks; Then it has something to tell, again and again until that is confirmed
     for _ in range(2):
         watched = call("run_watchdog")

@@ -144,8 +144,9 @@ def decision_id(kind: Kind, subject: str, key: str) -> UUID:
 
 
 def claimed(actor: str) -> str:
-    """An actor whose identity nobody has checked, as text on one line, marked so."""
+    """An actor whose identity nobody has checked, as text on one line, marked so; an actor is marked once."""
     text = " ".join("".join(each if each.isprintable() else " " for each in actor).split())
+    text = text.removeprefix(CLAIMED).removeprefix(CLAIMED.strip()).strip()
     return f"{CLAIMED}{text or 'unknown'}"[:ACTOR_LIMIT]
 
 
