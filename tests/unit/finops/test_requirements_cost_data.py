@@ -276,6 +276,8 @@ def test_requirement_09_negative_usage_is_quarantined_with_its_line(world: CostW
         focus(BilledCost="abc"),
         focus(ChargePeriodStart="2026-05-04T02:00:00+05:30"),
         focus(ChargeCategory="Gift"),
+        focus(ChargePeriodStart="2999-01-01T00:00:00Z"),
+        focus(ChargeCategory="Purchase", ChargePeriodStart="2999-01-01T00:00:00Z", BilledCost="0", EffectiveCost="0"),
     ]
     stored = loaded(world, rows)
     # Then what has no right to be negative, and what can't be read, counts nowhere and is found by file and line
@@ -284,8 +286,9 @@ def test_requirement_09_negative_usage_is_quarantined_with_its_line(world: CostW
         ("ChargePeriodStart is no time in UTC", 8),
         ("negative usage", 3),
         ("unknown ChargeCategory", 9),
+        ("usage in the future", 10),
     ]
-    assert stored.rejections == 4
+    assert stored.rejections == 5
     assert billed(world) == Decimal("1.10") - 3
     assert isinstance(world.charges, InMemoryCharges)
     assert all(each.file.endswith("focus-00001.csv.gz") for each in world.charges.rejected)

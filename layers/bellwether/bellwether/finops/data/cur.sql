@@ -44,6 +44,8 @@ WITH typed AS (
             ) THEN 'unknown line_item_line_item_type'
             WHEN line_type IN ('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage') AND NOT correction AND exported < 0
                 THEN 'negative usage'
+            WHEN line_type IN ('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage') AND day > date_add('day', 1, current_date)
+                THEN 'usage in the future'
             WHEN copy > 1 AND line_id IS NOT NULL THEN 'duplicate line item'
             ELSE ''
         END AS problem,

@@ -27,6 +27,8 @@ WITH typed AS (
             WHEN COALESCE(charge_category, '') NOT IN ('Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment', 'Refund')
                 THEN 'unknown ChargeCategory'
             WHEN charge_category = 'Usage' AND NOT correction AND (billed < 0 OR effective < 0) THEN 'negative usage'
+            WHEN charge_category = 'Usage'
+                AND TRY_CAST(substr(charge_start, 1, 10) AS date) > date_add('day', 1, current_date) THEN 'usage in the future'
             ELSE ''
         END AS problem
     FROM typed
